@@ -1,0 +1,79 @@
+//===- Passes.td - Conversions of the KS dialect -----------*- tablegen -*-===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef KS_CONVERSION_PASSES_TD
+#define KS_CONVERSION_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def ConvertKSToLinalg : Pass<"convert-ks-to-linalg"> {
+  let summary = "state KS products as linalg.generic ops: their meaning";
+  let description = [{
+    Input: `ks.matmul`, `ks.chain`, `ks.to_dense` on tensors or memrefs.
+    Output: for each factor, the feature axis is expanded to (a, c, d), one
+    `linalg.generic` accumulates over k into (batch, a, b, d), and, where there
+    is an epilogue or a rounding to do, a second one does it.
+
+    This is the definition every other path is tested against, and the door for
+    compilers that only know linalg. Plans are ignored. Packed weights are
+    refused: convert before `ks-pack-weights`.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::complex::ComplexDialect",
+    "::mlir::linalg::LinalgDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::tensor::TensorDialect"
+  ];
+}
+
+def ConvertKSToVector : Pass<"convert-ks-to-vector", "::mlir::ModuleOp"> {
+  let summary = "realize CPU plans as parallel loops over vector tiles";
+  let description = [{
+    Input: products on memrefs, with a `#ks.cpu_plan` and packed weights, and
+    `ks.pack_weights` on memrefs.
+    Output: `scf.parallel` over what the plan shares out, `scf.for` over panels
+    and register tiles, and in them vector loads, multiply-adds (contracted to
+    FMA where the target has it) and stores on the native layout. Activations
+    are never copied or transposed.
+
+    The pass realizes the plan and decides nothing. It refuses a product
+    without a plan (run `ks-select-plan`) or with unpacked weights (run
+    `ks-pack-weights`).
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::complex::ComplexDialect",
+    "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"
+  ];
+}
+
+def ConvertParallelToRuntime
+    : Pass<"convert-parallel-to-runtime", "::mlir::ModuleOp"> {
+  let summary = "run scf.parallel loops on the runtime's thread pool";
+  let description = [{
+    Input: `scf.parallel` without reductions.
+    Output: the body outlined to a function over a range of iterations, and a
+    call of `ksParallelFor` (ks/Runtime/ThreadPool.h). Values the body uses
+    travel in a struct on the caller's stack. Loops inside an outlined body
+    become sequential.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::scf::SCFDialect"
+  ];
+}
+
+def ConvertKSToLLVM : Pass<"convert-ks-to-llvm"> {
+  let summary = "lower the views that remain of the ks dialect to llvm";
+  let description = [{
+    Input: `ks.real_view`. Output: arithmetic on the memref's descriptor.
+    Refuses any other op of the dialect.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
+#endif // KS_CONVERSION_PASSES_TD

@@ -1,0 +1,379 @@
+//===- KSVerifiers.cpp - Constraints of the KS ops ------------------------===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Each check carries the number of the constraint in the op's description, and
+// its message says what was got, what was expected, and what to do next.
+//
+//===----------------------------------------------------------------------===//
+
+#include "ks/Dialect/KS/IR/KS.h"
+
+#include "mlir/Dialect/Complex/IR/Complex.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+
+using namespace mlir;
+using namespace ks;
+
+//===----------------------------------------------------------------------===//
+// Factors and weights: shared by products, ks.to_dense and ks.pack_weights
+//===----------------------------------------------------------------------===//
+
+/// Writes `2x3x4x1`.
+static std::string shapeToString(ArrayRef<int64_t> shape) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  llvm::interleave(
+      shape, os,
+      [&](int64_t size) {
+        ShapedType::isDynamic(size) ? os << '?' : os << size;
+      },
+      "x");
+  return text;
+}
+
+static LogicalResult verifyFactors(Operation *op, ArrayRef<KSPattern> patterns,
+                                   ValueRange weights) {
+  // C3
+  if (patterns.empty())
+    return op->emitOpError("has no factors; expected at least one pattern");
+  if (patterns.size() != weights.size())
+    return op->emitOpError("has ")
+           << weights.size() << " weights for " << patterns.size()
+           << " patterns; expected one weight per pattern";
+  // C4
+  for (size_t t = 1; t < patterns.size(); ++t)
+    if (!isComposable(patterns[t], patterns[t - 1]))
+      return op->emitOpError("factor ")
+             << t << " takes a*c*d = " << patterns[t].inFeatures()
+             << " features; expected a*b*d = " << patterns[t - 1].outFeatures()
+             << " of factor " << t - 1
+             << " (factors are listed in the order they are applied)";
+  return success();
+}
+
+/// C5 and C6: all on tensors with one result, or all on memrefs without.
+static LogicalResult verifyOneKind(DestinationStyleOpInterface op) {
+  Type init = op.getDpsInits().front().getType();
+  bool onTensors = isa<TensorType>(init);
+  // C5
+  for (Type type : op->getOperandTypes())
+    if (isa<TensorType>(type) != onTensors)
+      return op->emitOpError("mixes tensors and memrefs: got ")
+             << type << " beside outs " << init
+             << "; expected all of one kind (bufferize the whole function)";
+  // C6
+  if (onTensors ? op->getNumResults() != 1 ||
+                      op->getResult(0).getType() != init
+                : op->getNumResults() != 0)
+    return op->emitOpError("has results (")
+           << op->getResultTypes() << "); expected "
+           << (onTensors ? "one result of the type of outs"
+                         : "none, because it is on memrefs");
+  return success();
+}
+
+static LogicalResult verifyWeightShape(Operation *op, const Twine &name,
+                                       const KSPattern &p,
+                                       ArrayRef<int64_t> shape) {
+  // C10
+  auto fits = [](int64_t got, int64_t full) { return got == full || got == 1; };
+  if (shape.size() == 4 && fits(shape[0], p.a) && shape[1] == p.b &&
+      shape[2] == p.c && fits(shape[3], p.d))
+    return success();
+  return op->emitOpError()
+         << name << " has shape " << shapeToString(shape) << "; expected "
+         << shapeToString({p.a, p.b, p.c, p.d})
+         << ", with 1 for a or d where it is tied";
+}
+
+//===----------------------------------------------------------------------===//
+// Memrefs
+//===----------------------------------------------------------------------===//
+
+static LogicalResult verifyMemRef(Operation *op, const Twine &name,
+                                  Type type) {
+  // C12
+  auto memref = dyn_cast<MemRefType>(type);
+  if (!memref)
+    return success();
+  SmallVector<int64_t> strides;
+  int64_t offset;
+  if (failed(memref.getStridesAndOffset(strides, offset)))
+    return op->emitOpError() << name << " is " << type
+                             << "; expected a strided layout";
+  // An inner stride that is not known may still be 1; kernels, which need to
+  // know, refuse it when they are made.
+  if (!strides.empty() && strides.back() != 1 &&
+      !ShapedType::isDynamic(strides.back()))
+    return op->emitOpError()
+           << name << " is " << type
+           << "; expected inner stride 1 (copy it, or exchange the axes with "
+              "the other layout)";
+  if (memref.getRank() == 2) {
+    int64_t width = memref.getDimSize(1), pitch = strides[0];
+    if (!ShapedType::isDynamic(width) && !ShapedType::isDynamic(pitch) &&
+        pitch < width && memref.getDimSize(0) != 1)
+      return op->emitOpError() << name << " has row pitch " << pitch
+                               << "; expected at least its width " << width;
+    return success();
+  }
+  if (!memref.areTrailingDimsContiguous(memref.getRank()) &&
+      !llvm::is_contained(strides, ShapedType::kDynamic))
+    return op->emitOpError() << name << " is " << type
+                             << "; expected a contiguous memref";
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Products
+//===----------------------------------------------------------------------===//
+
+static LogicalResult verifyTypes(ProductOpInterface op) {
+  if (failed(verifyOneKind(op))) // C5, C6
+    return failure();
+  // C7
+  Type element = op.getElementType();
+  auto sameElement = [&](const Twine &name, Value value) -> LogicalResult {
+    Type got = getElementTypeOrSelf(value.getType());
+    if (got == element)
+      return success();
+    return op->emitOpError() << name << " has element type " << got
+                             << "; expected " << element << ", as outs has";
+  };
+  if (failed(sameElement("input", op.getInput())))
+    return failure();
+  for (Value extra : op.getExtras())
+    if (failed(sameElement("epilogue operand", extra)))
+      return failure();
+  return success();
+}
+
+static LogicalResult verifyActivations(ProductOpInterface op) {
+  auto input = cast<ShapedType>(op.getInput().getType());
+  auto init = cast<ShapedType>(op.getInit().getType());
+  SmallVector<KSPattern> patterns = op.getPatternList();
+  // C8
+  auto verifyFeatures = [&](StringRef name, ShapedType type, int64_t expected,
+                            StringRef formula) -> LogicalResult {
+    if (type.getRank() == 2 && type.getDimSize(op.getFeatureDim()) == expected)
+      return success();
+    return op->emitOpError()
+           << name << " is " << type << "; expected rank 2 with " << formula
+           << " = " << expected << " features in axis " << op.getFeatureDim()
+           << " (layout " << stringifyLayout(op.getLayout()) << ")";
+  };
+  if (failed(verifyFeatures("input", input, patterns.front().inFeatures(),
+                            "a*c*d")) ||
+      failed(verifyFeatures("outs", init, patterns.back().outFeatures(),
+                            "a*b*d")))
+    return failure();
+  // C9
+  int64_t inBatch = input.getDimSize(op.getBatchDim());
+  int64_t outBatch = init.getDimSize(op.getBatchDim());
+  if (!ShapedType::isDynamic(inBatch) && !ShapedType::isDynamic(outBatch) &&
+      inBatch != outBatch)
+    return op->emitOpError("input has batch ")
+           << inBatch << "; expected " << outBatch << ", as outs has";
+  return success();
+}
+
+static LogicalResult verifyWeights(ProductOpInterface op) {
+  PlanAttrInterface plan = op.getPlanAttr();
+  for (auto [t, pattern, weight] :
+       llvm::enumerate(op.getPatternList(), op.getWeightOperands())) {
+    auto type = cast<ShapedType>(weight.getType());
+    if (type.getRank() != 1) {
+      if (failed(verifyWeightShape(op, "weight of factor " + Twine(t), pattern,
+                                   type.getShape())))
+        return failure();
+      if (type.getElementType() != op.getElementType()) // C10
+        return op->emitOpError("weight of factor ")
+               << t << " has element type " << type.getElementType()
+               << "; expected " << op.getElementType() << ", as outs has";
+      continue;
+    }
+    // C11
+    PackingAttrInterface packing = plan ? plan.getPacking(t) : nullptr;
+    if (!packing)
+      return op->emitOpError("weight of factor ")
+             << t << " is packed (rank 1), but no plan names its packing; "
+             << "expected a plan, or an unpacked weight of rank 4";
+    RankedTensorType packed =
+        packing.getPackedType(pattern, op.getElementType());
+    if (!packed || packed.getShape() != type.getShape() ||
+        packed.getElementType() != type.getElementType())
+      return op->emitOpError("packed weight of factor ")
+             << t << " is " << Type(type) << "; expected the form of "
+             << packing << ", " << packed << " (repack it)";
+  }
+  return success();
+}
+
+static LogicalResult verifyMemRefs(ProductOpInterface op) {
+  if (op.isOnTensors())
+    return success();
+  // C12
+  if (failed(verifyMemRef(op, "input", op.getInput().getType())) ||
+      failed(verifyMemRef(op, "outs", op.getInit().getType())))
+    return failure();
+  for (Value weight : op.getWeightOperands())
+    if (failed(verifyMemRef(op, "weight", weight.getType())))
+      return failure();
+  for (Value extra : op.getExtras())
+    if (failed(verifyMemRef(op, "epilogue operand", extra.getType())))
+      return failure();
+  // C13
+  for (OpOperand *input : op.getDpsInputOperands())
+    if (input->get() == op.getInit())
+      return op->emitOpError("outs aliases operand ")
+             << input->getOperandNumber()
+             << "; expected another buffer (a product cannot run in place)";
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Epilogue
+//===----------------------------------------------------------------------===//
+
+static LogicalResult verifyEpilogueArguments(ProductOpInterface op) {
+  auto init = cast<ShapedType>(op.getInit().getType());
+  int64_t features = init.getDimSize(op.getFeatureDim());
+  // C15
+  if (!op.getExtras().empty() && !op.hasEpilogue())
+    return op->emitOpError("has epilogue operands but no epilogue region; "
+                           "expected a region that uses them");
+  for (Value extra : op.getExtras()) {
+    auto type = cast<ShapedType>(extra.getType());
+    bool isPerFeature = type.getRank() == 1 && type.getDimSize(0) == features;
+    bool isResultShaped =
+        type.getRank() == 2 &&
+        succeeded(verifyCompatibleShape(type.getShape(), init.getShape())) &&
+        type.getDimSize(op.getFeatureDim()) == features;
+    if (!isPerFeature && !isResultShaped)
+      return op->emitOpError("epilogue operand has shape ")
+             << shapeToString(type.getShape()) << "; expected " << features
+             << " (one per output feature) or "
+             << shapeToString(init.getShape()) << " (the result's shape)";
+  }
+  // C16
+  if (!op.hasEpilogue())
+    return success();
+  SmallVector<Type> expected(1, op.getAccumulatorType());
+  expected.append(op.getExtras().size(), op.getElementType());
+  if (TypeRange(op.getEpilogue().getArgumentTypes()) != TypeRange(expected))
+    return op->emitOpError("epilogue has arguments (")
+           << op.getEpilogue().getArgumentTypes() << "); expected ("
+           << expected
+           << "): the accumulator, then one element per epilogue operand";
+  return success();
+}
+
+static LogicalResult verifyEpilogueBody(ProductOpInterface op) {
+  if (!op.hasEpilogue())
+    return success();
+  // C17
+  Block &body = op.getEpilogue().front();
+  auto yield = body.empty() ? YieldOp() : dyn_cast<YieldOp>(body.back());
+  if (!yield)
+    return op->emitOpError("epilogue does not end in ks.yield; expected it to "
+                           "yield the value to store");
+  if (yield.getValue().getType() != op.getAccumulatorType())
+    return yield.emitOpError("yields ")
+           << yield.getValue().getType() << "; expected the accumulator type "
+           << op.getAccumulatorType();
+  auto isScalar = [](Type type) { return type.isIntOrIndexOrFloat() ||
+                                         isa<ComplexType>(type); };
+  for (Operation &inner : body.without_terminator()) {
+    Dialect *dialect = inner.getDialect();
+    if (!isa_and_nonnull<arith::ArithDialect, math::MathDialect,
+                         complex::ComplexDialect>(dialect) ||
+        inner.getNumRegions() != 0 || !isMemoryEffectFree(&inner) ||
+        !llvm::all_of(inner.getResultTypes(), isScalar))
+      return inner.emitOpError("is not allowed in the epilogue of ")
+             << op->getName()
+             << "; expected a side-effect-free arith, math or complex op on "
+                "scalars (apply others after the product)";
+  }
+  return success();
+}
+
+LogicalResult ks::detail::verifyProductOp(Operation *operation) {
+  auto op = cast<ProductOpInterface>(operation);
+  if (failed(verifyFactors(op, op.getPatternList(), op.getWeightOperands())) ||
+      failed(verifyTypes(op)) || failed(verifyActivations(op)) ||
+      failed(verifyWeights(op)) || failed(verifyMemRefs(op)))
+    return failure();
+  // C14
+  if (op.getPrecision() == Precision::TF32 && !op.getElementType().isF32())
+    return op->emitOpError("precision is tf32 with element type ")
+           << op.getElementType() << "; expected f32, or precision(ieee)";
+  if (failed(verifyEpilogueArguments(op)) || failed(verifyEpilogueBody(op)))
+    return failure();
+  // C18
+  PlanAttrInterface plan = op.getPlanAttr();
+  return plan ? plan.verifyPlan(op) : success();
+}
+
+//===----------------------------------------------------------------------===//
+// Other ops
+//===----------------------------------------------------------------------===//
+
+LogicalResult PackWeightsOp::verify() {
+  // C1
+  auto type = cast<ShapedType>(getWeight().getType());
+  KSPattern pattern = getPattern().getPattern();
+  if (failed(verifyWeightShape(*this, "weight", pattern, type.getShape())))
+    return failure();
+  Ties ties = getTies(pattern, type.getShape());
+  Ties packedTies = getPacking().getTied();
+  if ((packedTies & ties) != packedTies)
+    return emitOpError("packing is tied along ")
+           << stringifyTies(packedTies) << ", the weight along "
+           << stringifyTies(ties)
+           << "; expected a packing that keeps all of the weight";
+  // C2
+  RankedTensorType expected =
+      getPacking().getPackedType(pattern, type.getElementType());
+  if (!expected)
+    return emitOpError("packed size does not fit in 64 bits; expected fewer "
+                       "lanes or vectors in ")
+           << getPacking();
+  auto init = cast<ShapedType>(getInit().getType());
+  if (init.getShape() != expected.getShape() ||
+      init.getElementType() != expected.getElementType())
+    return emitOpError("outs is ")
+           << Type(init) << "; expected shape and element type of " << expected;
+  // C3
+  return verifyOneKind(*this);
+}
+
+LogicalResult ToDenseOp::verify() {
+  SmallVector<KSPattern> patterns = getPatternList();
+  if (failed(verifyFactors(*this, patterns, getWeights())) || // C3, C4
+      failed(verifyOneKind(*this)))                           // C5, C6
+    return failure();
+  auto init = cast<ShapedType>(getInit().getType());
+  for (auto [t, pattern, weight] : llvm::enumerate(patterns, getWeights())) {
+    auto type = cast<ShapedType>(weight.getType());
+    if (failed(verifyWeightShape(*this, "weight of factor " + Twine(t), pattern,
+                                 type.getShape())))
+      return failure();
+    if (type.getElementType() != init.getElementType()) // C7
+      return emitOpError("weight of factor ")
+             << t << " has element type " << type.getElementType()
+             << "; expected " << init.getElementType() << ", as outs has";
+  }
+  // C1
+  SmallVector<int64_t> shape{patterns.back().outFeatures(),
+                             patterns.front().inFeatures()};
+  if (init.getShape() != ArrayRef(shape))
+    return emitOpError("outs has shape ")
+           << shapeToString(init.getShape()) << "; expected the matrix, "
+           << shapeToString(shape);
+  return success();
+}

@@ -18,8 +18,10 @@
 #include <cstring>
 #include <memory>
 
-#ifdef __x86_64__
+#if defined(__x86_64__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 #ifdef __linux__
 #include <sys/mman.h>
@@ -136,15 +138,14 @@ double ks::measureCopyBandwidth() {
 //===----------------------------------------------------------------------===//
 
 namespace {
-/// Runs `steps` rounds of flopsPerStep flops; returns a number that depends on
-/// all of them. x * scale + shift must have a fixed point near 1, so that no
-/// value overflows or becomes denormal.
-template <typename T> using FmaKernel = T (*)(int64_t steps, T scale, T shift);
+/// Computes x = x + a * b on numChains vectors x, `steps` times; returns a
+/// number that depends on all of them.
+template <typename T> using FmaKernel = T (*)(int64_t steps, T a, T b);
 } // namespace
 
-/// Chains per kernel. Hiding a latency of 4 or 5 cycles on two ports takes 8 or
-/// 10, and 12 with their two constants fit in 16 registers. Arm cores have up
-/// to four ports, and 32 registers.
+// Chains per kernel. Hiding a latency of 4 or 5 cycles on two ports takes 8 or
+// 10, and 12 with their two factors fit in 16 registers. Arm cores have up to
+// four ports, and 32 registers.
 #ifdef __x86_64__
 static constexpr int numChains = 12;
 #define KS_FOR_CHAINS(F)                                                       \
@@ -153,21 +154,22 @@ static constexpr int numChains = 12;
 static constexpr int numChains = 20;
 #define KS_FOR_CHAINS(F)                                                       \
   F(0)                                                                         \
-  F(1) F(2) F(3) F(4) F(5) F(6) F(7) F(8) F(9) F(10) F(11) F(12) F(13) F(14)   \
-      F(15) F(16) F(17) F(18) F(19)
+  F(1)                                                                         \
+  F(2) F(3) F(4) F(5) F(6) F(7) F(8) F(9) F(10) F(11) F(12) F(13) F(14) F(15)  \
+      F(16) F(17) F(18) F(19)
 #endif
 
 // A macro, because GCC splits the vectors of a template for the template's own
 // target before it inlines it into a function with a larger one; named
 // variables, because arrays may stay in memory. The chains start apart, or the
 // compiler could see that they are one.
-#define KS_CHAIN_START(I) Vector x##I = Vector{} + (shift + scale * I);
-#define KS_CHAIN_STEP(I) x##I = FMA(x##I, a, b);
+#define KS_CHAIN_START(I) Vector x##I = Vector{} + (a + b * I);
+#define KS_CHAIN_STEP(I) x##I = KS_FMA(x##I, va, vb);
 #define KS_CHAIN_SUM(I) sum += x##I;
-#define KS_FMA_KERNEL(NAME, TARGET, TYPE, BYTES)                               \
-  TARGET static TYPE NAME(int64_t steps, TYPE scale, TYPE shift) {             \
-    typedef TYPE Vector __attribute__((vector_size(BYTES)));                   \
-    Vector a = Vector{} + scale, b = Vector{} + shift, sum = {};               \
+#define KS_FMA_KERNEL(NAME, TARGET, TYPE, VECTOR)                              \
+  TARGET static TYPE NAME(int64_t steps, TYPE a, TYPE b) {                     \
+    typedef VECTOR Vector;                                                     \
+    Vector va = Vector{} + a, vb = Vector{} + b, sum = {};                     \
     KS_FOR_CHAINS(KS_CHAIN_START)                                              \
     for (int64_t i = 0; i < steps; ++i) {                                      \
       KS_FOR_CHAINS(KS_CHAIN_STEP)                                             \
@@ -176,28 +178,42 @@ static constexpr int numChains = 20;
     return sum[0];                                                             \
   }
 
-#ifdef __x86_64__
+#if defined(__x86_64__)
 #define KS_AVX512 __attribute__((target("avx512f")))
 #define KS_AVX2 __attribute__((target("avx2,fma")))
-#define FMA(X, A, B) _mm512_fmadd_ps(X, A, B)
-KS_FMA_KERNEL(runAvx512F32, KS_AVX512, float, 64)
-#undef FMA
-#define FMA(X, A, B) _mm512_fmadd_pd(X, A, B)
-KS_FMA_KERNEL(runAvx512F64, KS_AVX512, double, 64)
-#undef FMA
-#define FMA(X, A, B) _mm256_fmadd_ps(X, A, B)
-KS_FMA_KERNEL(runAvx2F32, KS_AVX2, float, 32)
-#undef FMA
-#define FMA(X, A, B) _mm256_fmadd_pd(X, A, B)
-KS_FMA_KERNEL(runAvx2F64, KS_AVX2, double, 32)
-#undef FMA
+#define KS_FMA(X, A, B) _mm512_fmadd_ps(A, B, X)
+KS_FMA_KERNEL(runAvx512F32, KS_AVX512, float, __m512)
+#undef KS_FMA
+#define KS_FMA(X, A, B) _mm512_fmadd_pd(A, B, X)
+KS_FMA_KERNEL(runAvx512F64, KS_AVX512, double, __m512d)
+#undef KS_FMA
+#define KS_FMA(X, A, B) _mm256_fmadd_ps(A, B, X)
+KS_FMA_KERNEL(runAvx2F32, KS_AVX2, float, __m256)
+#undef KS_FMA
+#define KS_FMA(X, A, B) _mm256_fmadd_pd(A, B, X)
+KS_FMA_KERNEL(runAvx2F64, KS_AVX2, double, __m256d)
+#undef KS_FMA
 #endif
-// One instruction where the baseline has it, as on Arm; else a multiplication
-// and an addition.
-#define FMA(X, A, B) X *A + B
-KS_FMA_KERNEL(runBaselineF32, , float, 16)
-KS_FMA_KERNEL(runBaselineF64, , double, 16)
-#undef FMA
+
+// The baseline: any CPU of the architecture.
+#ifdef __aarch64__
+#define KS_FMA(X, A, B) vfmaq_f32(X, A, B)
+KS_FMA_KERNEL(runBaselineF32, , float, float32x4_t)
+#undef KS_FMA
+#define KS_FMA(X, A, B) vfmaq_f64(X, A, B)
+KS_FMA_KERNEL(runBaselineF64, , double, float64x2_t)
+#undef KS_FMA
+#else
+// A multiplication and an addition, fused if the compiler may. The chain runs
+// through both, or the product would move out of the loop; with factors of 1/2
+// the values approach 1.
+typedef float VectorF32 __attribute__((vector_size(16)));
+typedef double VectorF64 __attribute__((vector_size(16)));
+#define KS_FMA(X, A, B) X *A + B
+KS_FMA_KERNEL(runBaselineF32, , float, VectorF32)
+KS_FMA_KERNEL(runBaselineF64, , double, VectorF64)
+#undef KS_FMA
+#endif
 
 template <typename T>
 static double measureKernel(FmaKernel<T> kernel, int vectorBytes) {

@@ -90,7 +90,7 @@ static Expected<int64_t> getSizeInBytes(NpyType type, ArrayRef<int64_t> shape) {
   if (overflow)
     return makeError("an array of shape " + printShape(shape) + " and type " +
                      npyTypeName(type) +
-                     " has more than 2^63 bytes; use a smaller shape");
+                     " needs 2^63 bytes or more; use a smaller shape");
   return is_contained(shape, 0) ? 0 : bytes;
 }
 
@@ -129,6 +129,8 @@ public:
 
   /// Fills the three members above.
   Error parse() {
+    if (!consume('{'))
+      return expected("'{'");
     SmallVector<StringRef> keys;
     while (!consume('}')) {
       std::optional<StringRef> key = parseString();
@@ -172,7 +174,8 @@ private:
     }
     if (key == "shape")
       return parseShape();
-    return expected("a value of 'descr', 'fortran_order' or 'shape'");
+    return expected("the keys 'descr', 'fortran_order' and 'shape', not '" +
+                    key + "',");
   }
 
   Error parseShape() {

@@ -9,6 +9,8 @@
 #include "ks/Conversion/Passes.h"
 #include "ks/Dialect/KS/IR/KS.h"
 #include "ks/Dialect/KS/Transforms/BufferizableOpInterfaceImpl.h"
+#include "ks/Dialect/KS/Transforms/Passes.h"
+#include "ks/Pipelines/Pipelines.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -23,6 +25,8 @@ int main(int argc, char **argv) {
   ks::registerBufferizableOpInterfaceExternalModels(registry);
   mlir::registerAllPasses();
   ks::registerKSConversionPasses();
+  ks::registerKSTransformsPasses();
+  ks::registerPipelines();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "KS optimizer driver\n", registry));
 }

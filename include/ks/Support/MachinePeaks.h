@@ -21,8 +21,9 @@ namespace ks {
 
 /// The bandwidth of main memory when copying, in bytes per second; bytes read
 /// and bytes written both count. The best of several copies of 256 MiB, with
-/// and without bypassing the caches on the way out. Takes about half a second
-/// and 512 MiB; returns 0 if there is not that much memory.
+/// and without bypassing the caches on the way out. Takes 512 MiB, and about
+/// half a second where the system is quick to provide them; returns 0 if there
+/// is not that much memory.
 double measureCopyBandwidth();
 
 /// The peak rate of fused multiply-adds (two flops each) on registers, in flops

@@ -78,10 +78,10 @@ private:
 };
 
 SetVector<Value> Outliner::sinkConstantsAndGetCaptures(scf::ParallelOp loop) {
-  SetVector<Value> captures;
-  getUsedValuesDefinedAbove(loop.getRegion(), captures);
+  SetVector<Value> used, captures;
+  getUsedValuesDefinedAbove(loop.getRegion(), used);
   OpBuilder b = OpBuilder::atBlockBegin(loop.getBody());
-  for (Value value : llvm::make_early_inc_range(captures.takeVector())) {
+  for (Value value : used) {
     if (matchPattern(value, m_Constant())) {
       Value inner = b.clone(*value.getDefiningOp())->getResult(0);
       replaceAllUsesInRegionWith(value, inner, loop.getRegion());

@@ -292,11 +292,11 @@ static LogicalResult verifyEpilogueBody(ProductOpInterface op) {
     Dialect *dialect = inner.getDialect();
     if (!isa_and_nonnull<arith::ArithDialect, math::MathDialect,
                          complex::ComplexDialect>(dialect) ||
-        inner.getNumRegions() != 0 || !isMemoryEffectFree(&inner) ||
+        inner.getNumRegions() != 0 || !isPure(&inner) ||
         !llvm::all_of(inner.getResultTypes(), isScalar))
       return inner.emitOpError("is not allowed in the epilogue of ")
              << op->getName()
-             << "; expected a side-effect-free arith, math or complex op on "
+             << "; expected a pure arith, math or complex op on "
                 "scalars (apply others after the product)";
   }
   return success();

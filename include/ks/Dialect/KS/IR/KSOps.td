@@ -193,7 +193,7 @@ def KS_ChainOp : KS_ProductOp<"chain", [AttrSizedOperandSegments]> {
       the shape of the result. They need an epilogue.
     * (C16) the epilogue has one argument of the accumulator type, then one of
       the element type per extra operand.
-    * (C17) the epilogue holds side-effect-free arith, math or complex ops on
+    * (C17) the epilogue holds pure arith, math or complex ops on
       scalars, without regions, and yields the accumulator type.
     * (C18) the plan, if any, fits the op.
   }];

@@ -1,0 +1,53 @@
+//===- Problem.h - What is to be computed -----------------------*- C++ -*-===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef KS_ANALYSIS_PROBLEM_H
+#define KS_ANALYSIS_PROBLEM_H
+
+#include "ks/Analysis/Pattern.h"
+
+#include "llvm/ADT/SmallVector.h"
+
+#include <optional>
+
+namespace ks {
+
+/// What is to be computed, without the IR: the planner's input.
+struct Problem {
+  /// A factor, and the axes along which its weight is shared.
+  struct Factor {
+    KSPattern pattern;
+    bool tiedA = false, tiedD = false;
+    /// Elements of the weight as it is stored.
+    int64_t storedWeights() const {
+      return (tiedA ? 1 : pattern.a) * pattern.b * pattern.c *
+             (tiedD ? 1 : pattern.d);
+    }
+  };
+
+  llvm::SmallVector<Factor> factors; ///< In order of application.
+  std::optional<int64_t> batch;      ///< None if only known at run time.
+  bool batchFirst = true;
+  bool isComplex = false;
+  int64_t realBytes = 4;        ///< Of a real of the element type.
+  int64_t accumulatorBytes = 4; ///< Of a real of the accumulator type.
+
+  /// Bytes of an element of activations and weights.
+  int64_t elementBytes() const { return (isComplex ? 2 : 1) * realBytes; }
+};
+
+/// Bytes that must move at least, with `batch` entries: input and result once,
+/// stored weights once.
+double getMinimumBytes(const Problem &problem, int64_t batch);
+
+/// Flops of the chain as written (a complex multiply-add counts 8).
+double getFlops(const Problem &problem, int64_t batch);
+
+} // namespace ks
+
+#endif // KS_ANALYSIS_PROBLEM_H

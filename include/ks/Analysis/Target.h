@@ -1,0 +1,62 @@
+//===- Target.h - Descriptions of machines ----------------------*- C++ -*-===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What the planner knows about a machine: a small table, one row per
+// architecture, that a real machine can be measured against or replace. No
+// other file names an architecture.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef KS_ANALYSIS_TARGET_H
+#define KS_ANALYSIS_TARGET_H
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace ks {
+
+/// A CPU, as far as kernels for it depend on it.
+struct CPUTarget {
+  std::string name;        ///< What `--target` and pass options call it.
+  std::string llvmCpu;     ///< LLVM's name of the processor.
+  int64_t vectorBits;      ///< Width of a vector register.
+  int64_t vectorRegisters; ///< Number of vector registers.
+  double fmaPerCycle;      ///< Vector FMAs per cycle and core.
+  double loadsPerCycle;    ///< Vector loads per cycle and core.
+  int64_t fmaLatency;      ///< Cycles until an FMA's result can be used.
+  double gigahertz;        ///< Clock, to turn cycles into time.
+  int64_t l1Bytes;         ///< L1 data cache of a core.
+  int64_t l2Bytes;         ///< L2 cache of a core.
+  double memoryBandwidth;  ///< Bytes per second, all cores.
+  int64_t threads;         ///< Threads that run in parallel.
+
+  /// Elements of `bytes` bytes in a vector register.
+  int64_t getLanes(int64_t bytes) const { return vectorBits / (8 * bytes); }
+};
+
+/// The table. Rows are generic: they name instruction sets, not products.
+llvm::ArrayRef<CPUTarget> getCPUTargets();
+
+/// The row called `name`, or "host" for the machine at hand; none if there is
+/// no such row.
+std::optional<CPUTarget> getCPUTarget(llvm::StringRef name);
+
+/// The machine at hand: the widest row that its features allow, with the
+/// caches and cores it reports.
+CPUTarget getHostTarget();
+
+/// "host, x86-64-v2, ...", for messages.
+std::string getCPUTargetNames();
+
+} // namespace ks
+
+#endif // KS_ANALYSIS_TARGET_H

@@ -1,0 +1,98 @@
+//===- Passes.td - Transformations of KS products ----------*- tablegen -*-===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef KS_DIALECT_KS_TRANSFORMS_PASSES_TD
+#define KS_DIALECT_KS_TRANSFORMS_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def SelectPlan : Pass<"ks-select-plan"> {
+  let summary = "choose how each KS product runs";
+  let description = [{
+    Input: products, on tensors or memrefs. Output: the same, each with a plan.
+
+    The only pass that chooses. It asks the planner (ks/Analysis/CPUPlanner.h)
+    for the problem that the op states and the target; an op that has a plan
+    keeps it. Remarks (category `ks-select-plan`) tell, per factor, what was
+    chosen, what it is expected to cost, and what the next best would have cost.
+
+    Refuses a target that the table (ks/Analysis/Target.h) does not know.
+  }];
+  let options = [
+    Option<"target", "target", "std::string", /*default=*/"\"host\"",
+           "Machine to plan for: host, or a row of the target table">,
+    Option<"threads", "threads", "int64_t", /*default=*/"0",
+           "Threads to plan for; 0: those of the target">,
+  ];
+}
+
+def PackWeights : Pass<"ks-pack-weights", "::mlir::ModuleOp"> {
+  let summary = "bring weights into the layout that the plans name, once";
+  let description = [{
+    Input: functions with planned products on tensors.
+    Output: every weight of such a product is packed by `ks.pack_weights`, and
+    packing is moved out of the hot path:
+
+    * a constant weight is folded into a packed constant;
+    * where weights are arguments of a function `@f`, that function is split:
+      `@f_pack` packs all of them into destinations and is called once,
+      `@f_packed` takes the packed weights and is the hot one, and `@f` calls
+      both. `@f` carries the names of the two (`ks.pack`, `ks.packed`) and
+      which of its arguments each of them takes first (`ks.pack_args`,
+      `ks.packed_args`);
+    * any other weight is packed in place.
+  }];
+  let dependentDialects = [
+    "::mlir::func::FuncDialect", "::mlir::tensor::TensorDialect"
+  ];
+}
+
+def ResultsToArguments : Pass<"ks-results-to-arguments", "::mlir::ModuleOp"> {
+  let summary = "let callers provide the memory of a function's results";
+  let description = [{
+    Input: functions on tensors that no other function calls. Output: each
+    tensor result has an argument, behind the others, into which it is
+    materialized (`bufferization.materialize_in_destination`); upstream's
+    `eliminate-empty-tensors` then computes it in place.
+
+    Such an argument carries `ks.result_dims`: for each dimension a pair
+    (argument, dimension) that has the same size, or (-1, size) if static; a
+    caller uses it to allocate. The pass refuses a function whose result has a
+    dimension that is not a dimension of an argument.
+  }];
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect"];
+}
+
+def Bufferize : Pass<"ks-bufferize", "::mlir::ModuleOp"> {
+  let summary = "One-Shot Bufferize, with rows of any pitch at the boundaries";
+  let description = [{
+    Upstream's One-Shot Bufferize with function boundaries. A rank-2 tensor
+    argument becomes `memref<.., strided<[?, 1], offset: ?>>`, so callers can
+    pass rows of any pitch; other arguments become contiguous memrefs. Results
+    that are equivalent to an argument are dropped, and allocations that stay
+    are freed.
+  }];
+  let dependentDialects = [
+    "::mlir::bufferization::BufferizationDialect",
+    "::mlir::func::FuncDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::scf::SCFDialect"
+  ];
+}
+
+def WidenToF64 : Pass<"ks-widen-to-f64", "::mlir::ModuleOp"> {
+  let summary = "the same program with all reals in f64: a reference";
+  let description = [{
+    Replaces f16, bf16 and f32 by f64 (and complex likewise) in all types and
+    constants; conversions between them vanish. Plans are dropped, and
+    precision tf32 with them. Followed by `convert-ks-to-linalg` it gives the
+    result without roundings that `ks-run --verify` compares with.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
+#endif // KS_DIALECT_KS_TRANSFORMS_PASSES_TD

@@ -1,0 +1,32 @@
+//===- Transforms.h - Transformations of KS products ------------*- C++ -*-===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef KS_DIALECT_KS_TRANSFORMS_TRANSFORMS_H
+#define KS_DIALECT_KS_TRANSFORMS_TRANSFORMS_H
+
+#include "ks/Analysis/CPUPlanner.h"
+#include "ks/Analysis/Problem.h"
+#include "ks/Dialect/KS/IR/KS.h"
+
+namespace ks {
+
+/// The planner's view of `op`.
+Problem getProblem(ProductOpInterface op);
+
+/// The attribute that states `plan` for `op`.
+CPUPlanAttr getPlanAttr(ProductOpInterface op, const CPUPlan &plan);
+
+/// The values of `weight` of `pattern`, in the order of `packing`; null if
+/// they cannot be packed at compile time.
+mlir::DenseElementsAttr packConstant(mlir::DenseElementsAttr weight,
+                                     const KSPattern &pattern,
+                                     CPUPackingAttr packing);
+
+} // namespace ks
+
+#endif // KS_DIALECT_KS_TRANSFORMS_TRANSFORMS_H

@@ -1,0 +1,60 @@
+//===- Pipelines.h - Named pipelines ----------------------------*- C++ -*-===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Named pipelines, one per target, each of which can stop at a rung of the
+// ladder (see the description of the ks dialect).
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef KS_PIPELINES_PIPELINES_H
+#define KS_PIPELINES_PIPELINES_H
+
+#include "mlir/Pass/PassOptions.h"
+#include "mlir/Support/LLVM.h"
+
+#include <optional>
+
+namespace mlir {
+class OpPassManager;
+} // namespace mlir
+
+namespace ks {
+
+/// How far a pipeline goes. Numbers are those of the ladder.
+enum class Rung {
+  Math,    ///< 1: as written, canonicalized
+  Plans,   ///< 3: every product has a plan, weights are packed
+  Buffers, ///< 3 on memrefs
+  Tiles,   ///< 4: parallel loops over vector tiles
+  Machine, ///< 5: the llvm dialect
+};
+
+/// "math, plans, buffers, tiles, machine".
+llvm::StringRef getRungNames();
+std::optional<Rung> parseRung(llvm::StringRef name);
+
+struct CPUPipelineOptions {
+  std::string target = "host"; ///< Row of the target table.
+  int64_t threads = 0;         ///< 0: those of the target.
+  Rung to = Rung::Machine;
+};
+
+/// `ks-to-cpu`: from products on tensors to the llvm dialect.
+void buildCPUPipeline(mlir::OpPassManager &pm,
+                      const CPUPipelineOptions &options);
+
+/// `ks-to-loops`: the same through linalg and scalar loops, in a few lines of
+/// IR and without a plan: the reference.
+void buildLoopsPipeline(mlir::OpPassManager &pm, Rung to = Rung::Machine);
+
+/// Makes both known to `--pass-pipeline` and as flags of ks-opt.
+void registerPipelines();
+
+} // namespace ks
+
+#endif // KS_PIPELINES_PIPELINES_H

@@ -1,0 +1,229 @@
+//===- CPUPlanner.cpp - Plans for CPUs ------------------------------------===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "ks/Analysis/CPUPlanner.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/MathExtras.h"
+
+#include <algorithm>
+#include <cmath>
+#include <tuple>
+
+using namespace ks;
+
+namespace {
+
+/// How a vector is laid over (n, j), batch-first.
+struct LaneShape {
+  int64_t n, j, lanes;
+};
+
+/// Cost model of one factor.
+class TileModel {
+public:
+  TileModel(const Problem &problem, unsigned index, const CPUTarget &target)
+      : problem(problem), target(target),
+        pattern(problem.factors[index].pattern),
+        batch(problem.batch.value_or(kAssumedBatch)),
+        reals(problem.isComplex ? 2 : 1),
+        maxLanes(std::max<int64_t>(
+            1, target.getLanes(problem.accumulatorBytes) / reals)) {}
+
+  llvm::SmallVector<CPUTile> enumerate() const {
+    llvm::SmallVector<CPUTile> tiles;
+    if (problem.batchFirst) {
+      for (LaneShape shape : getLaneShapes())
+        for (int64_t vectors = 1;
+             vectors <= std::min<int64_t>(8, pattern.b / shape.n); ++vectors)
+          for (int64_t rows = 1; rows <= std::min<int64_t>(24, batch); ++rows)
+            add(tiles, rows, vectors, shape);
+      return tiles;
+    }
+    // Batch-last: rows run along n, vectors along the batch.
+    int64_t lanes = std::min<int64_t>(maxLanes, llvm::PowerOf2Ceil(batch));
+    for (int64_t vectors = 1;
+         vectors <= std::min<int64_t>(8, llvm::divideCeil(batch, lanes));
+         ++vectors)
+      for (int64_t rows = 1; rows <= std::min<int64_t>(24, pattern.b); ++rows)
+        add(tiles, rows, vectors, {rows, 1, lanes});
+    return tiles;
+  }
+
+private:
+  /// The (n, j) worth trying: j a whole vector, d itself, or a divisor of d;
+  /// n fills the rest of the vector.
+  llvm::SmallVector<LaneShape> getLaneShapes() const {
+    llvm::SmallVector<LaneShape> shapes;
+    for (int64_t j = 1; j <= std::min(pattern.d, maxLanes); ++j) {
+      if (pattern.d % j != 0 && j != maxLanes)
+        continue;
+      int64_t n = std::min(pattern.b, maxLanes / j);
+      shapes.push_back(
+          {n, j, static_cast<int64_t>(llvm::PowerOf2Ceil(n * j))});
+    }
+    return shapes;
+  }
+
+  void add(llvm::SmallVectorImpl<CPUTile> &tiles, int64_t rows,
+           int64_t vectors, LaneShape shape) const {
+    // Accumulators, the vectors of one row, and one more operand.
+    if (rows * vectors + vectors + 1 > target.vectorRegisters)
+      return;
+    CPUTile tile;
+    tile.rows = rows;
+    tile.vectors = vectors;
+    tile.lanes = shape.lanes;
+    tile.n = shape.n;
+    tile.j = shape.j;
+    tile.packVectors = problem.batchFirst ? vectors : 1;
+    tile.packLanes = problem.batchFirst ? shape.lanes : rows;
+    // Short loops are unrolled; longer ones a little where tiles are small.
+    for (int64_t unroll : {2, 4, 8})
+      if (pattern.c % unroll == 0 && rows * vectors * unroll <= 32)
+        tile.unroll = unroll;
+    tile.cyclesPerEntry = problem.batchFirst ? batchFirstCycles(tile)
+                                             : batchLastCycles(tile);
+    tiles.push_back(tile);
+  }
+
+  /// Cycles of a tile from its first k to its stores.
+  double tileCycles(const CPUTile &tile, int64_t rows, double activationLoad,
+                    double weightLoad, double storesPerVector) const {
+    double accumulators = static_cast<double>(rows * tile.vectors);
+    double steps = static_cast<double>(pattern.c) * static_cast<double>(reals);
+    double fmas = accumulators / target.fmaPerCycle;
+    double loads = (activationLoad + weightLoad) / target.loadsPerCycle;
+    // The front end issues at most about 5 instructions per cycle.
+    double issue = (accumulators + activationLoad + weightLoad + 1) / 5;
+    double step = std::max(
+        {fmas, loads, issue, static_cast<double>(target.fmaLatency)});
+    constexpr double kStartCycles = 10; // loop control, zeroing, addresses
+    return kStartCycles + steps * step + accumulators * storesPerVector;
+  }
+
+  double batchFirstCycles(const CPUTile &tile) const {
+    // Loading an X vector: one instruction if it is a plain load or a
+    // broadcast, a few more if it takes a shuffle or a conversion.
+    int64_t piece = tile.j * reals;
+    bool isPlain = tile.n == 1 || piece == 1 ||
+                   (llvm::isPowerOf2_64(piece) && piece > 1);
+    double load = isPlain ? 1 : 3;
+    if (problem.realBytes != problem.accumulatorBytes)
+      load += 2;
+    bool isContiguous = tile.j == pattern.d || tile.n == 1;
+    double stores = isContiguous ? 1.5 : 1.5 * static_cast<double>(tile.n);
+    auto cycles = [&](int64_t rows) {
+      return tileCycles(tile, rows, load * static_cast<double>(rows),
+                        static_cast<double>(tile.vectors), stores);
+    };
+    double perEntry =
+        problem.batch ? (static_cast<double>(batch / tile.rows) *
+                             cycles(tile.rows) +
+                         static_cast<double>(batch % tile.rows) * cycles(1)) /
+                            std::max(1.0, static_cast<double>(batch))
+                      : cycles(tile.rows) / static_cast<double>(tile.rows);
+    return perEntry * static_cast<double>(pattern.a) *
+           static_cast<double>(llvm::divideCeil(pattern.d, tile.j)) *
+           static_cast<double>(
+               llvm::divideCeil(pattern.b, tile.n * tile.vectors));
+  }
+
+  double batchLastCycles(const CPUTile &tile) const {
+    double load = problem.realBytes == problem.accumulatorBytes ? 1 : 2;
+    double cycles =
+        tileCycles(tile, tile.rows, load * static_cast<double>(tile.vectors),
+                   static_cast<double>(tile.rows), 1.5);
+    int64_t entries = tile.lanes * tile.vectors;
+    // The rest of the batch runs vector by vector, masked.
+    int64_t rest = llvm::divideCeil(batch % entries, tile.lanes);
+    double blocks = static_cast<double>(batch / entries) +
+                    static_cast<double>(rest) * 1.2 /
+                        std::sqrt(static_cast<double>(tile.vectors));
+    return cycles * blocks / std::max(1.0, static_cast<double>(batch)) *
+           static_cast<double>(pattern.a) * static_cast<double>(pattern.d) *
+           static_cast<double>(llvm::divideCeil(pattern.b, tile.rows));
+  }
+
+  const Problem &problem;
+  const CPUTarget &target;
+  const KSPattern pattern;
+  const int64_t batch, reals, maxLanes;
+};
+
+} // namespace
+
+llvm::SmallVector<CPUTile> ks::rankTiles(const Problem &problem,
+                                         unsigned index,
+                                         const CPUTarget &target) {
+  Problem assumed = problem;
+  if (assumed.batch == 0) // nothing to compute; any plan will do
+    assumed.batch = 1;
+  llvm::SmallVector<CPUTile> tiles =
+      TileModel(assumed, index, target).enumerate();
+  // Equal costs are ordered by shape, so that plans do not depend on the host.
+  llvm::sort(tiles, [](const CPUTile &x, const CPUTile &y) {
+    return std::tie(x.cyclesPerEntry, x.rows, x.vectors, x.j) <
+           std::tie(y.cyclesPerEntry, y.rows, y.vectors, y.j);
+  });
+  return tiles;
+}
+
+/// The batch block: intermediates in half of L2, whole tiles, and enough
+/// blocks for all threads.
+static int64_t getBatchBlock(const Problem &problem, const CPUTarget &target,
+                             llvm::ArrayRef<CPUTile> tiles, int64_t batch) {
+  int64_t width = 0, step = 1;
+  for (auto [factor, tile] : llvm::zip_equal(problem.factors, tiles)) {
+    width = std::max(width, factor.pattern.inFeatures() +
+                                factor.pattern.outFeatures());
+    step = std::max(step, problem.batchFirst ? tile.rows
+                                             : tile.lanes * tile.vectors);
+  }
+  // Fewer entries than this would stream the weights too often.
+  constexpr int64_t kMinBlock = 32, kBlocksPerThread = 4;
+  int64_t inCache = target.l2Bytes / 2 / (width * problem.elementBytes());
+  int64_t share =
+      llvm::divideCeil(batch, target.threads * kBlocksPerThread);
+  int64_t block = std::max(std::min(inCache, share), kMinBlock);
+  return llvm::divideCeil(block, step) * step;
+}
+
+llvm::SmallVector<CPUPlan> ks::planForCPU(const Problem &problem,
+                                          const CPUTarget &target,
+                                          unsigned count) {
+  int64_t batch = problem.batch.value_or(kAssumedBatch);
+  llvm::SmallVector<llvm::SmallVector<CPUTile>> ranked;
+  for (unsigned index = 0; index < problem.factors.size(); ++index)
+    ranked.push_back(rankTiles(problem, index, target));
+
+  llvm::SmallVector<CPUPlan> plans;
+  for (unsigned rank = 0; rank < count; ++rank) {
+    CPUPlan plan;
+    bool isNew = rank == 0;
+    double cycles = 0;
+    for (const auto &tiles : ranked) {
+      isNew |= rank < tiles.size();
+      plan.tiles.push_back(tiles[std::min<size_t>(rank, tiles.size() - 1)]);
+      cycles += plan.tiles.back().cyclesPerEntry;
+    }
+    if (!isNew)
+      break;
+    plan.batchBlock = getBatchBlock(problem, target, plan.tiles, batch);
+    int64_t blocks = llvm::divideCeil(batch, plan.batchBlock);
+    plan.parallelBatch = blocks >= target.threads;
+    plan.parallelGroup = plan.parallelPanel = !plan.parallelBatch;
+    double compute = cycles * static_cast<double>(batch) /
+                     (target.gigahertz * 1e9 *
+                      static_cast<double>(target.threads));
+    double memory = getMinimumBytes(problem, batch) / target.memoryBandwidth;
+    plan.seconds = std::max(compute, memory);
+    plans.push_back(std::move(plan));
+  }
+  return plans;
+}

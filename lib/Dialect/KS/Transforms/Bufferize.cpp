@@ -1,0 +1,79 @@
+//===- Bufferize.cpp - Bufferization with row pitches ---------------------===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "ks/Dialect/KS/Transforms/Passes.h"
+
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Bufferization/Pipelines/Passes.h"
+#include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
+#include "mlir/Dialect/Bufferization/Transforms/OneShotModuleBufferize.h"
+#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Pass/PassManager.h"
+
+namespace ks {
+#define GEN_PASS_DEF_BUFFERIZE
+#include "ks/Dialect/KS/Transforms/Passes.h.inc"
+} // namespace ks
+
+using namespace mlir;
+using namespace mlir::bufferization;
+
+/// Rows of any pitch for rank 2, contiguous for the rest.
+static BaseMemRefType getBoundaryType(TensorType type, Attribute memorySpace) {
+  auto ranked = dyn_cast<RankedTensorType>(type);
+  if (!ranked)
+    return UnrankedMemRefType::get(type.getElementType(), memorySpace);
+  MemRefLayoutAttrInterface layout;
+  if (ranked.getRank() == 2)
+    layout = StridedLayoutAttr::get(type.getContext(), ShapedType::kDynamic,
+                                    {ShapedType::kDynamic, 1});
+  return MemRefType::get(ranked.getShape(), ranked.getElementType(), layout,
+                         memorySpace);
+}
+
+namespace {
+struct BufferizePass : ks::impl::BufferizeBase<BufferizePass> {
+  void getDependentDialects(DialectRegistry &registry) const override {
+    BufferizeBase::getDependentDialects(registry);
+    cleanUp().getDependentDialects(registry);
+  }
+
+  void runOnOperation() override {
+    OneShotBufferizationOptions options;
+    options.bufferizeFunctionBoundaries = true;
+    options.inferFunctionResultLayout = false;
+    options.functionArgTypeConverterFn =
+        [](TensorLikeType type, Attribute memorySpace, FunctionOpInterface,
+           const BufferizationOptions &) {
+          return cast<BufferLikeType>(
+              getBoundaryType(cast<TensorType>(type), memorySpace));
+        };
+    BufferizationState state;
+    if (failed(runOneShotModuleBufferize(getOperation(), options, state)))
+      return signalPassFailure();
+    OpPassManager pipeline = cleanUp();
+    if (failed(runPipeline(pipeline, getOperation())))
+      signalPassFailure();
+  }
+
+private:
+  /// Results that are arguments are dropped; what is left is freed.
+  static OpPassManager cleanUp() {
+    OpPassManager pipeline(ModuleOp::getOperationName());
+    pipeline.addPass(createDropEquivalentBufferResultsPass());
+    pipeline.addNestedPass<func::FuncOp>(createBufferHoistingPass());
+    pipeline.addPass(createOwnershipBasedBufferDeallocationPass());
+    pipeline.addPass(createBufferDeallocationSimplificationPass());
+    pipeline.addPass(createLowerDeallocationsPass());
+    return pipeline;
+  }
+};
+} // namespace

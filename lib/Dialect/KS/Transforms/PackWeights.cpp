@@ -1,0 +1,302 @@
+//===- PackWeights.cpp - Packing of weights -------------------------------===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Packing leaves the hot path in two steps: next to each product, where a
+// constant folds; then out of the function, where the weight is an argument.
+//
+//===----------------------------------------------------------------------===//
+
+#include "ks/Dialect/KS/IR/KS.h"
+#include "ks/Dialect/KS/Transforms/Passes.h"
+#include "ks/Dialect/KS/Transforms/Transforms.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/IR/SymbolTable.h"
+
+namespace ks {
+#define GEN_PASS_DEF_PACKWEIGHTS
+#include "ks/Dialect/KS/Transforms/Passes.h.inc"
+} // namespace ks
+
+using namespace mlir;
+using namespace ks;
+
+//===----------------------------------------------------------------------===//
+// Constants
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Where a lane of a packed weight comes from.
+struct PackedLane {
+  int64_t i, n, k, j;
+  bool isPadding;
+};
+} // namespace
+
+/// Calls `f` for each lane, in the order of the packed weight; see
+/// #ks.cpu_packing. Complex steps visit each lane once.
+static void forEachPackedLane(const KSPattern &p, CPUPackingAttr packing,
+                              function_ref<void(PackedLane, bool isNewVectorRow)> f) {
+  int64_t sizeI = packing.isTied(Ties::A) ? 1 : p.a;
+  int64_t blocksJ = packing.isTied(Ties::D) ? 1 : packing.getNumBlocksJ(p);
+  for (int64_t i = 0; i < sizeI; ++i)
+    for (int64_t blockJ = 0; blockJ < blocksJ; ++blockJ)
+      for (int64_t blockN = 0; blockN < packing.getNumBlocksN(p); ++blockN)
+        for (int64_t k = 0; k < p.c; ++k)
+          for (int64_t v = 0; v < packing.getVectors(); ++v)
+            for (int64_t lane = 0; lane < packing.getLanes(); ++lane) {
+              int64_t n0 = std::min(blockN * packing.getBlockN(),
+                                    p.b - packing.getBlockN());
+              int64_t j0 =
+                  std::min(blockJ * packing.getJ(), p.d - packing.getJ());
+              bool isPadding = lane >= packing.getN() * packing.getJ();
+              int64_t n = n0 + v * packing.getN() +
+                          (isPadding ? 0 : lane / packing.getJ());
+              f({i, n, k, j0 + lane % packing.getJ(), isPadding},
+                v == 0 && lane == 0);
+            }
+}
+
+DenseElementsAttr ks::packConstant(DenseElementsAttr weight,
+                                   const KSPattern &p, CPUPackingAttr packing) {
+  RankedTensorType type = packing.getPackedType(p, weight.getElementType());
+  ArrayRef<int64_t> shape = weight.getType().getShape();
+  Ties ties = getTies(p, shape);
+  const llvm::fltSemantics &semantics =
+      cast<FloatType>(type.getElementType()).getFloatSemantics();
+  auto round = [&](APFloat value) {
+    bool losesInfo;
+    value.convert(semantics, APFloat::rmNearestTiesToEven, &losesInfo);
+    return value;
+  };
+  auto offset = [&](const PackedLane &lane) {
+    int64_t i = bitEnumContainsAny(ties, Ties::A) ? 0 : lane.i;
+    int64_t j = bitEnumContainsAny(ties, Ties::D) ? 0 : lane.j;
+    return ((i * shape[1] + lane.n) * shape[2] + lane.k) * shape[3] + j;
+  };
+  APFloat zero = APFloat::getZero(semantics);
+  SmallVector<APFloat> packed;
+  packed.reserve(type.getNumElements());
+
+  if (!isa<ComplexType>(weight.getElementType())) {
+    auto values = weight.getValues<APFloat>();
+    forEachPackedLane(p, packing, [&](PackedLane lane, bool) {
+      packed.push_back(lane.isPadding ? zero : round(values[offset(lane)]));
+    });
+    return DenseElementsAttr::get(type, packed);
+  }
+
+  // A step holds (re, re) of all its lanes, then (-im, im).
+  auto values = weight.getValues<std::complex<APFloat>>();
+  SmallVector<APFloat> imaginary;
+  auto flush = [&] {
+    llvm::append_range(packed, imaginary);
+    imaginary.clear();
+  };
+  forEachPackedLane(p, packing, [&](PackedLane lane, bool isNewStep) {
+    if (isNewStep)
+      flush();
+    APFloat re = zero, im = zero;
+    if (!lane.isPadding) {
+      std::complex<APFloat> value = values[offset(lane)];
+      re = round(value.real());
+      im = round(value.imag());
+    }
+    packed.append({re, re});
+    imaginary.append({neg(im), im});
+  });
+  flush();
+  return DenseElementsAttr::get(type, packed);
+}
+
+//===----------------------------------------------------------------------===//
+// Packing in place
+//===----------------------------------------------------------------------===//
+
+/// A packed form of `weight` right before its use.
+static Value createPacked(OpBuilder &b, Location loc, Value weight,
+                          const KSPattern &pattern,
+                          PackingAttrInterface packing) {
+  RankedTensorType type = packing.getPackedType(
+      pattern, getElementTypeOrSelf(weight.getType()));
+  DenseElementsAttr constant;
+  if (auto cpuPacking = dyn_cast<CPUPackingAttr>(packing);
+      cpuPacking && matchPattern(weight, m_Constant(&constant)))
+    return arith::ConstantOp::create(
+        b, loc, packConstant(constant, pattern, cpuPacking));
+  Value init =
+      tensor::EmptyOp::create(b, loc, type.getShape(), type.getElementType());
+  return PackWeightsOp::create(
+             b, loc, type, PatternAttr::get(b.getContext(), pattern), packing,
+             weight, init)
+      ->getResult(0);
+}
+
+static void packOperands(ProductOpInterface op) {
+  PlanAttrInterface plan = op.getPlanAttr();
+  if (!plan || !op.isOnTensors())
+    return;
+  OpBuilder b(op);
+  SmallVector<KSPattern> patterns = op.getPatternList();
+  unsigned first = op.getWeightOperands().getBeginOperandIndex();
+  for (auto [t, pattern] : llvm::enumerate(patterns)) {
+    OpOperand &weight = op->getOpOperand(first + t);
+    if (cast<ShapedType>(weight.get().getType()).getRank() == 4)
+      weight.set(createPacked(b, op->getLoc(), weight.get(), pattern,
+                              plan.getPacking(t)));
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Hoisting out of the function
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Splits `@f(args)` into `@f_pack(weights, destinations)` and
+/// `@f_packed(rest, packed)`.
+class FunctionSplitter {
+public:
+  FunctionSplitter(func::FuncOp func, SymbolTable &symbols)
+      : func(func), symbols(symbols), b(func.getContext()) {}
+
+  void split();
+
+private:
+  func::FuncOp createFunction(StringRef suffix, TypeRange inputs,
+                              TypeRange results) {
+    auto created =
+        func::FuncOp::create(func.getLoc(), (func.getName() + suffix).str(),
+                             b.getFunctionType(inputs, results));
+    symbols.insert(created, std::next(Block::iterator(func)));
+    created.addEntryBlock();
+    b.setInsertionPointToStart(&created.front());
+    return created;
+  }
+  func::FuncOp createPack();
+  func::FuncOp createPacked();
+  void createCalls(func::FuncOp pack, func::FuncOp packed);
+
+  func::FuncOp func;
+  SymbolTable &symbols;
+  OpBuilder b;
+  SmallVector<PackWeightsOp> packs;   // of arguments
+  SmallVector<int64_t> packArguments; // arguments that packing needs
+  SmallVector<int64_t> hotArguments;  // arguments that the rest needs
+  SmallVector<RankedTensorType> packedTypes;
+};
+} // namespace
+
+func::FuncOp FunctionSplitter::createPack() {
+  SmallVector<Type> inputs, results;
+  for (int64_t number : packArguments)
+    inputs.push_back(func.getArgument(number).getType());
+  for (PackWeightsOp pack : packs)
+    results.push_back(pack->getResult(0).getType());
+  llvm::append_range(inputs, results); // the destinations
+  func::FuncOp created = createFunction("_pack", inputs, results);
+  ValueRange arguments = created.getArguments();
+  SmallVector<Value> values;
+  for (auto [pack, init] :
+       llvm::zip_equal(packs, arguments.take_back(packs.size()))) {
+    IRMapping mapping;
+    for (auto [number, argument] : llvm::zip_equal(
+             packArguments, arguments.take_front(packArguments.size())))
+      mapping.map(func.getArgument(number), argument);
+    mapping.map(pack.getInit(), init);
+    values.push_back(b.clone(*pack, mapping)->getResult(0));
+  }
+  func::ReturnOp::create(b, func.getLoc(), values);
+  return created;
+}
+
+func::FuncOp FunctionSplitter::createPacked() {
+  SmallVector<Type> inputs;
+  for (int64_t number : hotArguments)
+    inputs.push_back(func.getArgument(number).getType());
+  for (PackWeightsOp pack : packs)
+    inputs.push_back(pack->getResult(0).getType());
+  func::FuncOp created =
+      createFunction("_packed", inputs, func.getResultTypes());
+  for (auto [pack, argument] : llvm::zip_equal(
+           packs, created.getArguments().take_back(packs.size()))) {
+    pack->getResult(0).replaceAllUsesWith(argument);
+    packedTypes.push_back(cast<RankedTensorType>(argument.getType()));
+    pack->erase();
+  }
+  for (auto [number, argument] : llvm::zip_equal(
+           hotArguments,
+           created.getArguments().take_front(hotArguments.size())))
+    func.getArgument(number).replaceAllUsesWith(argument);
+  created.front().getOperations().splice(created.front().end(),
+                                         func.front().getOperations());
+  return created;
+}
+
+void FunctionSplitter::createCalls(func::FuncOp pack, func::FuncOp packed) {
+  b.setInsertionPointToEnd(&func.front());
+  auto select = [&](ArrayRef<int64_t> numbers) {
+    return llvm::map_to_vector(numbers, [&](int64_t number) -> Value {
+      return func.getArgument(number);
+    });
+  };
+  SmallVector<Value> operands = select(packArguments);
+  for (RankedTensorType type : packedTypes)
+    operands.push_back(tensor::EmptyOp::create(
+        b, func.getLoc(), type.getShape(), type.getElementType()));
+  auto packCall = func::CallOp::create(b, func.getLoc(), pack, operands);
+  operands = select(hotArguments);
+  llvm::append_range(operands, packCall.getResults());
+  auto call = func::CallOp::create(b, func.getLoc(), packed, operands);
+  func::ReturnOp::create(b, func.getLoc(), call.getResults());
+  func->setAttr("ks.pack", FlatSymbolRefAttr::get(pack));
+  func->setAttr("ks.pack_args", b.getDenseI64ArrayAttr(packArguments));
+  func->setAttr("ks.packed", FlatSymbolRefAttr::get(packed));
+  func->setAttr("ks.packed_args", b.getDenseI64ArrayAttr(hotArguments));
+}
+
+void FunctionSplitter::split() {
+  if (func.isDeclaration() || !func.getFunctionBody().hasOneBlock())
+    return;
+  for (auto pack : func.front().getOps<PackWeightsOp>())
+    if (isa<BlockArgument>(pack.getWeight()))
+      packs.push_back(pack);
+  if (packs.empty())
+    return;
+  for (BlockArgument argument : func.getArguments()) {
+    bool isPacked = llvm::any_of(packs, [&](PackWeightsOp pack) {
+      return pack.getWeight() == argument;
+    });
+    if (isPacked)
+      packArguments.push_back(argument.getArgNumber());
+    bool isOnlyPacked =
+        isPacked && llvm::all_of(argument.getUsers(), [&](Operation *user) {
+          return llvm::is_contained(packs, user);
+        });
+    if (!isOnlyPacked)
+      hotArguments.push_back(argument.getArgNumber());
+  }
+  func::FuncOp pack = createPack();
+  func::FuncOp packed = createPacked();
+  createCalls(pack, packed);
+}
+
+namespace {
+struct PackWeightsPass : ks::impl::PackWeightsBase<PackWeightsPass> {
+  void runOnOperation() override {
+    getOperation().walk([](ProductOpInterface op) { packOperands(op); });
+    SymbolTable symbols(getOperation());
+    for (auto func :
+         llvm::to_vector(getOperation().getOps<func::FuncOp>()))
+      FunctionSplitter(func, symbols).split();
+  }
+};
+} // namespace

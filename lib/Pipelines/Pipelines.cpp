@@ -1,0 +1,168 @@
+//===- Pipelines.cpp - Named pipelines ------------------------------------===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "ks/Pipelines/Pipelines.h"
+
+#include "ks/Conversion/Passes.h"
+#include "ks/Dialect/KS/Transforms/Passes.h"
+
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/Transforms/Passes.h"
+#include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace ks;
+
+llvm::StringRef ks::getRungNames() {
+  return "math, plans, buffers, tiles, machine";
+}
+
+std::optional<Rung> ks::parseRung(llvm::StringRef name) {
+  return llvm::StringSwitch<std::optional<Rung>>(name)
+      .Case("math", Rung::Math)
+      .Case("plans", Rung::Plans)
+      .Case("buffers", Rung::Buffers)
+      .Case("tiles", Rung::Tiles)
+      .Case("machine", Rung::Machine)
+      .Default(std::nullopt);
+}
+
+static void addCleanUp(OpPassManager &pm) {
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+/// From loops over memrefs, with arith, math, complex and vector ops in them,
+/// to the llvm dialect. What both pipelines share.
+static void addMachine(OpPassManager &pm) {
+  pm.addPass(createConvertParallelToRuntime());
+  pm.addPass(createSCFToControlFlowPass());
+  pm.addPass(memref::createExpandStridedMetadataPass());
+  pm.addPass(createLowerAffinePass());
+  // f16 and bf16 have no instructions of their own on most machines.
+  arith::ArithExpandOpsPassOptions expand;
+  expand.includeBf16 = true;
+  pm.addNestedPass<func::FuncOp>(arith::createArithExpandOpsPass(expand));
+  pm.addPass(createConvertComplexToStandardPass());
+  pm.addPass(createConvertVectorToLLVMPass());
+  pm.addPass(createConvertMathToLLVMPass());
+  pm.addPass(createConvertMathToLibmPass());
+  pm.addPass(createConvertComplexToLLVMPass());
+  pm.addPass(createConvertKSToLLVM());
+  pm.addPass(createFinalizeMemRefToLLVMConversionPass());
+  pm.addPass(createConvertFuncToLLVMPass());
+  pm.addPass(createArithToLLVMConversionPass());
+  pm.addPass(createConvertIndexToLLVMPass());
+  pm.addPass(createConvertControlFlowToLLVMPass());
+  pm.addPass(createConvertVectorToLLVMPass());
+  pm.addPass(createReconcileUnrealizedCastsPass());
+  addCleanUp(pm);
+}
+
+static void addResultsInPlace(OpPassManager &pm) {
+  pm.addPass(createResultsToArguments());
+  pm.addPass(bufferization::createEmptyTensorEliminationPass());
+}
+
+void ks::buildCPUPipeline(OpPassManager &pm,
+                          const CPUPipelineOptions &options) {
+  addCleanUp(pm);
+  if (options.to == Rung::Math)
+    return;
+  addResultsInPlace(pm);
+  SelectPlanOptions plan;
+  plan.target = options.target;
+  plan.threads = options.threads;
+  pm.addPass(createSelectPlan(plan));
+  pm.addPass(createPackWeights());
+  addCleanUp(pm);
+  if (options.to == Rung::Plans)
+    return;
+  pm.addPass(createBufferize());
+  addCleanUp(pm);
+  if (options.to == Rung::Buffers)
+    return;
+  pm.addPass(createConvertKSToVector());
+  pm.addPass(createConvertLinalgToLoopsPass());
+  addCleanUp(pm);
+  if (options.to == Rung::Tiles)
+    return;
+  addMachine(pm);
+}
+
+void ks::buildLoopsPipeline(OpPassManager &pm, Rung to) {
+  if (to == Rung::Math)
+    return;
+  addResultsInPlace(pm);
+  pm.addPass(createConvertKSToLinalg());
+  addCleanUp(pm);
+  if (to == Rung::Plans)
+    return;
+  pm.addPass(createBufferize());
+  addCleanUp(pm);
+  if (to == Rung::Buffers)
+    return;
+  pm.addPass(createConvertLinalgToLoopsPass());
+  addCleanUp(pm);
+  if (to == Rung::Tiles)
+    return;
+  addMachine(pm);
+}
+
+namespace {
+/// `to=<rung>`.
+struct RungOption : PassPipelineOptions<RungOption> {
+  Option<Rung> to{
+      *this, "to", llvm::cl::desc("Rung to stop at"),
+      llvm::cl::values(
+          clEnumValN(Rung::Math, "math", "products as written"),
+          clEnumValN(Rung::Plans, "plans", "products with plans"),
+          clEnumValN(Rung::Buffers, "buffers", "the same on memrefs"),
+          clEnumValN(Rung::Tiles, "tiles", "loops over tiles"),
+          clEnumValN(Rung::Machine, "machine", "the llvm dialect")),
+      llvm::cl::init(Rung::Machine)};
+};
+
+struct CPUOptions : PassPipelineOptions<CPUOptions> {
+  Option<std::string> target{*this, "target",
+                             llvm::cl::desc("Machine to plan for"),
+                             llvm::cl::init("host")};
+  Option<int64_t> threads{*this, "threads",
+                          llvm::cl::desc("Threads to plan for (0: all)"),
+                          llvm::cl::init(0)};
+  Option<Rung> to{
+      *this, "to", llvm::cl::desc("Rung to stop at"),
+      llvm::cl::values(
+          clEnumValN(Rung::Math, "math", "products as written"),
+          clEnumValN(Rung::Plans, "plans", "products with plans"),
+          clEnumValN(Rung::Buffers, "buffers", "the same on memrefs"),
+          clEnumValN(Rung::Tiles, "tiles", "loops over tiles"),
+          clEnumValN(Rung::Machine, "machine", "the llvm dialect")),
+      llvm::cl::init(Rung::Machine)};
+};
+} // namespace
+
+void ks::registerPipelines() {
+  PassPipelineRegistration<CPUOptions>(
+      "ks-to-cpu", "Compile KS products for a CPU",
+      [](OpPassManager &pm, const CPUOptions &options) {
+        buildCPUPipeline(pm, {options.target, options.threads, options.to});
+      });
+  PassPipelineRegistration<RungOption>(
+      "ks-to-loops", "Compile KS products to scalar loops: the reference",
+      [](OpPassManager &pm, const RungOption &options) {
+        buildLoopsPipeline(pm, options.to);
+      });
+}

@@ -47,6 +47,7 @@ static void addCleanUp(OpPassManager &pm) {
 /// From loops over memrefs, with arith, math, complex and vector ops in them,
 /// to the llvm dialect. What both pipelines share.
 static void addMachine(OpPassManager &pm) {
+  pm.addNestedPass<func::FuncOp>(LLVM::createLLVMRequestCWrappersPass());
   pm.addPass(createConvertParallelToRuntime());
   pm.addPass(createSCFToControlFlowPass());
   pm.addPass(memref::createExpandStridedMetadataPass());
@@ -68,7 +69,6 @@ static void addMachine(OpPassManager &pm) {
   pm.addPass(createConvertControlFlowToLLVMPass());
   pm.addPass(createConvertVectorToLLVMPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
-  addCleanUp(pm);
 }
 
 static void addResultsInPlace(OpPassManager &pm) {
@@ -76,49 +76,48 @@ static void addResultsInPlace(OpPassManager &pm) {
   pm.addPass(bufferization::createEmptyTensorEliminationPass());
 }
 
-void ks::buildCPUPipeline(OpPassManager &pm,
-                          const CPUPipelineOptions &options) {
-  addCleanUp(pm);
-  if (options.to == Rung::Math)
-    return;
-  addResultsInPlace(pm);
-  SelectPlanOptions plan;
-  plan.target = options.target;
-  plan.threads = options.threads;
-  pm.addPass(createSelectPlan(plan));
-  pm.addPass(createPackWeights());
-  addCleanUp(pm);
-  if (options.to == Rung::Plans)
-    return;
-  pm.addPass(createBufferize());
-  addCleanUp(pm);
-  if (options.to == Rung::Buffers)
-    return;
-  pm.addPass(createConvertKSToVector());
-  pm.addPass(createConvertLinalgToLoopsPass());
-  addCleanUp(pm);
-  if (options.to == Rung::Tiles)
-    return;
-  addMachine(pm);
+/// Calls the stages that lead from rung `from` to rung `to`; stage s makes
+/// rung s + 1.
+static void addStages(OpPassManager &pm, Rung from, Rung to,
+                      ArrayRef<function_ref<void()>> stages) {
+  for (auto [index, stage] : llvm::enumerate(stages))
+    if (index >= static_cast<size_t>(from) && index < static_cast<size_t>(to)) {
+      stage();
+      addCleanUp(pm);
+    }
 }
 
-void ks::buildLoopsPipeline(OpPassManager &pm, Rung to) {
-  if (to == Rung::Math)
-    return;
-  addResultsInPlace(pm);
-  pm.addPass(createConvertKSToLinalg());
-  addCleanUp(pm);
-  if (to == Rung::Plans)
-    return;
-  pm.addPass(createBufferize());
-  addCleanUp(pm);
-  if (to == Rung::Buffers)
-    return;
-  pm.addPass(createConvertLinalgToLoopsPass());
-  addCleanUp(pm);
-  if (to == Rung::Tiles)
-    return;
-  addMachine(pm);
+void ks::buildCPUPipeline(OpPassManager &pm,
+                          const CPUPipelineOptions &options) {
+  auto toPlans = [&] {
+    addCleanUp(pm);
+    addResultsInPlace(pm);
+    pm.addPass(createDecomposeToDense());
+    SelectPlanOptions plan;
+    plan.target = options.target;
+    plan.threads = options.threads;
+    pm.addPass(createSelectPlan(plan));
+    pm.addPass(createPackWeights());
+  };
+  auto toBuffers = [&] { pm.addPass(createBufferize()); };
+  auto toTiles = [&] {
+    pm.addPass(createConvertKSToVector());
+    pm.addPass(createConvertLinalgToLoopsPass());
+  };
+  auto toMachine = [&] { addMachine(pm); };
+  addStages(pm, options.from, options.to,
+            {toPlans, toBuffers, toTiles, toMachine});
+}
+
+void ks::buildLoopsPipeline(OpPassManager &pm, Rung from, Rung to) {
+  auto toPlans = [&] {
+    addResultsInPlace(pm);
+    pm.addPass(createConvertKSToLinalg());
+  };
+  auto toBuffers = [&] { pm.addPass(createBufferize()); };
+  auto toTiles = [&] { pm.addPass(createConvertLinalgToLoopsPass()); };
+  auto toMachine = [&] { addMachine(pm); };
+  addStages(pm, from, to, {toPlans, toBuffers, toTiles, toMachine});
 }
 
 namespace {
@@ -158,11 +157,12 @@ void ks::registerPipelines() {
   PassPipelineRegistration<CPUOptions>(
       "ks-to-cpu", "Compile KS products for a CPU",
       [](OpPassManager &pm, const CPUOptions &options) {
-        buildCPUPipeline(pm, {options.target, options.threads, options.to});
+        buildCPUPipeline(
+            pm, {options.target, options.threads, Rung::Math, options.to});
       });
   PassPipelineRegistration<RungOption>(
       "ks-to-loops", "Compile KS products to scalar loops: the reference",
       [](OpPassManager &pm, const RungOption &options) {
-        buildLoopsPipeline(pm, options.to);
+        buildLoopsPipeline(pm, Rung::Math, options.to);
       });
 }

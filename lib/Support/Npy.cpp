@@ -44,19 +44,19 @@ struct TypeInfo {
 };
 } // namespace
 
-/// Indexed by NpyType.
+/// Indexed by ElementType.
 static constexpr TypeInfo typeInfos[] = {
     {"float16", "f2", 2}, {"bfloat16", "V2", 2},  {"float32", "f4", 4},
     {"float64", "f8", 8}, {"complex64", "c8", 8}, {"complex128", "c16", 16},
 };
 
-static const TypeInfo &getInfo(NpyType type) {
+static const TypeInfo &getInfo(ElementType type) {
   return typeInfos[static_cast<int>(type)];
 }
 
-StringRef ks::npyTypeName(NpyType type) { return getInfo(type).name; }
+StringRef ks::getElementTypeName(ElementType type) { return getInfo(type).name; }
 
-int64_t ks::npyTypeSize(NpyType type) { return getInfo(type).size; }
+int64_t ks::getElementTypeSize(ElementType type) { return getInfo(type).size; }
 
 static Error makeError(const Twine &message) {
   return createStringError(inconvertibleErrorCode(), message);
@@ -71,12 +71,12 @@ static std::string printShape(ArrayRef<int64_t> shape) {
 }
 
 /// The size in bytes of an array, if `shape` is one.
-static Expected<int64_t> getSizeInBytes(NpyType type, ArrayRef<int64_t> shape) {
+static Expected<int64_t> getSizeInBytes(ElementType type, ArrayRef<int64_t> shape) {
   if (shape.size() > maxRank)
     return makeError("shape has " + Twine(shape.size()) +
                      " dimensions, expected at most " + Twine(maxRank) +
                      "; reshape the array");
-  int64_t bytes = npyTypeSize(type);
+  int64_t bytes = getElementTypeSize(type);
   bool overflow = false;
   for (int64_t size : shape) {
     if (size < 0)
@@ -89,12 +89,12 @@ static Expected<int64_t> getSizeInBytes(NpyType type, ArrayRef<int64_t> shape) {
   }
   if (overflow)
     return makeError("an array of shape " + printShape(shape) + " and type " +
-                     npyTypeName(type) +
+                     getElementTypeName(type) +
                      " needs 2^63 bytes or more; use a smaller shape");
   return is_contained(shape, 0) ? 0 : bytes;
 }
 
-Expected<NpyArray> NpyArray::create(NpyType type, ArrayRef<int64_t> shape) {
+Expected<NpyArray> NpyArray::create(ElementType type, ArrayRef<int64_t> shape) {
   Expected<int64_t> bytes = getSizeInBytes(type, shape);
   if (!bytes)
     return bytes.takeError();
@@ -106,7 +106,7 @@ Expected<NpyArray> NpyArray::create(NpyType type, ArrayRef<int64_t> shape) {
   array.storage.reset(std::calloc(1, static_cast<size_t>(*bytes) + alignment));
   if (!array.storage)
     return makeError("not enough memory for an array of shape " +
-                     printShape(shape) + " and type " + npyTypeName(type) +
+                     printShape(shape) + " and type " + getElementTypeName(type) +
                      " (" + Twine(*bytes) + " bytes); use a smaller shape");
   array.aligned = reinterpret_cast<void *>(
       alignTo(reinterpret_cast<uintptr_t>(array.storage.get()), alignment));
@@ -265,7 +265,7 @@ static StringRef getForeignTypeName(StringRef descr) {
       .Default("");
 }
 
-static Expected<NpyType> parseDescr(StringRef descr) {
+static Expected<ElementType> parseDescr(StringRef descr) {
   StringRef order = descr.take_while([](char c) { return !isAlpha(c); });
   StringRef kind = descr.drop_front(order.size());
   if (order == ">" && kind != "V2")
@@ -274,7 +274,7 @@ static Expected<NpyType> parseDescr(StringRef descr) {
                      ".astype(a.dtype.newbyteorder('<'))");
   for (auto [index, info] : enumerate(typeInfos))
     if (kind == info.descr && (order == "<" || kind == "V2"))
-      return static_cast<NpyType>(index);
+      return static_cast<ElementType>(index);
   StringRef name = getForeignTypeName(kind);
   return makeError("unsupported dtype '" + descr + "'" +
                    (name.empty() ? "" : " (" + name.str() + ")") +
@@ -321,7 +321,7 @@ static Expected<NpyArray> parseNpy(StringRef file) {
   rest = rest.drop_front(length);
   if (Error error = header.parse())
     return error;
-  Expected<NpyType> type = parseDescr(header.descr);
+  Expected<ElementType> type = parseDescr(header.descr);
   if (!type)
     return type.takeError();
   if (header.fortranOrder && header.shape.size() > 1)
@@ -336,7 +336,7 @@ static Expected<NpyArray> parseNpy(StringRef file) {
     return makeError(
         Twine(got < expected ? "truncated data" : "trailing bytes") +
         ": expected " + Twine(expected) + " bytes of elements for shape " +
-        printShape(header.shape) + " and type " + npyTypeName(*type) +
+        printShape(header.shape) + " and type " + getElementTypeName(*type) +
         ", got " + Twine(got) + "; copy or save the file again");
   Expected<NpyArray> array = NpyArray::create(*type, header.shape);
   if (array)
@@ -384,7 +384,7 @@ Expected<NpyArray> ks::readNpy(StringRef path) {
 static std::string printHeader(const NpyArray &array) {
   StringRef descr = getInfo(array.type).descr;
   std::string text = "{'descr': '";
-  text += (array.type == NpyType::BF16 ? "|" : "<") + descr.str();
+  text += (array.type == ElementType::BF16 ? "|" : "<") + descr.str();
   text += "', 'fortran_order': False, 'shape': " + printShape(array.shape);
   text += ", }";
   // Version 1.0. At most maxRank sizes: the length always fits in 16 bits.

@@ -41,6 +41,7 @@ std::optional<Rung> parseRung(llvm::StringRef name);
 struct CPUPipelineOptions {
   std::string target = "host"; ///< Row of the target table.
   int64_t threads = 0;         ///< 0: those of the target.
+  Rung from = Rung::Math;      ///< What the input is.
   Rung to = Rung::Machine;
 };
 
@@ -50,7 +51,8 @@ void buildCPUPipeline(mlir::OpPassManager &pm,
 
 /// `ks-to-loops`: the same through linalg and scalar loops, in a few lines of
 /// IR and without a plan: the reference.
-void buildLoopsPipeline(mlir::OpPassManager &pm, Rung to = Rung::Machine);
+void buildLoopsPipeline(mlir::OpPassManager &pm, Rung from = Rung::Math,
+                        Rung to = Rung::Machine);
 
 /// Makes both known to `--pass-pipeline` and as flags of ks-opt.
 void registerPipelines();

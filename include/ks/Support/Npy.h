@@ -30,23 +30,23 @@
 namespace ks {
 
 /// The element types; C64 and C128 are pairs (real, imaginary) of F32 and F64.
-enum class NpyType { F16, BF16, F32, F64, C64, C128 };
+enum class ElementType { F16, BF16, F32, F64, C64, C128 };
 
 /// The type's name in NumPy and ml_dtypes, such as "float32".
-llvm::StringRef npyTypeName(NpyType type);
+llvm::StringRef getElementTypeName(ElementType type);
 
 /// The size of one element, in bytes.
-int64_t npyTypeSize(NpyType type);
+int64_t getElementTypeSize(ElementType type);
 
 /// A dense row-major array that owns its elements. Move-only.
 struct NpyArray {
   /// An array of zeros. An empty `shape` makes an array of one element. Fails
   /// if a size is negative, if there are more than 64 (NumPy's limit), if the
   /// size in bytes exceeds 63 bits, or if there is not enough memory.
-  static llvm::Expected<NpyArray> create(NpyType type,
+  static llvm::Expected<NpyArray> create(ElementType type,
                                          llvm::ArrayRef<int64_t> shape);
 
-  NpyType type = NpyType::F32;
+  ElementType type = ElementType::F32;
   /// May be replaced by another shape with as many elements.
   llvm::SmallVector<int64_t> shape;
 
@@ -55,7 +55,7 @@ struct NpyArray {
   const void *data() const { return aligned; }
   /// The size of the elements, in bytes.
   int64_t sizeInBytes() const { return bytes; }
-  int64_t numElements() const { return bytes / npyTypeSize(type); }
+  int64_t numElements() const { return bytes / getElementTypeSize(type); }
 
 private:
   struct Free {

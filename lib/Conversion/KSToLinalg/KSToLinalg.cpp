@@ -8,6 +8,7 @@
 
 #include "ks/Conversion/Passes.h"
 #include "ks/Dialect/KS/IR/KS.h"
+#include "ks/Dialect/KS/Transforms/Transforms.h"
 
 #include "mlir/Dialect/Complex/IR/Complex.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -293,81 +294,14 @@ struct LowerProduct : OpInterfaceRewritePattern<ProductOpInterface> {
   }
 };
 
-//===----------------------------------------------------------------------===//
-// ks.to_dense
-//===----------------------------------------------------------------------===//
-
-/// The dense matrix is the chain applied to the identity, batch-last.
-struct LowerToDense : OpRewritePattern<ToDenseOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(ToDenseOp op,
-                                PatternRewriter &rewriter) const override {
-    Location loc = op.getLoc();
-    auto init = cast<ShapedType>(op.getInit().getType());
-    bool onTensors = isa<TensorType>(init);
-    SmallVector<int64_t> shape(2, init.getDimSize(1));
-    Type element = init.getElementType();
-    Value identity =
-        onTensors
-            ? Value(tensor::EmptyOp::create(rewriter, loc, shape, element))
-            : Value(memref::AllocOp::create(rewriter, loc,
-                                            MemRefType::get(shape, element)));
-    identity = createIdentity(rewriter, loc, identity);
-    auto chain = ChainOp::create(
-        rewriter, loc, op.getResultTypes(), op.getPatternsAttr(), identity,
-        op.getWeights(), /*extras=*/ValueRange(), op.getInit(),
-        LayoutAttr::get(getContext(), Layout::BatchLast),
-        PrecisionAttr::get(getContext(), Precision::IEEE), /*plan=*/nullptr);
-    Value result =
-        ProductLowering(rewriter, cast<ProductOpInterface>(*chain)).lower();
-    rewriter.eraseOp(chain);
-    if (onTensors) {
-      rewriter.replaceOp(op, result);
-      return success();
-    }
-    memref::DeallocOp::create(rewriter, loc, identity);
-    rewriter.eraseOp(op);
-    return success();
-  }
-
-  static Value createIdentity(OpBuilder &b, Location loc, Value destination) {
-    Type element = getElementTypeOrSelf(destination.getType());
-    TypeRange resultTypes;
-    Type type = destination.getType();
-    if (isa<TensorType>(type))
-      resultTypes = TypeRange(type);
-    auto generic = linalg::GenericOp::create(
-        b, loc, resultTypes, ValueRange(), destination,
-        AffineMap::getMultiDimIdentityMap(2, b.getContext()),
-        {kParallel, kParallel},
-        [&](OpBuilder &b, Location loc, ValueRange) {
-          Value onDiagonal = arith::CmpIOp::create(
-              b, loc, arith::CmpIPredicate::eq,
-              linalg::IndexOp::create(b, loc, 0),
-              linalg::IndexOp::create(b, loc, 1));
-          Value value = arith::SelectOp::create(
-              b, loc, onDiagonal, createOne(b, loc, element),
-              createZero(b, loc, element));
-          linalg::YieldOp::create(b, loc, value);
-        });
-    return generic->getNumResults() ? generic->getResult(0) : destination;
-  }
-
-  static Value createOne(OpBuilder &b, Location loc, Type type) {
-    FloatAttr one = b.getFloatAttr(getRealType(type), 1.0);
-    if (isa<ComplexType>(type))
-      return complex::ConstantOp::create(
-          b, loc, type,
-          b.getArrayAttr({one, b.getZeroAttr(getRealType(type))}));
-    return arith::ConstantOp::create(b, loc, one);
-  }
-};
-
 struct ConvertKSToLinalgPass
     : ks::impl::ConvertKSToLinalgBase<ConvertKSToLinalgPass> {
   void runOnOperation() override {
+    RewritePatternSet decompose(&getContext());
+    populateDecomposeToDensePatterns(decompose);
+    walkAndApplyPatterns(getOperation(), std::move(decompose));
     RewritePatternSet patterns(&getContext());
-    patterns.add<LowerProduct, LowerToDense>(&getContext());
+    patterns.add<LowerProduct>(&getContext());
     walkAndApplyPatterns(getOperation(), std::move(patterns));
     // What could not be lowered has said why.
     WalkResult left = getOperation()->walk([](Operation *op) {

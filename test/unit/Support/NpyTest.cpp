@@ -113,16 +113,16 @@ testing::AssertionResult contains(const std::string &text,
   } while (false)
 
 TEST_F(NpyTest, NamesTypes) {
-  EXPECT_EQ(npyTypeName(NpyType::F16), "float16");
-  EXPECT_EQ(npyTypeName(NpyType::BF16), "bfloat16");
-  EXPECT_EQ(npyTypeName(NpyType::F32), "float32");
-  EXPECT_EQ(npyTypeName(NpyType::F64), "float64");
-  EXPECT_EQ(npyTypeName(NpyType::C64), "complex64");
-  EXPECT_EQ(npyTypeName(NpyType::C128), "complex128");
+  EXPECT_EQ(getElementTypeName(ElementType::F16), "float16");
+  EXPECT_EQ(getElementTypeName(ElementType::BF16), "bfloat16");
+  EXPECT_EQ(getElementTypeName(ElementType::F32), "float32");
+  EXPECT_EQ(getElementTypeName(ElementType::F64), "float64");
+  EXPECT_EQ(getElementTypeName(ElementType::C64), "complex64");
+  EXPECT_EQ(getElementTypeName(ElementType::C128), "complex128");
 }
 
 TEST_F(NpyTest, CreatesZeros) {
-  Expected<NpyArray> array = NpyArray::create(NpyType::C64, {2, 3, 5});
+  Expected<NpyArray> array = NpyArray::create(ElementType::C64, {2, 3, 5});
   ASSERT_TRUE(bool(array)) << toString(array.takeError());
   EXPECT_EQ(array->numElements(), 30);
   EXPECT_EQ(array->sizeInBytes(), 240);
@@ -132,10 +132,10 @@ TEST_F(NpyTest, CreatesZeros) {
 }
 
 TEST_F(NpyTest, CreatesScalarsAndEmptyArrays) {
-  Expected<NpyArray> scalar = NpyArray::create(NpyType::F16, {});
+  Expected<NpyArray> scalar = NpyArray::create(ElementType::F16, {});
   ASSERT_TRUE(bool(scalar));
   EXPECT_EQ(scalar->numElements(), 1);
-  Expected<NpyArray> empty = NpyArray::create(NpyType::F16, {4, 0});
+  Expected<NpyArray> empty = NpyArray::create(ElementType::F16, {4, 0});
   ASSERT_TRUE(bool(empty));
   EXPECT_EQ(empty->numElements(), 0);
   EXPECT_NE(empty->data(), nullptr);
@@ -143,7 +143,7 @@ TEST_F(NpyTest, CreatesScalarsAndEmptyArrays) {
 
 TEST_F(NpyTest, RefusesToCreate) {
   auto getError = [](ArrayRef<int64_t> shape) {
-    return toString(NpyArray::create(NpyType::F32, shape).takeError());
+    return toString(NpyArray::create(ElementType::F32, shape).takeError());
   };
   EXPECT_HAS(getError({2, -1}), "shape (2, -1) has a negative size");
   EXPECT_HAS(getError({INT64_MIN}), "has a negative size");
@@ -160,13 +160,13 @@ TEST_F(NpyTest, ReportsLackOfMemory) {
   GTEST_SKIP() << "the sanitizer ends the program instead";
 #endif
   for (int64_t size : {int64_t(1) << 60, (int64_t(1) << 61) - 1})
-    EXPECT_HAS(toString(NpyArray::create(NpyType::F32, size).takeError()),
+    EXPECT_HAS(toString(NpyArray::create(ElementType::F32, size).takeError()),
                "not enough memory");
 }
 
 TEST_F(NpyTest, WritesWhatNumpyWrites) {
   // The bytes of numpy.save(path, numpy.float32([[1, 2]])).
-  Expected<NpyArray> array = NpyArray::create(NpyType::F32, {1, 2});
+  Expected<NpyArray> array = NpyArray::create(ElementType::F32, {1, 2});
   ASSERT_TRUE(bool(array));
   static_cast<float *>(array->data())[0] = 1;
   static_cast<float *>(array->data())[1] = 2;
@@ -179,8 +179,8 @@ TEST_F(NpyTest, WritesWhatNumpyWrites) {
 }
 
 TEST_F(NpyTest, RoundTrips) {
-  for (NpyType type : {NpyType::F16, NpyType::BF16, NpyType::F32, NpyType::F64,
-                       NpyType::C64, NpyType::C128})
+  for (ElementType type : {ElementType::F16, ElementType::BF16, ElementType::F32, ElementType::F64,
+                       ElementType::C64, ElementType::C128})
     for (SmallVector<int64_t> shape : {SmallVector<int64_t>{},
                                        {0},
                                        {7},
@@ -224,7 +224,7 @@ TEST_F(NpyTest, ReadsAllVersionsAndSpellings) {
     writeFile(makeFile(makeHeader(descr, "(12,)"), data));
     Expected<NpyArray> array = readNpy(path);
     ASSERT_TRUE(bool(array)) << toString(array.takeError());
-    EXPECT_EQ(array->type, NpyType::BF16);
+    EXPECT_EQ(array->type, ElementType::BF16);
   }
 }
 
@@ -340,7 +340,7 @@ TEST_F(NpyTest, RefusesTypes) {
 }
 
 TEST_F(NpyTest, ReplacesFilesButNothingElse) {
-  Expected<NpyArray> array = NpyArray::create(NpyType::F16, {3});
+  Expected<NpyArray> array = NpyArray::create(ElementType::F16, {3});
   ASSERT_TRUE(bool(array));
   writeFile("old");
   EXPECT_EQ(toString(writeNpy(path, *array)), "");
@@ -350,10 +350,10 @@ TEST_F(NpyTest, ReplacesFilesButNothingElse) {
   SmallString<128> link(directory);
   sys::path::append(link, "link.npy");
   ASSERT_EQ(symlink(path.c_str(), link.c_str()), 0);
-  array->type = NpyType::BF16;
+  array->type = ElementType::BF16;
   EXPECT_EQ(toString(writeNpy(link, *array)), "");
   EXPECT_TRUE(sys::fs::is_symlink_file(link));
-  EXPECT_EQ(cantFail(readNpy(path)).type, NpyType::BF16);
+  EXPECT_EQ(cantFail(readNpy(path)).type, ElementType::BF16);
 
   EXPECT_HAS(toString(writeNpy(directory, *array)), "is a directory");
   EXPECT_HAS(toString(writeNpy("/dev/null", *array)), "is a pipe or device");
@@ -363,7 +363,7 @@ TEST_F(NpyTest, ReplacesFilesButNothingElse) {
 }
 
 TEST_F(NpyTest, KeepsTheOldFileWhenWritingFails) {
-  Expected<NpyArray> array = NpyArray::create(NpyType::F32, {100000});
+  Expected<NpyArray> array = NpyArray::create(ElementType::F32, {100000});
   ASSERT_TRUE(bool(array));
   writeFile("old");
   // As if the disk were full after 64 KiB.
@@ -381,7 +381,7 @@ TEST_F(NpyTest, KeepsTheOldFileWhenWritingFails) {
 }
 
 TEST_F(NpyTest, RefusesToWriteAnotherShape) {
-  Expected<NpyArray> array = NpyArray::create(NpyType::F32, {6});
+  Expected<NpyArray> array = NpyArray::create(ElementType::F32, {6});
   ASSERT_TRUE(bool(array));
   array->shape = {2, 3};
   EXPECT_EQ(toString(writeNpy(path, *array)), "");

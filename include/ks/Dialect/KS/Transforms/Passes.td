@@ -11,6 +11,19 @@
 
 include "mlir/Pass/PassBase.td"
 
+def DecomposeToDense : Pass<"ks-decompose-to-dense"> {
+  let summary = "state ks.to_dense as a chain applied to the identity";
+  let description = [{
+    Input: `ks.to_dense` on tensors or memrefs. Output: a `linalg.generic` that
+    writes the identity, and a batch-last `ks.chain` applied to it.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::complex::ComplexDialect",
+    "::mlir::linalg::LinalgDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::tensor::TensorDialect"
+  ];
+}
+
 def SelectPlan : Pass<"ks-select-plan"> {
   let summary = "choose how each KS product runs";
   let description = [{

@@ -13,6 +13,10 @@
 #include "ks/Analysis/Problem.h"
 #include "ks/Dialect/KS/IR/KS.h"
 
+namespace mlir {
+class RewritePatternSet;
+} // namespace mlir
+
 namespace ks {
 
 /// The planner's view of `op`.
@@ -20,6 +24,9 @@ Problem getProblem(ProductOpInterface op);
 
 /// The attribute that states `plan` for `op`.
 CPUPlanAttr getPlanAttr(ProductOpInterface op, const CPUPlan &plan);
+
+/// Rewrites ks.to_dense as a chain applied to the identity.
+void populateDecomposeToDensePatterns(mlir::RewritePatternSet &patterns);
 
 /// The values of `weight` of `pattern`, in the order of `packing`; null if
 /// they cannot be packed at compile time.

@@ -1,0 +1,376 @@
+//===- CompiledFunction.cpp - Compile and run on the CPU ------------------===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "ks/ExecutionEngine/CompiledFunction.h"
+
+#include "Buffers.h"
+#include "JITSymbols.h"
+
+#include "ks/Dialect/KS/IR/KS.h"
+#include "ks/Dialect/KS/Transforms/BufferizableOpInterfaceImpl.h"
+#include "ks/Dialect/KS/Transforms/Passes.h"
+#include "ks/Pipelines/Pipelines.h"
+#include "ks/Runtime/ThreadPool.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/ExecutionEngine/ExecutionEngine.h"
+#include "mlir/ExecutionEngine/OptUtils.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/ExecutionEngine/Orc/JITTargetMachineBuilder.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
+
+#include <chrono>
+
+using namespace mlir;
+using namespace ks;
+
+static llvm::Error makeError(const llvm::Twine &message) {
+  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
+}
+
+//===----------------------------------------------------------------------===//
+// Signature
+//===----------------------------------------------------------------------===//
+
+static llvm::Expected<ElementType> toElementType(Type type) {
+  if (type.isF16())
+    return ElementType::F16;
+  if (type.isBF16())
+    return ElementType::BF16;
+  if (type.isF32())
+    return ElementType::F32;
+  if (type.isF64())
+    return ElementType::F64;
+  if (auto complex = dyn_cast<ComplexType>(type)) {
+    if (complex.getElementType().isF32())
+      return ElementType::C64;
+    if (complex.getElementType().isF64())
+      return ElementType::C128;
+  }
+  std::string text;
+  llvm::raw_string_ostream(text) << type;
+  return makeError("entry has an argument with elements of type " + text +
+                   "; expected f16, bf16, f32, f64, complex<f32> or "
+                   "complex<f64>");
+}
+
+static llvm::Expected<ArgumentInfo> getInfo(Type type, Attribute dims) {
+  auto memref = dyn_cast<MemRefType>(type);
+  if (!memref) {
+    std::string text;
+    llvm::raw_string_ostream(text) << type;
+    return makeError("entry has an argument of type " + text +
+                     "; expected tensors or memrefs only");
+  }
+  llvm::Expected<ElementType> element = toElementType(memref.getElementType());
+  if (!element)
+    return element.takeError();
+  ArgumentInfo info;
+  info.type = *element;
+  for (int64_t size : memref.getShape())
+    info.shape.push_back(ShapedType::isDynamic(size) ? -1 : size);
+  if (auto array = dyn_cast_or_null<DenseI64ArrayAttr>(dims))
+    for (size_t at = 0; at + 1 < array.asArrayRef().size(); at += 2)
+      info.dims.emplace_back(array[at], array[at + 1]);
+  return info;
+}
+
+llvm::Error CompiledFunction::readSignature(ModuleOp module) {
+  auto func = module.lookupSymbol<func::FuncOp>(name);
+  if (func.getNumResults() != 0)
+    return makeError("entry @" + name +
+                     " returns something other than tensors; expected results "
+                     "that are tensors or memrefs passed by the caller");
+  for (unsigned number = 0; number < func.getNumArguments(); ++number) {
+    Attribute dims = func.getArgAttr(number, "ks.result_dims");
+    llvm::Expected<ArgumentInfo> info =
+        getInfo(func.getArgument(number).getType(), dims);
+    if (!info)
+      return info.takeError();
+    (dims ? outputs : inputs).push_back(std::move(*info));
+  }
+  auto packed = func->getAttrOfType<FlatSymbolRefAttr>("ks.packed");
+  auto pack = func->getAttrOfType<FlatSymbolRefAttr>("ks.pack");
+  if (!packed || !pack)
+    return llvm::Error::success();
+  packArguments =
+      func->getAttrOfType<DenseI64ArrayAttr>("ks.pack_args").asArrayRef().vec();
+  packedArguments = func->getAttrOfType<DenseI64ArrayAttr>("ks.packed_args")
+                        .asArrayRef()
+                        .vec();
+  auto packFunc = module.lookupSymbol<func::FuncOp>(pack.getAttr());
+  for (Type type :
+       packFunc.getArgumentTypes().drop_front(packArguments.size())) {
+    llvm::Expected<ArgumentInfo> info = getInfo(type, {});
+    if (!info)
+      return info.takeError();
+    llvm::Expected<NpyArray> array = NpyArray::create(info->type, info->shape);
+    if (!array)
+      return array.takeError();
+    packedWeights.push_back(std::move(*array));
+  }
+  return llvm::Error::success();
+}
+
+//===----------------------------------------------------------------------===//
+// Compilation
+//===----------------------------------------------------------------------===//
+
+CompiledFunction::CompiledFunction() = default;
+CompiledFunction::~CompiledFunction() = default;
+
+/// The function called `name`, or the only public one.
+static llvm::Expected<func::FuncOp> findEntry(ModuleOp module,
+                                              StringRef name) {
+  SmallVector<func::FuncOp> candidates;
+  std::string names;
+  for (auto func : module.getOps<func::FuncOp>())
+    if (func.isPublic() && !func.isDeclaration()) {
+      candidates.push_back(func);
+      names += (names.empty() ? "@" : ", @") + func.getName().str();
+    }
+  if (candidates.empty())
+    return makeError("module has no public function; expected an entry");
+  if (name.empty()) {
+    if (candidates.size() == 1)
+      return candidates.front();
+    return makeError("module has several public functions (" + names +
+                     "); expected an entry to be named");
+  }
+  for (func::FuncOp func : candidates)
+    if (func.getName() == name)
+      return func;
+  return makeError("module has no public function @" + name +
+                   "; expected one of " + names);
+}
+
+/// Runs `pipeline` on `module`.
+static LogicalResult runPasses(ModuleOp module, const CompileOptions &options,
+                               Rung from, Rung to) {
+  PassManager pm(module.getContext());
+  pm.enableVerifier(false); // the module was verified; passes are tested
+  if (options.path == Path::CPU) {
+    CPUPipelineOptions cpu;
+    cpu.target = options.target;
+    cpu.threads = options.threads ? options.threads : ksGetNumThreads();
+    cpu.from = from;
+    cpu.to = to;
+    buildCPUPipeline(pm, cpu);
+  } else {
+    if (options.path == Path::Reference && from == Rung::Math)
+      pm.addPass(createWidenToF64());
+    buildLoopsPipeline(pm, from, to);
+  }
+  return pm.run(module);
+}
+
+namespace {
+/// Collects what is diagnosed while it lives.
+class DiagnosticCollector {
+public:
+  explicit DiagnosticCollector(MLIRContext *context)
+      : handler(context, [this](Diagnostic &diagnostic) {
+          llvm::raw_string_ostream os(text);
+          os << diagnostic.getLocation() << ": " << diagnostic << "\n";
+          return success();
+        }) {}
+  llvm::Error asError() const {
+    return makeError("compilation failed:\n" + text);
+  }
+
+private:
+  std::string text;
+  ScopedDiagnosticHandler handler;
+};
+} // namespace
+
+llvm::Expected<OwningOpRef<ModuleOp>>
+ks::lowerToRung(ModuleOp original, const CompileOptions &options, Rung to) {
+  DiagnosticCollector diagnostics(original.getContext());
+  OwningOpRef<ModuleOp> module(cast<ModuleOp>(original->clone()));
+  if (failed(runPasses(*module, options, Rung::Math, to)))
+    return diagnostics.asError();
+  return std::move(module);
+}
+
+llvm::Error CompiledFunction::load(ModuleOp module, unsigned optLevel) {
+  static const bool initialized = [] {
+    llvm::InitializeNativeTarget();
+    llvm::InitializeNativeTargetAsmPrinter();
+    return true;
+  }();
+  (void)initialized;
+  auto builder = llvm::orc::JITTargetMachineBuilder::detectHost();
+  if (!builder)
+    return builder.takeError();
+  auto level = static_cast<llvm::CodeGenOptLevel>(std::min(optLevel, 3u));
+  builder->setCodeGenOptLevel(level);
+  auto machine = builder->createTargetMachine();
+  if (!machine)
+    return machine.takeError();
+  ExecutionEngineOptions engineOptions;
+  auto transformer = makeOptimizingTransformer(optLevel, 0, machine->get());
+  engineOptions.transformer = transformer;
+  engineOptions.jitCodeGenOptLevel = level;
+  engineOptions.enableGDBNotificationListener = false;
+  engineOptions.enablePerfNotificationListener = false;
+  auto created = ExecutionEngine::create(module, engineOptions);
+  if (!created)
+    return created.takeError();
+  engine = std::move(*created);
+  engine->registerSymbols(getJITSymbols);
+
+  auto find = [&](StringRef symbol, Packed &result) -> llvm::Error {
+    auto address = engine->lookupPacked(("_mlir_ciface_" + symbol).str());
+    if (!address)
+      return address.takeError();
+    result = *address;
+    return llvm::Error::success();
+  };
+  if (llvm::Error error = find(name, function))
+    return error;
+  if (packedWeights.empty())
+    return llvm::Error::success();
+  if (llvm::Error error = find(name + "_pack", packFunction))
+    return error;
+  return find(name + "_packed", packedFunction);
+}
+
+llvm::Expected<std::unique_ptr<CompiledFunction>>
+CompiledFunction::compile(ModuleOp original, const CompileOptions &options) {
+  using Clock = std::chrono::steady_clock;
+  auto seconds = [](Clock::time_point begin) {
+    return std::chrono::duration<double>(Clock::now() - begin).count();
+  };
+  llvm::Expected<func::FuncOp> entry = findEntry(original, options.entry);
+  if (!entry)
+    return entry.takeError();
+  std::unique_ptr<CompiledFunction> result(new CompiledFunction());
+  result->name = entry->getName().str();
+
+  DiagnosticCollector diagnostics(original.getContext());
+  OwningOpRef<ModuleOp> module(cast<ModuleOp>(original->clone()));
+  Clock::time_point begin = Clock::now();
+  if (failed(runPasses(*module, options, Rung::Math, Rung::Buffers)))
+    return diagnostics.asError();
+  if (llvm::Error error = result->readSignature(*module))
+    return std::move(error);
+  if (failed(runPasses(*module, options, Rung::Buffers, Rung::Machine)))
+    return diagnostics.asError();
+  result->times.passes = seconds(begin);
+  begin = Clock::now();
+  if (llvm::Error error = result->load(*module, options.optLevel))
+    return std::move(error);
+  result->times.llvm = seconds(begin);
+  return std::move(result);
+}
+
+//===----------------------------------------------------------------------===//
+// Running
+//===----------------------------------------------------------------------===//
+
+llvm::Error
+CompiledFunction::checkInputs(llvm::ArrayRef<Buffer> buffers) const {
+  if (buffers.size() != inputs.size())
+    return makeError("@" + name + " was given " + llvm::Twine(buffers.size()) +
+                     " arguments; expected " + llvm::Twine(inputs.size()));
+  for (auto [index, buffer, info] : llvm::enumerate(buffers, inputs))
+    if (llvm::Error error =
+            checkBuffer(buffer, info, "argument " + llvm::Twine(index)))
+      return error;
+  return llvm::Error::success();
+}
+
+llvm::Expected<llvm::SmallVector<int64_t, 4>>
+CompiledFunction::getResultShape(unsigned index,
+                                 llvm::ArrayRef<Buffer> buffers) const {
+  if (llvm::Error error = checkInputs(buffers))
+    return std::move(error);
+  llvm::SmallVector<int64_t, 4> shape;
+  for (auto [input, dim] : outputs[index].dims)
+    shape.push_back(input < 0 ? dim : buffers[input].shape[dim]);
+  return shape;
+}
+
+llvm::Error
+CompiledFunction::checkOutputs(llvm::ArrayRef<Buffer> inputBuffers,
+                               llvm::ArrayRef<Buffer> outputBuffers) const {
+  if (outputBuffers.size() != outputs.size())
+    return makeError("@" + name + " was given memory for " +
+                     llvm::Twine(outputBuffers.size()) +
+                     " results; expected " + llvm::Twine(outputs.size()));
+  for (auto [index, buffer] : llvm::enumerate(outputBuffers)) {
+    auto shape = getResultShape(index, inputBuffers);
+    if (!shape)
+      return shape.takeError();
+    ArgumentInfo expected = outputs[index];
+    expected.shape = *shape;
+    if (llvm::Error error =
+            checkBuffer(buffer, expected, "result " + llvm::Twine(index)))
+      return error;
+    for (auto [number, input] : llvm::enumerate(inputBuffers))
+      if (mayOverlap(buffer, input))
+        return makeError("result " + llvm::Twine(index) +
+                         " overlaps argument " + llvm::Twine(number) +
+                         " in memory; expected memory of its own (a product "
+                         "cannot run in place)");
+    for (size_t other = 0; other < index; ++other)
+      if (mayOverlap(buffer, outputBuffers[other]))
+        return makeError("result " + llvm::Twine(index) + " overlaps result " +
+                         llvm::Twine(other) +
+                         " in memory; expected memory of its own");
+  }
+  return llvm::Error::success();
+}
+
+/// Arguments `numbers` of (inputs, outputs), then `rest`.
+static llvm::SmallVector<Buffer, 8>
+select(llvm::ArrayRef<int64_t> numbers, llvm::ArrayRef<Buffer> inputs,
+       llvm::ArrayRef<Buffer> outputs, std::vector<NpyArray> &rest) {
+  llvm::SmallVector<Buffer, 8> selected;
+  for (int64_t number : numbers) {
+    auto index = static_cast<size_t>(number);
+    selected.push_back(index < inputs.size() ? inputs[index]
+                                             : outputs[index - inputs.size()]);
+  }
+  for (NpyArray &array : rest)
+    selected.push_back(Buffer::on(array));
+  return selected;
+}
+
+llvm::Error CompiledFunction::pack(llvm::ArrayRef<Buffer> buffers) {
+  if (llvm::Error error = checkInputs(buffers))
+    return error;
+  std::lock_guard<std::mutex> lock(mutex);
+  if (packFunction)
+    call(packFunction, select(packArguments, buffers, {}, packedWeights));
+  isPacked = true;
+  return llvm::Error::success();
+}
+
+llvm::Error CompiledFunction::run(llvm::ArrayRef<Buffer> inputBuffers,
+                                  llvm::ArrayRef<Buffer> outputBuffers) {
+  if (llvm::Error error = checkInputs(inputBuffers))
+    return error;
+  if (llvm::Error error = checkOutputs(inputBuffers, outputBuffers))
+    return error;
+  if (packedFunction) {
+    if (!isPacked)
+      if (llvm::Error error = pack(inputBuffers))
+        return error;
+    call(packedFunction,
+         select(packedArguments, inputBuffers, outputBuffers, packedWeights));
+    return llvm::Error::success();
+  }
+  llvm::SmallVector<Buffer, 8> all(inputBuffers);
+  llvm::append_range(all, outputBuffers);
+  call(function, all);
+  return llvm::Error::success();
+}

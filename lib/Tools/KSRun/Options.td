@@ -1,0 +1,39 @@
+//===- Options.td - Command line of ks-run -----------------*- tablegen -*-===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+include "llvm/Option/OptParser.td"
+
+class Switch<string name, string help>
+    : Option<["--"], name, KIND_FLAG>, HelpText<help>;
+
+/// `--name value` and `--name=value`.
+multiclass Value<string name, string meta, string help> {
+  def NAME : Separate<["--"], name>, HelpText<help>, MetaVarName<meta>;
+  def NAME#_eq : Joined<["--"], name#"=">, Alias<!cast<Separate>(NAME)>;
+}
+
+def help : Switch<"help", "Show this text">;
+def h : Option<["-"], "h", KIND_FLAG>, Alias<help>;
+
+defm entry : Value<"entry", "NAME", "Function to run (default: the only one)">;
+defm arg : Value<"arg", "x.npy", "Argument, in order; without any, random ones are made">;
+defm out : Value<"out", "y.npy", "Where to write a result, in order">;
+defm chain : Value<"chain", "a,b,c,d;...", "Instead of a file: the patterns, in the order of application">;
+defm batch : Value<"batch", "N", "Batch, for --chain and for random arguments (default 512)">;
+defm type : Value<"type", "T", "Element type for --chain: f16, bf16, f32 (default), f64, c64, c128">;
+defm layout : Value<"layout", "first|last", "Where the batch is, for --chain (default first)">;
+defm precision : Value<"precision", "ieee|tf32", "Precision of f32, for --chain (default ieee)">;
+defm tied : Value<"tied", "a;d;ad;-", "Per factor, the axes along which its weight is shared">;
+defm seed : Value<"seed", "N", "Seed of random arguments (default 1)">;
+defm target : Value<"target", "NAME", "Machine to plan for (default host)">;
+defm threads : Value<"threads", "N", "Threads (default: all cores)">;
+defm opt_level : Value<"opt-level", "0..3", "LLVM's optimization level (default 2)">;
+def verify : Switch<"verify", "Compare the results with the same program in f64">;
+def time : Switch<"time", "Time it, against the floor of this machine">;
+def json : Switch<"json", "Print all figures as one JSON object">;
+defm emit : Value<"emit", "RUNG", "Print the IR at a rung and stop: math, plans, buffers, tiles, machine">;

@@ -3,7 +3,7 @@
 # 'N passed, N failed': the sum over lit, GoogleTest and pytest, where a step that
 # fails without counting tests (build, installation, style) counts as one failure.
 
-# shellcheck disable=SC2317 # functions that are called through run_check
+# shellcheck disable=SC2317,SC2329 # functions that are called through run_check
 # shellcheck source=scripts/setup.sh
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
@@ -75,7 +75,8 @@ install_python_package() {
   fi
   CC=clang-22 CXX=clang++-22 "$KS_PYTHON" -m pip install --disable-pip-version-check \
     --no-index --no-deps --no-build-isolation --force-reinstall \
-    -C build-dir="$KS_ROOT/build/python" -C cmake.define.KS_BUILD_DIR="$KS_BUILD" ./python &&
+    --config-settings=build-dir="$KS_ROOT/build/python" \
+    --config-settings=cmake.define.KS_BUILD_DIR="$KS_BUILD" ./python &&
     touch "$stamp"
 }
 

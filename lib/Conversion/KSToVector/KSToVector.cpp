@@ -100,7 +100,8 @@ Value ProductLowering::asReals(Value memref) {
 /// A buffer for the results of any factor but the last.
 Value ProductLowering::createScratch(Value batch) {
   int64_t width = 0;
-  for (const KSPattern &p : ArrayRef(op.getPatternList()).drop_back())
+  SmallVector<KSPattern> patterns = op.getPatternList();
+  for (const KSPattern &p : ArrayRef(patterns).drop_back())
     width = std::max(width, p.outFeatures());
   auto staticBatch = getConstantIntValue(batch);
   SmallVector<int64_t> shape{width, width};

@@ -109,7 +109,7 @@ ks::detail::tileProduct(Operation *operation, OpBuilder &b,
   SmallVector<Type> resultTypes;
   if (op.isOnTensors())
     resultTypes.push_back(operands.back().getType());
-  Operation *tiled = mlir::clone(b, op, resultTypes, operands);
+  Operation *tiled = cloneWith(b, op, resultTypes, operands);
   return TilingResult{
       {tiled}, SmallVector<Value>(tiled->getResults()), slices};
 }

@@ -50,7 +50,7 @@ struct DestinationStyleInterface
       buffers.push_back(*buffer);
     }
     Value result = buffers[dstOp.getDpsInitsMutable()[0].getOperandNumber()];
-    mlir::clone(rewriter, op, /*newResultTypes=*/TypeRange(), buffers);
+    cloneWith(rewriter, op, /*resultTypes=*/TypeRange(), buffers);
     replaceOpWithBufferizedValues(rewriter, op, result);
     return success();
   }

@@ -10,6 +10,7 @@
 
 #include "Buffers.h"
 #include "JITSymbols.h"
+#include "Optimize.h"
 
 #include "ks/Dialect/KS/IR/KS.h"
 #include "ks/Dialect/KS/Transforms/BufferizableOpInterfaceImpl.h"
@@ -19,7 +20,6 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/ExecutionEngine/ExecutionEngine.h"
-#include "mlir/ExecutionEngine/OptUtils.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Pass/PassManager.h"
 #include "llvm/ExecutionEngine/Orc/JITTargetMachineBuilder.h"
@@ -216,7 +216,9 @@ llvm::Error CompiledFunction::load(ModuleOp module, unsigned optLevel) {
   if (!machine)
     return machine.takeError();
   ExecutionEngineOptions engineOptions;
-  auto transformer = makeOptimizingTransformer(optLevel, 0, machine->get());
+  auto transformer = [&](llvm::Module *llvmModule) {
+    return optimize(*llvmModule, **machine, optLevel);
+  };
   engineOptions.transformer = transformer;
   engineOptions.jitCodeGenOptLevel = level;
   engineOptions.enableGDBNotificationListener = false;
@@ -227,17 +229,15 @@ llvm::Error CompiledFunction::load(ModuleOp module, unsigned optLevel) {
   engine = std::move(*created);
   engine->registerSymbols(getJITSymbols);
 
-  auto find = [&](StringRef symbol, Packed &result) -> llvm::Error {
+  auto find = [&](const Twine &symbol, Packed &result) -> llvm::Error {
     auto address = engine->lookupPacked(("_mlir_ciface_" + symbol).str());
     if (!address)
       return address.takeError();
     result = *address;
     return llvm::Error::success();
   };
-  if (llvm::Error error = find(name, function))
-    return error;
   if (packedWeights.empty())
-    return llvm::Error::success();
+    return find(name, function);
   if (llvm::Error error = find(name + "_pack", packFunction))
     return error;
   return find(name + "_packed", packedFunction);
@@ -262,6 +262,9 @@ CompiledFunction::compile(ModuleOp original, const CompileOptions &options) {
     return diagnostics.asError();
   if (llvm::Error error = result->readSignature(*module))
     return std::move(error);
+  // The function that packs and runs in one call is not called from here.
+  if (!result->packedWeights.empty())
+    module->lookupSymbol(result->name)->erase();
   if (failed(runPasses(*module, options, Rung::Buffers, Rung::Machine)))
     return diagnostics.asError();
   result->times.passes = seconds(begin);

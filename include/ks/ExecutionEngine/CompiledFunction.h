@@ -131,9 +131,10 @@ private:
   std::vector<ArgumentInfo> inputs, outputs;
   CompileTimes times;
   std::unique_ptr<mlir::ExecutionEngine> engine;
+  // Either the first, or the other two.
   Packed function = nullptr;     ///< Everything in one call.
-  Packed packFunction = nullptr; ///< Null without packed weights.
-  Packed packedFunction = nullptr;
+  Packed packFunction = nullptr; ///< Packs the weights.
+  Packed packedFunction = nullptr; ///< Runs on packed weights.
   /// Arguments of the two, as indices into inputs, then outputs.
   std::vector<int64_t> packArguments, packedArguments;
   std::vector<NpyArray> packedWeights;

@@ -28,7 +28,7 @@ struct LaneShape {
 class TileModel {
 public:
   TileModel(const Problem &problem, unsigned index, const CPUTarget &target)
-      : problem(problem), target(target),
+      : problem(problem), index(index), target(target),
         pattern(problem.factors[index].pattern),
         batch(problem.batch.value_or(kAssumedBatch)),
         reals(problem.isComplex ? 2 : 1),
@@ -75,6 +75,9 @@ private:
     // Accumulators, the vectors of one row, and one more operand.
     if (rows * vectors + vectors + 1 > target.vectorRegisters)
       return;
+    // Short sums do not pay for large tiles, which cost compile time.
+    if (rows * vectors > std::max<int64_t>(8, 2 * pattern.c))
+      return;
     CPUTile tile;
     tile.rows = rows;
     tile.vectors = vectors;
@@ -87,14 +90,22 @@ private:
     for (int64_t unroll : {2, 4, 8})
       if (pattern.c % unroll == 0 && rows * vectors * unroll <= 32)
         tile.unroll = unroll;
-    tile.cyclesPerEntry = problem.batchFirst ? batchFirstCycles(tile)
-                                             : batchLastCycles(tile);
-    tiles.push_back(tile);
+    if (!problem.batchFirst) {
+      tile.cyclesPerEntry = batchLastCycles(tile);
+      tiles.push_back(tile);
+      return;
+    }
+    for (bool keepActivations : {false, true}) {
+      tile.keepActivations = keepActivations;
+      tile.cyclesPerEntry = batchFirstCycles(tile);
+      tiles.push_back(tile);
+    }
   }
 
   /// Cycles of a tile from its first k to its stores.
   double tileCycles(const CPUTile &tile, int64_t rows, double activationLoad,
-                    double weightLoad, double storesPerVector) const {
+                    double weightLoad, double storesPerVector,
+                    double bytesPerStep) const {
     double accumulators = static_cast<double>(rows * tile.vectors);
     double steps = static_cast<double>(pattern.c) * static_cast<double>(reals);
     double fmas = accumulators / target.fmaPerCycle;
@@ -103,24 +114,28 @@ private:
     double issue = (accumulators + activationLoad + weightLoad + 1) / 5;
     double step = std::max(
         {fmas, loads, issue, static_cast<double>(target.fmaLatency)});
-    constexpr double kStartCycles = 10; // loop control, zeroing, addresses
-    return kStartCycles + steps * step + accumulators * storesPerVector;
+    // What L2 delivers while the tile runs.
+    constexpr double kL2BytesPerCycle = 24;
+    double l2 = static_cast<double>(pattern.c) * bytesPerStep / kL2BytesPerCycle;
+    constexpr double kStartCycles = 20; // loop control, zeroing, addresses
+    return kStartCycles + std::max(steps * step, l2) +
+           accumulators * storesPerVector;
   }
 
   double batchFirstCycles(const CPUTile &tile) const {
     // Loading an X vector: one instruction if it is a plain load or a
     // broadcast, a few more if it takes a shuffle or a conversion.
     int64_t piece = tile.j * reals;
-    bool isPlain = tile.n == 1 || piece == 1 ||
-                   (llvm::isPowerOf2_64(piece) && piece > 1);
-    double load = isPlain ? 1 : 3;
+    bool isPlain = tile.n == 1 || llvm::isPowerOf2_64(piece);
+    double load = isPlain ? 1 : 2;
     if (problem.realBytes != problem.accumulatorBytes)
       load += 2;
     bool isContiguous = tile.j == pattern.d || tile.n == 1;
     double stores = isContiguous ? 1.5 : 1.5 * static_cast<double>(tile.n);
     auto cycles = [&](int64_t rows) {
       return tileCycles(tile, rows, load * static_cast<double>(rows),
-                        static_cast<double>(tile.vectors), stores);
+                        static_cast<double>(tile.vectors), stores,
+                        getBytesFromL2(tile, rows));
     };
     double perEntry =
         problem.batch ? (static_cast<double>(batch / tile.rows) *
@@ -134,11 +149,45 @@ private:
                llvm::divideCeil(pattern.b, tile.n * tile.vectors));
   }
 
+  /// Bytes that come from L2 (or, counted several times, from further away)
+  /// per step of k of a batch-first tile.
+  double getBytesFromL2(const CPUTile &tile, int64_t rows) const {
+    constexpr int64_t kLine = 64;
+    double l1 = static_cast<double>(target.l1Bytes) / 2;
+    double l2 = static_cast<double>(target.l2Bytes) / 2;
+    // X: j elements are wanted, but whole lines move where neighbouring k are
+    // a line or more apart.
+    int64_t step = pattern.d * problem.elementBytes();
+    auto moved = static_cast<double>(std::min<int64_t>(
+        llvm::alignTo(tile.j * problem.elementBytes(), kLine), step));
+    // W: a panel, or all of it.
+    auto row = static_cast<double>(tile.vectors * tile.lanes * reals * reals *
+                                   problem.accumulatorBytes);
+    double panel = row * static_cast<double>(pattern.c);
+    double all = static_cast<double>(problem.factors[index].storedWeights() *
+                                     reals * reals * problem.accumulatorBytes);
+    double activations = moved * static_cast<double>(rows);
+    double depth = static_cast<double>(pattern.c);
+    if (tile.keepActivations) {
+      // Weights are read again for each tile of the batch.
+      constexpr double kL3 = 3;
+      double weights = all <= l1 ? 0 : all <= l2 ? row : row * kL3;
+      return weights + (activations * depth <= l1 ? 0 : activations);
+    }
+    // Short pieces of rows that are far apart defeat the prefetchers.
+    constexpr double kLongRun = 1024, kWorst = 3;
+    double run = static_cast<double>(step) * depth;
+    double penalty = std::clamp(kLongRun / run, 1.0, kWorst);
+    return activations * penalty + (panel <= l1 ? 0 : row);
+  }
+
   double batchLastCycles(const CPUTile &tile) const {
     double load = problem.realBytes == problem.accumulatorBytes ? 1 : 2;
     double cycles =
         tileCycles(tile, tile.rows, load * static_cast<double>(tile.vectors),
-                   static_cast<double>(tile.rows), 1.5);
+                   static_cast<double>(tile.rows), 1.5,
+                   static_cast<double>(tile.vectors * tile.lanes *
+                                       problem.elementBytes()));
     int64_t entries = tile.lanes * tile.vectors;
     // The rest of the batch runs vector by vector, masked.
     int64_t rest = llvm::divideCeil(batch % entries, tile.lanes);
@@ -151,6 +200,7 @@ private:
   }
 
   const Problem &problem;
+  const unsigned index;
   const CPUTarget &target;
   const KSPattern pattern;
   const int64_t batch, reals, maxLanes;
@@ -168,30 +218,42 @@ llvm::SmallVector<CPUTile> ks::rankTiles(const Problem &problem,
       TileModel(assumed, index, target).enumerate();
   // Equal costs are ordered by shape, so that plans do not depend on the host.
   llvm::sort(tiles, [](const CPUTile &x, const CPUTile &y) {
-    return std::tie(x.cyclesPerEntry, x.rows, x.vectors, x.j) <
-           std::tie(y.cyclesPerEntry, y.rows, y.vectors, y.j);
+    return std::tie(x.cyclesPerEntry, x.keepActivations, x.rows, x.vectors,
+                    x.j) < std::tie(y.cyclesPerEntry, y.keepActivations,
+                                    y.rows, y.vectors, y.j);
   });
   return tiles;
 }
 
-/// The batch block: intermediates in half of L2, whole tiles, and enough
-/// blocks for all threads.
+/// The batch block: intermediates in half of L2, unless that streams the
+/// weights too often; whole tiles; and enough blocks for all threads.
 static int64_t getBatchBlock(const Problem &problem, const CPUTarget &target,
                              llvm::ArrayRef<CPUTile> tiles, int64_t batch) {
   int64_t width = 0, step = 1;
+  double weightBytes = 0, cycles = 0;
   for (auto [factor, tile] : llvm::zip_equal(problem.factors, tiles)) {
     width = std::max(width, factor.pattern.inFeatures() +
                                 factor.pattern.outFeatures());
     step = std::max(step, problem.batchFirst ? tile.rows
                                              : tile.lanes * tile.vectors);
+    weightBytes += static_cast<double>(factor.storedWeights() *
+                                       problem.accumulatorBytes);
+    cycles += tile.cyclesPerEntry;
   }
-  // Fewer entries than this would stream the weights too often.
-  constexpr int64_t kMinBlock = 32, kBlocksPerThread = 4;
+  constexpr int64_t kBlocksPerThread = 4;
   int64_t inCache = target.l2Bytes / 2 / (width * problem.elementBytes());
   int64_t share =
       llvm::divideCeil(batch, target.threads * kBlocksPerThread);
-  int64_t block = std::max(std::min(inCache, share), kMinBlock);
-  return llvm::divideCeil(block, step) * step;
+  // Weights that L2 does not hold come from L3 for each block; that may take
+  // a fourth of the time.
+  constexpr double kL3BytesPerCycle = 16, kShareOfTime = 0.25;
+  int64_t amortized =
+      weightBytes <= static_cast<double>(target.l2Bytes) / 2
+          ? 1
+          : static_cast<int64_t>(weightBytes / kL3BytesPerCycle /
+                                 (kShareOfTime * cycles)) + 1;
+  int64_t block = std::max(std::min(inCache, share), amortized);
+  return llvm::divideCeil(std::max<int64_t>(block, 1), step) * step;
 }
 
 llvm::SmallVector<CPUPlan> ks::planForCPU(const Problem &problem,
@@ -218,6 +280,8 @@ llvm::SmallVector<CPUPlan> ks::planForCPU(const Problem &problem,
     int64_t blocks = llvm::divideCeil(batch, plan.batchBlock);
     plan.parallelBatch = blocks >= target.threads;
     plan.parallelGroup = plan.parallelPanel = !plan.parallelBatch;
+    for (CPUTile &tile : plan.tiles)
+      tile.keepActivations &= plan.parallelBatch;
     double compute = cycles * static_cast<double>(batch) /
                      (target.gigahertz * 1e9 *
                       static_cast<double>(target.threads));

@@ -105,16 +105,18 @@ llvm::Error CompiledFunction::readSignature(ModuleOp module) {
   packedArguments = func->getAttrOfType<DenseI64ArrayAttr>("ks.packed_args")
                         .asArrayRef()
                         .vec();
+  for (auto [number, input] : llvm::enumerate(inputs)) {
+    auto index = static_cast<int64_t>(number);
+    input.isPacked = llvm::is_contained(packArguments, index);
+    input.isRun = llvm::is_contained(packedArguments, index);
+  }
   auto packFunc = module.lookupSymbol<func::FuncOp>(pack.getAttr());
   for (Type type :
        packFunc.getArgumentTypes().drop_front(packArguments.size())) {
     llvm::Expected<ArgumentInfo> info = getInfo(type, {});
     if (!info)
       return info.takeError();
-    llvm::Expected<NpyArray> array = NpyArray::create(info->type, info->shape);
-    if (!array)
-      return array.takeError();
-    packedWeights.push_back(std::move(*array));
+    packedWeights.push_back(std::move(*info));
   }
   return llvm::Error::success();
 }
@@ -177,8 +179,9 @@ class DiagnosticCollector {
 public:
   explicit DiagnosticCollector(MLIRContext *context)
       : handler(context, [this](Diagnostic &diagnostic) {
-          llvm::raw_string_ostream os(text);
-          os << diagnostic.getLocation() << ": " << diagnostic << "\n";
+          print(diagnostic);
+          for (Diagnostic &note : diagnostic.getNotes())
+            print(note);
           return success();
         }) {}
   llvm::Error asError() const {
@@ -186,6 +189,32 @@ public:
   }
 
 private:
+  /// "file:line:column: error: message", as the parser does it.
+  void print(Diagnostic &diagnostic) {
+    llvm::raw_string_ostream os(text);
+    Location location = diagnostic.getLocation();
+    if (auto place = location->findInstanceOf<FileLineColLoc>())
+      os << place.getFilename().getValue() << ":" << place.getLine() << ":"
+         << place.getColumn();
+    else
+      os << location;
+    switch (diagnostic.getSeverity()) {
+    case DiagnosticSeverity::Error:
+      os << ": error: ";
+      break;
+    case DiagnosticSeverity::Warning:
+      os << ": warning: ";
+      break;
+    case DiagnosticSeverity::Note:
+      os << ": note: ";
+      break;
+    case DiagnosticSeverity::Remark:
+      os << ": remark: ";
+      break;
+    }
+    os << diagnostic << "\n";
+  }
+
   std::string text;
   ScopedDiagnosticHandler handler;
 };
@@ -200,7 +229,9 @@ ks::lowerToRung(ModuleOp original, const CompileOptions &options, Rung to) {
   return std::move(module);
 }
 
-llvm::Error CompiledFunction::load(ModuleOp module, unsigned optLevel) {
+/// Machine code for `module`, which is in the llvm dialect.
+static llvm::Expected<std::shared_ptr<ExecutionEngine>>
+createEngine(ModuleOp module, unsigned optLevel) {
   static const bool initialized = [] {
     llvm::InitializeNativeTarget();
     llvm::InitializeNativeTargetAsmPrinter();
@@ -223,12 +254,14 @@ llvm::Error CompiledFunction::load(ModuleOp module, unsigned optLevel) {
   engineOptions.jitCodeGenOptLevel = level;
   engineOptions.enableGDBNotificationListener = false;
   engineOptions.enablePerfNotificationListener = false;
-  auto created = ExecutionEngine::create(module, engineOptions);
-  if (!created)
-    return created.takeError();
-  engine = std::move(*created);
-  engine->registerSymbols(getJITSymbols);
+  auto engine = ExecutionEngine::create(module, engineOptions);
+  if (!engine)
+    return engine.takeError();
+  (*engine)->registerSymbols(getJITSymbols);
+  return std::shared_ptr<ExecutionEngine>(std::move(*engine));
+}
 
+llvm::Error CompiledFunction::findCode() {
   auto find = [&](const Twine &symbol, Packed &result) -> llvm::Error {
     auto address = engine->lookupPacked(("_mlir_ciface_" + symbol).str());
     if (!address)
@@ -243,36 +276,60 @@ llvm::Error CompiledFunction::load(ModuleOp module, unsigned optLevel) {
   return find(name + "_packed", packedFunction);
 }
 
-llvm::Expected<std::unique_ptr<CompiledFunction>>
-CompiledFunction::compile(ModuleOp original, const CompileOptions &options) {
+llvm::Expected<std::vector<std::unique_ptr<CompiledFunction>>>
+CompiledFunction::compileAll(ModuleOp original, const CompileOptions &options,
+                             llvm::ArrayRef<std::string> entries) {
   using Clock = std::chrono::steady_clock;
   auto seconds = [](Clock::time_point begin) {
     return std::chrono::duration<double>(Clock::now() - begin).count();
   };
-  llvm::Expected<func::FuncOp> entry = findEntry(original, options.entry);
-  if (!entry)
-    return entry.takeError();
-  std::unique_ptr<CompiledFunction> result(new CompiledFunction());
-  result->name = entry->getName().str();
+  std::vector<std::unique_ptr<CompiledFunction>> results;
+  for (const std::string &name : entries) {
+    llvm::Expected<func::FuncOp> entry = findEntry(original, name);
+    if (!entry)
+      return entry.takeError();
+    results.emplace_back(new CompiledFunction());
+    results.back()->name = entry->getName().str();
+  }
 
   DiagnosticCollector diagnostics(original.getContext());
   OwningOpRef<ModuleOp> module(cast<ModuleOp>(original->clone()));
   Clock::time_point begin = Clock::now();
   if (failed(runPasses(*module, options, Rung::Math, Rung::Buffers)))
     return diagnostics.asError();
-  if (llvm::Error error = result->readSignature(*module))
-    return std::move(error);
-  // The function that packs and runs in one call is not called from here.
-  if (!result->packedWeights.empty())
-    module->lookupSymbol(result->name)->erase();
+  for (auto &result : results)
+    if (llvm::Error error = result->readSignature(*module))
+      return std::move(error);
+  // Functions that pack and run in one call are not called from here.
+  for (auto &result : results)
+    if (!result->packedWeights.empty())
+      if (Operation *both = module->lookupSymbol(result->name))
+        both->erase();
   if (failed(runPasses(*module, options, Rung::Buffers, Rung::Machine)))
     return diagnostics.asError();
-  result->times.passes = seconds(begin);
+  CompileTimes times;
+  times.passes = seconds(begin);
   begin = Clock::now();
-  if (llvm::Error error = result->load(*module, options.optLevel))
-    return std::move(error);
-  result->times.llvm = seconds(begin);
-  return std::move(result);
+  auto engine = createEngine(*module, options.optLevel);
+  if (!engine)
+    return engine.takeError();
+  for (auto &result : results) {
+    result->engine = *engine;
+    if (llvm::Error error = result->findCode())
+      return std::move(error);
+  }
+  times.llvm = seconds(begin);
+  for (auto &result : results)
+    result->times = times;
+  return std::move(results);
+}
+
+llvm::Expected<std::unique_ptr<CompiledFunction>>
+CompiledFunction::compile(ModuleOp module, const CompileOptions &options) {
+  auto results = compileAll(module, options, options.entry);
+  if (!results)
+    return results.takeError();
+  return std::move(results->front());
 }
 
 //===----------------------------------------------------------------------===//
@@ -280,46 +337,59 @@ CompiledFunction::compile(ModuleOp original, const CompileOptions &options) {
 //===----------------------------------------------------------------------===//
 
 llvm::Error
-CompiledFunction::checkInputs(llvm::ArrayRef<Buffer> buffers) const {
+CompiledFunction::checkInputs(llvm::ArrayRef<Buffer> buffers,
+                              InputFilter matters) const {
   if (buffers.size() != inputs.size())
     return makeError("@" + name + " was given " + llvm::Twine(buffers.size()) +
                      " arguments; expected " + llvm::Twine(inputs.size()));
   for (auto [index, buffer, info] : llvm::enumerate(buffers, inputs))
-    if (llvm::Error error =
-            checkBuffer(buffer, info, "argument " + llvm::Twine(index)))
-      return error;
+    if (matters(info))
+      if (llvm::Error error =
+              checkBuffer(buffer, info, "argument " + llvm::Twine(index)))
+        return error;
   return llvm::Error::success();
+}
+
+/// All inputs matter to a call that packs too. A run on packed weights leaves
+/// those aside that only packing reads.
+static bool always(const ArgumentInfo &) { return true; }
+static bool whenPacked(const ArgumentInfo &info) {
+  return info.isRun || !info.isPacked;
+}
+
+/// The shape of a result for inputs that were checked.
+static llvm::SmallVector<int64_t, 4>
+deriveShape(const ArgumentInfo &result, llvm::ArrayRef<Buffer> inputs) {
+  llvm::SmallVector<int64_t, 4> shape;
+  for (auto [input, dim] : result.dims)
+    shape.push_back(input < 0 ? dim : inputs[input].shape[dim]);
+  return shape;
 }
 
 llvm::Expected<llvm::SmallVector<int64_t, 4>>
 CompiledFunction::getResultShape(unsigned index,
                                  llvm::ArrayRef<Buffer> buffers) const {
-  if (llvm::Error error = checkInputs(buffers))
+  if (llvm::Error error = checkInputs(buffers, whenPacked))
     return std::move(error);
-  llvm::SmallVector<int64_t, 4> shape;
-  for (auto [input, dim] : outputs[index].dims)
-    shape.push_back(input < 0 ? dim : buffers[input].shape[dim]);
-  return shape;
+  return deriveShape(outputs[index], buffers);
 }
 
 llvm::Error
 CompiledFunction::checkOutputs(llvm::ArrayRef<Buffer> inputBuffers,
-                               llvm::ArrayRef<Buffer> outputBuffers) const {
+                               llvm::ArrayRef<Buffer> outputBuffers,
+                               InputFilter matters) const {
   if (outputBuffers.size() != outputs.size())
     return makeError("@" + name + " was given memory for " +
                      llvm::Twine(outputBuffers.size()) +
                      " results; expected " + llvm::Twine(outputs.size()));
   for (auto [index, buffer] : llvm::enumerate(outputBuffers)) {
-    auto shape = getResultShape(index, inputBuffers);
-    if (!shape)
-      return shape.takeError();
     ArgumentInfo expected = outputs[index];
-    expected.shape = *shape;
+    expected.shape = deriveShape(expected, inputBuffers);
     if (llvm::Error error =
             checkBuffer(buffer, expected, "result " + llvm::Twine(index)))
       return error;
-    for (auto [number, input] : llvm::enumerate(inputBuffers))
-      if (mayOverlap(buffer, input))
+    for (auto [number, input, info] : llvm::enumerate(inputBuffers, inputs))
+      if (matters(info) && mayOverlap(buffer, input))
         return makeError("result " + llvm::Twine(index) +
                          " overlaps argument " + llvm::Twine(number) +
                          " in memory; expected memory of its own (a product "
@@ -333,47 +403,96 @@ CompiledFunction::checkOutputs(llvm::ArrayRef<Buffer> inputBuffers,
   return llvm::Error::success();
 }
 
-/// Arguments `numbers` of (inputs, outputs), then `rest`.
+llvm::Error CompiledFunction::check(llvm::ArrayRef<Buffer> inputBuffers,
+                                    llvm::ArrayRef<Buffer> outputBuffers) const {
+  if (llvm::Error error = checkInputs(inputBuffers, always))
+    return error;
+  return checkOutputs(inputBuffers, outputBuffers, always);
+}
+
+/// Arguments `numbers` of (inputs, outputs), then packed weights.
 static llvm::SmallVector<Buffer, 8>
 select(llvm::ArrayRef<int64_t> numbers, llvm::ArrayRef<Buffer> inputs,
-       llvm::ArrayRef<Buffer> outputs, std::vector<NpyArray> &rest) {
+       llvm::ArrayRef<Buffer> outputs, const PackedWeights &packed) {
   llvm::SmallVector<Buffer, 8> selected;
   for (int64_t number : numbers) {
     auto index = static_cast<size_t>(number);
     selected.push_back(index < inputs.size() ? inputs[index]
                                              : outputs[index - inputs.size()]);
   }
-  for (NpyArray &array : rest)
-    selected.push_back(Buffer::on(array));
+  for (const NpyArray &array : packed.arrays)
+    selected.push_back(Buffer::contiguous(const_cast<void *>(array.data()),
+                                          array.type, array.shape));
   return selected;
 }
 
-llvm::Error CompiledFunction::pack(llvm::ArrayRef<Buffer> buffers) {
-  if (llvm::Error error = checkInputs(buffers))
-    return error;
-  std::lock_guard<std::mutex> lock(mutex);
+llvm::Expected<PackedWeights>
+CompiledFunction::packWeights(llvm::ArrayRef<Buffer> buffers) const {
+  auto isPacked = [](const ArgumentInfo &info) { return info.isPacked; };
+  if (llvm::Error error = checkInputs(buffers, isPacked))
+    return std::move(error);
+  PackedWeights packed;
+  for (const ArgumentInfo &info : packedWeights) {
+    llvm::Expected<NpyArray> array = NpyArray::create(info.type, info.shape);
+    if (!array)
+      return array.takeError();
+    packed.arrays.push_back(std::move(*array));
+  }
   if (packFunction)
-    call(packFunction, select(packArguments, buffers, {}, packedWeights));
-  isPacked = true;
-  return llvm::Error::success();
+    call(packFunction, select(packArguments, buffers, {}, packed));
+  return std::move(packed);
 }
 
 llvm::Error CompiledFunction::run(llvm::ArrayRef<Buffer> inputBuffers,
-                                  llvm::ArrayRef<Buffer> outputBuffers) {
-  if (llvm::Error error = checkInputs(inputBuffers))
+                                  llvm::ArrayRef<Buffer> outputBuffers,
+                                  const PackedWeights &packed) const {
+  if (llvm::Error error = checkInputs(inputBuffers, whenPacked))
     return error;
-  if (llvm::Error error = checkOutputs(inputBuffers, outputBuffers))
+  if (llvm::Error error =
+          checkOutputs(inputBuffers, outputBuffers, whenPacked))
     return error;
+  if (packed.arrays.size() != packedWeights.size())
+    return makeError("@" + name + " was given " +
+                     llvm::Twine(packed.arrays.size()) +
+                     " packed weights; expected " +
+                     llvm::Twine(packedWeights.size()) +
+                     ", as packWeights() of this function makes them");
   if (packedFunction) {
-    if (!isPacked)
-      if (llvm::Error error = pack(inputBuffers))
-        return error;
     call(packedFunction,
-         select(packedArguments, inputBuffers, outputBuffers, packedWeights));
+         select(packedArguments, inputBuffers, outputBuffers, packed));
     return llvm::Error::success();
   }
   llvm::SmallVector<Buffer, 8> all(inputBuffers);
   llvm::append_range(all, outputBuffers);
   call(function, all);
   return llvm::Error::success();
+}
+
+llvm::Error CompiledFunction::pack(llvm::ArrayRef<Buffer> buffers) {
+  if (llvm::Error error = checkInputs(buffers, always))
+    return error;
+  llvm::Expected<PackedWeights> packed = packWeights(buffers);
+  if (!packed)
+    return packed.takeError();
+  auto shared = std::make_shared<const PackedWeights>(std::move(*packed));
+  std::lock_guard<std::mutex> lock(mutex);
+  lastPacked = std::move(shared);
+  return llvm::Error::success();
+}
+
+llvm::Error CompiledFunction::run(llvm::ArrayRef<Buffer> inputBuffers,
+                                  llvm::ArrayRef<Buffer> outputBuffers) {
+  if (llvm::Error error = check(inputBuffers, outputBuffers))
+    return error;
+  auto getPacked = [&] {
+    std::lock_guard<std::mutex> lock(mutex);
+    return lastPacked;
+  };
+  std::shared_ptr<const PackedWeights> packed = getPacked();
+  if (!packed) {
+    if (llvm::Error error = pack(inputBuffers))
+      return error;
+    packed = getPacked();
+  }
+  return run(inputBuffers, outputBuffers, *packed);
 }

@@ -8,6 +8,7 @@
 
 #include "JITSymbols.h"
 
+#include "ks/Runtime/Scratch.h"
 #include "ks/Runtime/ThreadPool.h"
 
 #include <cmath>
@@ -38,10 +39,9 @@ struct Symbol {
 
 const Symbol kSymbols[] = {
     {"ksParallelFor", address(ksParallelFor)},
-    // Memory.
-    {"malloc", address(::malloc)},
-    {"free", address(::free)},
-    {"aligned_alloc", address(::aligned_alloc)},
+    // Memory; the first two are what memref.alloc and memref.dealloc call.
+    {"_mlir_memref_to_llvm_alloc", address(ksScratchAlloc)},
+    {"_mlir_memref_to_llvm_free", address(ksScratchFree)},
     {"memcpy", address<void *(void *, const void *, size_t)>(::memcpy)},
     {"memmove", address<void *(void *, const void *, size_t)>(::memmove)},
     {"memset", address<void *(void *, int, size_t)>(::memset)},

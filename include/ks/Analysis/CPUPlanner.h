@@ -14,7 +14,8 @@
 //
 //   max(FMAs / fmaPerCycle, loads / loadsPerCycle, latency of one FMA)
 //
-// cycles, and once per tile its stores. What is left to choose is the shape:
+// cycles, and once per tile its stores; and never less than it takes to bring
+// what L1 does not hold from L2. What is left to choose is the shape:
 //
 //  * lanes. Batch-first, a vector covers n rows and j columns of the pattern;
 //    an element of X is loaded once (j of them) and replicated n times. d >= V
@@ -23,9 +24,12 @@
 //    waste the model counts. Batch-last, lanes run along the batch.
 //  * rows x vectors. All accumulators, one row of vectors and one X must fit
 //    in the registers.
+//  * stationary. Where all weights fit in L1 the batch is the outer loop, so
+//    that rows are read from end to end; otherwise panels of weights are.
 //  * the batch block. All factors run on one block before the next, so that
-//    intermediates stay in L2; blocks are what threads share. With fewer
-//    blocks than threads, groups and panels are shared out instead.
+//    intermediates stay in L2, unless that means streaming the weights too
+//    often. Blocks are what threads share. With fewer blocks than threads,
+//    groups and panels are shared out instead.
 //
 //===----------------------------------------------------------------------===//
 
@@ -41,7 +45,8 @@ namespace ks {
 struct CPUTile {
   int64_t rows = 1, vectors = 1, lanes = 1, unroll = 1;
   int64_t packVectors = 1, packLanes = 1, n = 1, j = 1;
-  double cyclesPerEntry = 0; ///< Predicted, per entry of the batch.
+  bool keepActivations = false; ///< Else weights; see #ks.cpu_tile.
+  double cyclesPerEntry = 0;    ///< Predicted, per entry of the batch.
 
   bool operator==(const CPUTile &o) const {
     return rows == o.rows && vectors == o.vectors && lanes == o.lanes &&

@@ -12,6 +12,11 @@
 //   function->pack(inputs);            // once per set of weights
 //   function->run(inputs, outputs);    // as often as you like
 //
+// or, with several sets of weights at once:
+//
+//   auto packed = function->packWeights(inputs);
+//   function->run(inputs, outputs, *packed);
+//
 // Every argument is checked before compiled code sees it.
 //
 //===----------------------------------------------------------------------===//
@@ -24,6 +29,7 @@
 
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/Error.h"
 
@@ -59,6 +65,13 @@ struct ArgumentInfo {
   /// For results: per dimension the (input, dimension) of the same size, or
   /// (-1, size).
   llvm::SmallVector<std::pair<int64_t, int64_t>, 4> dims;
+  /// Whether packing reads it, and whether runs on packed weights read it.
+  bool isPacked = false, isRun = true;
+};
+
+/// Weights in the order in which a function reads them.
+struct PackedWeights {
+  std::vector<NpyArray> arrays;
 };
 
 /// Which way through the compiler.
@@ -96,6 +109,12 @@ public:
   static llvm::Expected<std::unique_ptr<CompiledFunction>>
   compile(mlir::ModuleOp module, const CompileOptions &options);
 
+  /// Compiles a copy of `module` once, for several of its functions;
+  /// `options.entry` is ignored. Each function reports the times of all.
+  static llvm::Expected<std::vector<std::unique_ptr<CompiledFunction>>>
+  compileAll(mlir::ModuleOp module, const CompileOptions &options,
+             llvm::ArrayRef<std::string> entries);
+
   ~CompiledFunction();
 
   llvm::ArrayRef<ArgumentInfo> getInputs() const { return inputs; }
@@ -105,41 +124,61 @@ public:
   /// Whether weights are packed apart from running.
   bool hasPack() const { return packFunction != nullptr; }
 
-  /// The shape of result `index` for these inputs, which are checked.
+  /// The shape of result `index` for these inputs, which are checked; those
+  /// that only packing reads do not matter.
   llvm::Expected<llvm::SmallVector<int64_t, 4>>
   getResultShape(unsigned index, llvm::ArrayRef<Buffer> inputs) const;
 
-  /// Packs the weights among `inputs`. Runs use them until the next call.
+  /// Checks the arguments of a call that packs and runs.
+  llvm::Error check(llvm::ArrayRef<Buffer> inputs,
+                    llvm::ArrayRef<Buffer> outputs) const;
+
+  /// Packs the weights among `inputs`. Of these, only those that packing reads
+  /// matter. The result is for this function only.
+  llvm::Expected<PackedWeights>
+  packWeights(llvm::ArrayRef<Buffer> inputs) const;
+
+  /// Runs the function on packed weights; inputs that only packing reads do
+  /// not matter. An output must not overlap an input or another output. Safe
+  /// to call from several threads at once.
+  llvm::Error run(llvm::ArrayRef<Buffer> inputs, llvm::ArrayRef<Buffer> outputs,
+                  const PackedWeights &packed) const;
+
+  /// Packs the weights among `inputs`. Later runs without packed weights of
+  /// their own use them, until the next call.
   llvm::Error pack(llvm::ArrayRef<Buffer> inputs);
 
-  /// Runs the function. Packs the weights first if that was not done. An
-  /// output must not overlap an input or another output.
+  /// Runs the function on the weights of the last pack(), which is called
+  /// first if it never was.
   llvm::Error run(llvm::ArrayRef<Buffer> inputs,
                   llvm::ArrayRef<Buffer> outputs);
 
 private:
   using Packed = void (*)(void **);
+  using InputFilter = llvm::function_ref<bool(const ArgumentInfo &)>;
   CompiledFunction();
 
-  llvm::Error load(mlir::ModuleOp module, unsigned optLevel);
   llvm::Error readSignature(mlir::ModuleOp module);
-  llvm::Error checkInputs(llvm::ArrayRef<Buffer> buffers) const;
+  llvm::Error findCode();
+  llvm::Error checkInputs(llvm::ArrayRef<Buffer> buffers,
+                          InputFilter matters) const;
   llvm::Error checkOutputs(llvm::ArrayRef<Buffer> inputs,
-                           llvm::ArrayRef<Buffer> outputs) const;
+                           llvm::ArrayRef<Buffer> outputs,
+                           InputFilter matters) const;
 
   std::string name;
   std::vector<ArgumentInfo> inputs, outputs;
   CompileTimes times;
-  std::unique_ptr<mlir::ExecutionEngine> engine;
+  std::shared_ptr<mlir::ExecutionEngine> engine;
   // Either the first, or the other two.
   Packed function = nullptr;     ///< Everything in one call.
   Packed packFunction = nullptr; ///< Packs the weights.
   Packed packedFunction = nullptr; ///< Runs on packed weights.
   /// Arguments of the two, as indices into inputs, then outputs.
   std::vector<int64_t> packArguments, packedArguments;
-  std::vector<NpyArray> packedWeights;
-  bool isPacked = false;
-  std::mutex mutex; ///< Guards packedWeights while they change.
+  std::vector<ArgumentInfo> packedWeights; ///< What packing makes.
+  std::shared_ptr<const PackedWeights> lastPacked; ///< By pack().
+  std::mutex mutex; ///< Guards lastPacked.
 };
 
 } // namespace ks

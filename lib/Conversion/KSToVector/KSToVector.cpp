@@ -62,7 +62,10 @@ private:
   Value createScratch(Value batch);
   void emitChain(Value begin, Value batch);
   void emitFactor(const FactorContext &context, Value batch);
-  void emitPanel(const FactorContext &context, TilePosition at, Value batch);
+  void emitPanels(const FactorContext &context,
+                  function_ref<void(TilePosition)> body);
+  void emitBatch(const FactorContext &context, Value batch,
+                 function_ref<void(Value, bool isWhole)> body);
 
   RewriterBase &b;
   Location loc;
@@ -99,17 +102,27 @@ Value ProductLowering::asReals(Value memref) {
 
 /// A buffer for the results of any factor but the last.
 Value ProductLowering::createScratch(Value batch) {
+  constexpr int64_t kCacheLine = 64;
   int64_t width = 0;
   SmallVector<KSPattern> patterns = op.getPatternList();
   for (const KSPattern &p : ArrayRef(patterns).drop_back())
     width = std::max(width, p.outFeatures());
+  // An odd number of cache lines: rows a power of two apart would all compete
+  // for the same few sets of the cache.
+  if (op.getLayout() == Layout::BatchFirst) {
+    Type element = op.getElementType();
+    int64_t bytes = getRealType(element).getIntOrFloatBitWidth() / 8 *
+                    (isa<ComplexType>(element) ? 2 : 1);
+    int64_t perLine = kCacheLine / bytes;
+    if (width > perLine)
+      width = (llvm::divideCeil(width, perLine) | 1) * perLine;
+  }
   auto staticBatch = getConstantIntValue(batch);
   SmallVector<int64_t> shape{width, width};
   shape[op.getBatchDim()] = staticBatch.value_or(ShapedType::kDynamic);
   SmallVector<Value> dynamic;
   if (!staticBatch)
     dynamic.push_back(batch);
-  constexpr int64_t kCacheLine = 64;
   return memref::AllocOp::create(
       b, loc, MemRefType::get(shape, op.getElementType()), dynamic,
       b.getI64IntegerAttr(kCacheLine));
@@ -151,8 +164,34 @@ void ProductLowering::emitChain(Value begin, Value batch) {
     memref::DeallocOp::create(b, loc, buffer);
 }
 
-/// Loops over groups and panels.
+/// All tiles of a factor.
 void ProductLowering::emitFactor(const FactorContext &context, Value batch) {
+  CPUTileAttr tile = context.tile;
+  bool batchFirst = context.layout == Layout::BatchFirst;
+  auto emit = [&](TilePosition at, Value m, bool isWhole) {
+    at.m = m;
+    if (isWhole)
+      emitTile(b, loc, context, at, tile.getRows(), tile.getVectors());
+    else if (batchFirst)
+      emitTile(b, loc, context, at, /*rows=*/1, tile.getVectors());
+    else
+      emitTile(b, loc, context, at, tile.getRows(), /*vectors=*/1,
+               index.sub(batch, m));
+  };
+  if (tile.getStationary() == Stationary::Weights)
+    emitPanels(context, [&](TilePosition at) {
+      emitBatch(context, batch,
+                [&](Value m, bool isWhole) { emit(at, m, isWhole); });
+    });
+  else
+    emitBatch(context, batch, [&](Value m, bool isWhole) {
+      emitPanels(context, [&](TilePosition at) { emit(at, m, isWhole); });
+    });
+}
+
+/// Loops over groups and panels.
+void ProductLowering::emitPanels(const FactorContext &context,
+                                 function_ref<void(TilePosition)> body) {
   const KSPattern &p = context.pattern;
   CPUPackingAttr packing = context.tile.getPacking();
   int64_t blocksN = packing.getNumBlocksN(p), blocksJ = packing.getNumBlocksJ(p);
@@ -182,35 +221,26 @@ void ProductLowering::emitFactor(const FactorContext &context, Value batch) {
         at.n0 = getStart(blockN, packing.getBlockN(), p.b);
         at.j0 = getStart(blockJ, packing.getJ(), p.d);
         at.panel = index.mul(panel, panelSize);
-        emitPanel(context, at, batch);
+        body(at);
       });
     });
   });
 }
 
 /// Loops over the batch: whole tiles, then what is left.
-void ProductLowering::emitPanel(const FactorContext &context, TilePosition at,
-                                Value batch) {
+void ProductLowering::emitBatch(
+    const FactorContext &context, Value batch,
+    function_ref<void(Value, bool isWhole)> body) {
   CPUTileAttr tile = context.tile;
   bool batchFirst = context.layout == Layout::BatchFirst;
-  int64_t rows = tile.getRows(), vectors = tile.getVectors();
   int64_t lanes = tile.getLanes();
-  int64_t step = batchFirst ? rows : vectors * lanes;
-  Value zero = index.constant(0);
+  int64_t step = batchFirst ? tile.getRows() : tile.getVectors() * lanes;
   Value whole = step == 1 ? batch : index.sub(batch, index.rem(batch, step));
-  createLoop(zero, whole, step, false, [&](Value m) {
-    at.m = m;
-    emitTile(b, loc, context, at, rows, vectors);
-  });
-  if (step == 1)
-    return;
-  createLoop(whole, batch, batchFirst ? 1 : lanes, false, [&](Value m) {
-    at.m = m;
-    if (batchFirst)
-      emitTile(b, loc, context, at, 1, vectors);
-    else
-      emitTile(b, loc, context, at, rows, 1, index.sub(batch, m));
-  });
+  createLoop(index.constant(0), whole, step, false,
+             [&](Value m) { body(m, /*isWhole=*/true); });
+  if (step != 1)
+    createLoop(whole, batch, batchFirst ? 1 : lanes, false,
+               [&](Value m) { body(m, /*isWhole=*/false); });
 }
 
 void ProductLowering::lower() {

@@ -221,8 +221,24 @@ private:
       return broadcast(toAccumulator(memref::LoadOp::create(
           b, loc, context.input.memref, position)));
     int64_t size = getJ() * reals;
-    Value piece = toAccumulator(load(context.input.memref, position, size));
+    Value piece = toAccumulator(loadPiece(position, size));
     return replicate(piece, size, getN(), part);
+  }
+
+  /// `size` reals of the input in a vector of a size that machines have; a
+  /// mask keeps the load from reading past the end of the memory.
+  Value loadPiece(ValueRange position, int64_t size) {
+    if (llvm::isPowerOf2_64(size))
+      return load(context.input.memref, position, size);
+    int64_t full = llvm::PowerOf2Ceil(size);
+    SmallVector<bool> bits(full, false);
+    std::fill_n(bits.begin(), size, true);
+    auto type = vectorType(context.getReal(), full);
+    Value mask = arith::ConstantOp::create(
+        b, loc, DenseElementsAttr::get(vectorType(b.getI1Type(), full), bits));
+    Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
+    return vector::MaskedLoadOp::create(
+        b, loc, type, context.input.memref, position, mask, zero);
   }
 
   Value loadVector(int64_t vector, Value k, int64_t part) override {

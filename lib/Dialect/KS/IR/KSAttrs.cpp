@@ -83,7 +83,8 @@ RankedTensorType CPUPackingAttr::getPackedType(KSPattern p, Type element) const 
 
 LogicalResult CPUTileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                   int64_t rows, int64_t vectors, int64_t lanes,
-                                  int64_t unroll, CPUPackingAttr packing) {
+                                  int64_t unroll, Stationary,
+                                  CPUPackingAttr packing) {
   // C1
   if (failed(verifyRange(emitError, "tile rows", rows, 1, 64)) ||
       failed(verifyRange(emitError, "tile vectors", vectors, 1, 64)) ||
@@ -154,8 +155,16 @@ LogicalResult CPUPlanAttr::verifyPlan(Operation *operation) const {
     return op->emitOpError("plan does not fit: it has ")
            << getTiles().size() << " tiles; expected one for each of "
            << patterns.size() << " factors";
-  for (auto [index, tile, pattern] : llvm::enumerate(getTiles(), patterns))
+  for (auto [index, tile, pattern] : llvm::enumerate(getTiles(), patterns)) {
     if (failed(verifyTile(op, index, tile, pattern)))
       return failure();
+    if (tile.getStationary() == Stationary::Activations &&
+        bitEnumContainsAny(getParallel(),
+                           ParallelDims::Group | ParallelDims::Panel))
+      return op->emitOpError("plan does not fit: tile of factor ")
+             << index << " keeps activations stationary while groups or panels "
+             << "are parallel; expected stationary = weights, or parallel = "
+             << "batch";
+  }
   return success();
 }

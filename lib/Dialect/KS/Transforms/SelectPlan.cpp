@@ -57,8 +57,10 @@ CPUPlanAttr ks::getPlanAttr(ProductOpInterface op, const CPUPlan &plan) {
     auto packing = CPUPackingAttr::get(
         context, tile.packVectors, tile.packLanes,
         batchFirst ? tile.n : tile.rows, batchFirst ? tile.j : 1, ties);
-    tiles.push_back(CPUTileAttr::get(context, tile.rows, tile.vectors,
-                                     tile.lanes, tile.unroll, packing));
+    tiles.push_back(CPUTileAttr::get(
+        context, tile.rows, tile.vectors, tile.lanes, tile.unroll,
+        tile.keepActivations ? Stationary::Activations : Stationary::Weights,
+        packing));
   }
   ParallelDims parallel = ParallelDims::None;
   if (plan.parallelBatch)

@@ -144,6 +144,13 @@ def KS_CPUPackingAttr : KS_Attr<"CPUPacking", "cpu_packing",
   let genVerifyDecl = 1;
 }
 
+def KS_Stationary : I32Enum<"Stationary", "which operand stays in cache", [
+    I32EnumCase<"Weights", 0, "weights">,        // One panel, all of the batch.
+    I32EnumCase<"Activations", 1, "activations"> // One tile of the batch, all panels.
+  ]> {
+  let cppNamespace = "::ks";
+}
+
 def KS_CPUTileAttr : KS_Attr<"CPUTile", "cpu_tile"> {
   let summary = "register tile of one factor on the CPU";
   let description = [{
@@ -155,6 +162,10 @@ def KS_CPUTileAttr : KS_Attr<"CPUTile", "cpu_tile"> {
     Batch-last: `rows` rows n (= `packing.n`) × `vectors` vectors of `lanes`
     entries of the batch.
 
+    `stationary` orders the loops around the tile: with `weights`, a panel of
+    weights meets the whole batch block before the next panel; with
+    `activations`, a tile's worth of the batch meets all panels.
+
     Constraints:
     * (C1) all sizes are at least 1; rows·vectors ≤ 64; lanes ≤ 64; unroll ≤ 16.
   }];
@@ -163,6 +174,7 @@ def KS_CPUTileAttr : KS_Attr<"CPUTile", "cpu_tile"> {
     "int64_t":$vectors, // Vectors in a row of the register tile.
     "int64_t":$lanes,   // Elements of a vector.
     "int64_t":$unroll,  // Steps of k per iteration of the inner loop.
+    EnumParameter<KS_Stationary>:$stationary, // What stays in cache.
     "::ks::CPUPackingAttr":$packing // Layout of the packed weight.
   );
   let assemblyFormat = "`<` struct(params) `>`";
@@ -191,7 +203,7 @@ def KS_CPUPlanAttr : KS_Attr<"CPUPlan", "cpu_plan",
 
     ```mlir
     #ks.cpu_plan<batch_block = 64, parallel = batch, tiles = [
-      <rows = 8, vectors = 3, lanes = 16, unroll = 1,
+      <rows = 8, vectors = 3, lanes = 16, unroll = 1, stationary = weights,
        packing = <vectors = 3, lanes = 16, n = 16, j = 1>>]>
     ```
 
@@ -200,7 +212,8 @@ def KS_CPUPlanAttr : KS_Attr<"CPUPlan", "cpu_plan",
 
     For an op that carries it (checked with C18 of `ks.chain`): one tile per
     factor; packing.j ≤ d; packing.vectors·packing.n ≤ b; vectors and lanes
-    agree with the layout as described for `#ks.cpu_tile`; unroll divides c.
+    agree with the layout as described for `#ks.cpu_tile`; unroll divides c;
+    nothing but the batch is parallel where activations are stationary.
   }];
   let parameters = (ins
     "int64_t":$batch_block,       // Entries of the batch per task.

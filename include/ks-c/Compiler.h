@@ -1,0 +1,203 @@
+//===- Compiler.h - C API of the compiler -----------------------*- C -*-===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// From MLIR text to a function that runs on this machine's CPU, for C and for
+// languages that speak C. The library is libKSCompilerC.
+//
+//   KsFunction *function = NULL;
+//   char *error = ksCompile(text, strlen(text), NULL, &function);
+//   if (error) { fprintf(stderr, "%s\n", error); ksFreeString(error); }
+//   error = ksRun(function, NULL, inputs, numInputs, outputs, numOutputs);
+//   ...
+//   ksDestroyFunction(function);
+//
+// Errors. A function that can fail returns NULL when all went well, otherwise
+// a message that says what it got and what it expected. The caller owns it and
+// frees it with ksFreeString. Results are written only on success. Bad
+// arguments are errors, never crashes, as long as pointers are NULL or valid;
+// running out of memory inside the compiler ends the process.
+//
+// Threads. All functions may be called from several threads at once, on the
+// same objects too, except that nothing else may use an object while it is
+// destroyed. ksSetNumThreads and ksGetNumThreads (ks/Runtime/ThreadPool.h) set
+// how many threads compiled code uses; this library exports them as well.
+//
+// Sizes, strides and ranks count elements, not bytes. Times are in seconds.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef KS_C_COMPILER_H
+#define KS_C_COMPILER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_WIN32)
+#define KS_EXPORTED __declspec(dllexport)
+#else
+#define KS_EXPORTED __attribute__((visibility("default")))
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+//===----------------------------------------------------------------------===//
+// Types
+//===----------------------------------------------------------------------===//
+
+/// A compiled function.
+typedef struct KsFunction KsFunction;
+
+/// Weights in the order in which one compiled function reads them.
+typedef struct KsPackedWeights KsPackedWeights;
+
+/// Element types; KS_C64 and KS_C128 are pairs (real, imaginary) of KS_F32 and
+/// KS_F64.
+typedef enum KsElementType {
+  KS_F16 = 0,
+  KS_BF16 = 1,
+  KS_F32 = 2,
+  KS_F64 = 3,
+  KS_C64 = 4,
+  KS_C128 = 5
+} KsElementType;
+
+/// Ways through the compiler.
+typedef enum KsPath {
+  KS_PATH_CPU = 0,      ///< Vector kernels: the fast one.
+  KS_PATH_LOOPS = 1,    ///< Scalar loops, in the types of the program.
+  KS_PATH_REFERENCE = 2 ///< Scalar loops that compute in f64.
+} KsPath;
+
+/// Rungs of the ladder at which ksEmit can stop.
+typedef enum KsRung {
+  KS_RUNG_MATH = 0,
+  KS_RUNG_PLANS = 1,
+  KS_RUNG_BUFFERS = 2,
+  KS_RUNG_TILES = 3,
+  KS_RUNG_MACHINE = 4
+} KsRung;
+
+/// Options of compilation. Start from ksDefaultCompileOptions().
+typedef struct KsCompileOptions {
+  const char *entry;      ///< Function to compile; NULL: the only public one.
+  KsPath path;            ///< KS_PATH_CPU by default.
+  const char *target;     ///< Row of the CPU target table; NULL: "host".
+  int64_t threads;        ///< To plan for; 0: those that compiled code uses.
+  unsigned optLevel;      ///< Of LLVM, 0 to 3; 2 by default.
+  const char *sourceName; ///< In front of line:column; NULL: "<mlir>".
+} KsCompileOptions;
+
+/// Memory that a compiled function reads or writes; owned by the caller.
+typedef struct KsBuffer {
+  void *data;             ///< May be NULL if there are no elements.
+  KsElementType type;     ///< Must be the type of the argument.
+  int64_t rank;           ///< Length of shape and strides.
+  const int64_t *shape;   ///< Sizes.
+  const int64_t *strides; ///< In elements; NULL: row-major, contiguous.
+                          ///< Arrays of rank 2 may have rows of any pitch of
+                          ///< at least their width; others are contiguous.
+} KsBuffer;
+
+/// What a function expects of an argument, or says of a result.
+typedef struct KsArgumentInfo {
+  KsElementType type;
+  int64_t rank;
+  const int64_t *shape; ///< -1 where any size will do. Owned by the function.
+  int isPacked;         ///< Whether ksPack reads it (inputs only).
+  int isRun;            ///< Whether runs on packed weights read it.
+} KsArgumentInfo;
+
+//===----------------------------------------------------------------------===//
+// Compilation
+//===----------------------------------------------------------------------===//
+
+/// The options that a NULL stands for.
+KS_EXPORTED KsCompileOptions ksDefaultCompileOptions(void);
+
+/// Compiles a function of the module in `text`, of `length` bytes (no
+/// terminating zero needed). Messages hold the diagnostics with line:column.
+KS_EXPORTED char *ksCompile(const char *text, size_t length,
+                            const KsCompileOptions *options,
+                            KsFunction **function);
+
+/// Compiles several functions of a module at once, which takes less time than
+/// one by one. `options->entry` is ignored; `entries` has `count` names, and
+/// `functions` room for as many results. On errors there are none.
+KS_EXPORTED char *ksCompileAll(const char *text, size_t length,
+                               const KsCompileOptions *options,
+                               const char *const *entries, size_t count,
+                               KsFunction **functions);
+
+/// The module in `text`, taken to `rung`, as text that the caller frees with
+/// ksFreeString. `options->entry` is ignored: the whole module is shown.
+KS_EXPORTED char *ksEmit(const char *text, size_t length,
+                         const KsCompileOptions *options, KsRung rung,
+                         char **emitted);
+
+/// NULL does nothing. Packed weights may outlive their function.
+KS_EXPORTED void ksDestroyFunction(KsFunction *function);
+
+/// Frees a message or text of this API. NULL does nothing.
+KS_EXPORTED void ksFreeString(char *string);
+
+//===----------------------------------------------------------------------===//
+// What a function is like
+//===----------------------------------------------------------------------===//
+
+/// The name of the function, which owns the string. "" for NULL.
+KS_EXPORTED const char *ksGetName(const KsFunction *function);
+
+/// How many arguments and results there are. 0 for NULL.
+KS_EXPORTED size_t ksGetNumInputs(const KsFunction *function);
+KS_EXPORTED size_t ksGetNumOutputs(const KsFunction *function);
+
+/// Argument or result `index`.
+KS_EXPORTED char *ksGetInput(const KsFunction *function, size_t index,
+                             KsArgumentInfo *info);
+KS_EXPORTED char *ksGetOutput(const KsFunction *function, size_t index,
+                              KsArgumentInfo *info);
+
+/// Where compile time went, in seconds: MLIR's passes, and LLVM.
+KS_EXPORTED char *ksGetCompileTimes(const KsFunction *function, double *passes,
+                                    double *llvm);
+
+/// The shape of result `index` for `inputs`, which are checked: as many sizes
+/// as its rank are written to `shape`.
+KS_EXPORTED char *ksGetResultShape(const KsFunction *function, size_t index,
+                                   const KsBuffer *inputs, size_t numInputs,
+                                   int64_t *shape);
+
+//===----------------------------------------------------------------------===//
+// Running
+//===----------------------------------------------------------------------===//
+
+/// Packs the weights among `inputs`: a copy, so that the originals may change
+/// or go. Inputs that packing does not read (see isPacked) are not looked at.
+/// A function without weights to pack makes an empty result.
+KS_EXPORTED char *ksPack(const KsFunction *function, const KsBuffer *inputs,
+                         size_t numInputs, KsPackedWeights **packed);
+
+/// NULL does nothing.
+KS_EXPORTED void ksDestroyPackedWeights(KsPackedWeights *packed);
+
+/// Runs the function on `packed`, which ksPack made for it; inputs that only
+/// packing reads are not looked at then. With NULL the weights among the
+/// inputs are packed for this call alone. Outputs are overwritten, and must
+/// not overlap in memory with inputs or with each other.
+KS_EXPORTED char *ksRun(const KsFunction *function,
+                        const KsPackedWeights *packed, const KsBuffer *inputs,
+                        size_t numInputs, const KsBuffer *outputs,
+                        size_t numOutputs);
+
+#ifdef __cplusplus
+} // extern "C"
+#endif
+
+#endif // KS_C_COMPILER_H

@@ -64,14 +64,13 @@ private:
       if (pattern.d % j != 0 && j != maxLanes)
         continue;
       int64_t n = std::min(pattern.b, maxLanes / j);
-      shapes.push_back(
-          {n, j, static_cast<int64_t>(llvm::PowerOf2Ceil(n * j))});
+      shapes.push_back({n, j, static_cast<int64_t>(llvm::PowerOf2Ceil(n * j))});
     }
     return shapes;
   }
 
-  void add(llvm::SmallVectorImpl<CPUTile> &tiles, int64_t rows,
-           int64_t vectors, LaneShape shape) const {
+  void add(llvm::SmallVectorImpl<CPUTile> &tiles, int64_t rows, int64_t vectors,
+           LaneShape shape) const {
     // Accumulators, the vectors of one row, and one more operand.
     if (rows * vectors + vectors + 1 > target.vectorRegisters)
       return;
@@ -95,7 +94,11 @@ private:
       tiles.push_back(tile);
       return;
     }
+    bool weightsInL1 =
+        getWeightBytes() <= static_cast<double>(target.l1Bytes) / 2;
     for (bool keepActivations : {false, true}) {
+      if (weightsInL1 && !keepActivations)
+        continue; // the rows are then better read from end to end
       tile.keepActivations = keepActivations;
       tile.cyclesPerEntry = batchFirstCycles(tile);
       tiles.push_back(tile);
@@ -112,11 +115,12 @@ private:
     double loads = (activationLoad + weightLoad) / target.loadsPerCycle;
     // The front end issues at most about 5 instructions per cycle.
     double issue = (accumulators + activationLoad + weightLoad + 1) / 5;
-    double step = std::max(
-        {fmas, loads, issue, static_cast<double>(target.fmaLatency)});
+    double step =
+        std::max({fmas, loads, issue, static_cast<double>(target.fmaLatency)});
     // What L2 delivers while the tile runs.
     constexpr double kL2BytesPerCycle = 24;
-    double l2 = static_cast<double>(pattern.c) * bytesPerStep / kL2BytesPerCycle;
+    double l2 =
+        static_cast<double>(pattern.c) * bytesPerStep / kL2BytesPerCycle;
     constexpr double kStartCycles = 20; // loop control, zeroing, addresses
     return kStartCycles + std::max(steps * step, l2) +
            accumulators * storesPerVector;
@@ -138,15 +142,21 @@ private:
                         getBytesFromL2(tile, rows));
     };
     double perEntry =
-        problem.batch ? (static_cast<double>(batch / tile.rows) *
-                             cycles(tile.rows) +
-                         static_cast<double>(batch % tile.rows) * cycles(1)) /
-                            std::max(1.0, static_cast<double>(batch))
-                      : cycles(tile.rows) / static_cast<double>(tile.rows);
+        problem.batch
+            ? (static_cast<double>(batch / tile.rows) * cycles(tile.rows) +
+               static_cast<double>(batch % tile.rows) * cycles(1)) /
+                  std::max(1.0, static_cast<double>(batch))
+            : cycles(tile.rows) / static_cast<double>(tile.rows);
     return perEntry * static_cast<double>(pattern.a) *
            static_cast<double>(llvm::divideCeil(pattern.d, tile.j)) *
            static_cast<double>(
                llvm::divideCeil(pattern.b, tile.n * tile.vectors));
+  }
+
+  /// Of the packed weight, without padding.
+  double getWeightBytes() const {
+    return static_cast<double>(problem.factors[index].storedWeights() * reals *
+                               reals * problem.accumulatorBytes);
   }
 
   /// Bytes that come from L2 (or, counted several times, from further away)
@@ -164,8 +174,7 @@ private:
     auto row = static_cast<double>(tile.vectors * tile.lanes * reals * reals *
                                    problem.accumulatorBytes);
     double panel = row * static_cast<double>(pattern.c);
-    double all = static_cast<double>(problem.factors[index].storedWeights() *
-                                     reals * reals * problem.accumulatorBytes);
+    double all = getWeightBytes();
     double activations = moved * static_cast<double>(rows);
     double depth = static_cast<double>(pattern.c);
     if (tile.keepActivations) {
@@ -208,8 +217,7 @@ private:
 
 } // namespace
 
-llvm::SmallVector<CPUTile> ks::rankTiles(const Problem &problem,
-                                         unsigned index,
+llvm::SmallVector<CPUTile> ks::rankTiles(const Problem &problem, unsigned index,
                                          const CPUTarget &target) {
   Problem assumed = problem;
   if (assumed.batch == 0) // nothing to compute; any plan will do
@@ -219,8 +227,8 @@ llvm::SmallVector<CPUTile> ks::rankTiles(const Problem &problem,
   // Equal costs are ordered by shape, so that plans do not depend on the host.
   llvm::sort(tiles, [](const CPUTile &x, const CPUTile &y) {
     return std::tie(x.cyclesPerEntry, x.keepActivations, x.rows, x.vectors,
-                    x.j) < std::tie(y.cyclesPerEntry, y.keepActivations,
-                                    y.rows, y.vectors, y.j);
+                    x.j) < std::tie(y.cyclesPerEntry, y.keepActivations, y.rows,
+                                    y.vectors, y.j);
   });
   return tiles;
 }
@@ -234,16 +242,15 @@ static int64_t getBatchBlock(const Problem &problem, const CPUTarget &target,
   for (auto [factor, tile] : llvm::zip_equal(problem.factors, tiles)) {
     width = std::max(width, factor.pattern.inFeatures() +
                                 factor.pattern.outFeatures());
-    step = std::max(step, problem.batchFirst ? tile.rows
-                                             : tile.lanes * tile.vectors);
-    weightBytes += static_cast<double>(factor.storedWeights() *
-                                       problem.accumulatorBytes);
+    step = std::max(step,
+                    problem.batchFirst ? tile.rows : tile.lanes * tile.vectors);
+    weightBytes +=
+        static_cast<double>(factor.storedWeights() * problem.accumulatorBytes);
     cycles += tile.cyclesPerEntry;
   }
   constexpr int64_t kBlocksPerThread = 4;
   int64_t inCache = target.l2Bytes / 2 / (width * problem.elementBytes());
-  int64_t share =
-      llvm::divideCeil(batch, target.threads * kBlocksPerThread);
+  int64_t share = llvm::divideCeil(batch, target.threads * kBlocksPerThread);
   // Weights that L2 does not hold come from L3 for each block; that may take
   // a fourth of the time.
   constexpr double kL3BytesPerCycle = 16, kShareOfTime = 0.25;
@@ -251,7 +258,8 @@ static int64_t getBatchBlock(const Problem &problem, const CPUTarget &target,
       weightBytes <= static_cast<double>(target.l2Bytes) / 2
           ? 1
           : static_cast<int64_t>(weightBytes / kL3BytesPerCycle /
-                                 (kShareOfTime * cycles)) + 1;
+                                 (kShareOfTime * cycles)) +
+                1;
   int64_t block = std::max(std::min(inCache, share), amortized);
   return llvm::divideCeil(std::max<int64_t>(block, 1), step) * step;
 }
@@ -282,9 +290,9 @@ llvm::SmallVector<CPUPlan> ks::planForCPU(const Problem &problem,
     plan.parallelGroup = plan.parallelPanel = !plan.parallelBatch;
     for (CPUTile &tile : plan.tiles)
       tile.keepActivations &= plan.parallelBatch;
-    double compute = cycles * static_cast<double>(batch) /
-                     (target.gigahertz * 1e9 *
-                      static_cast<double>(target.threads));
+    double compute =
+        cycles * static_cast<double>(batch) /
+        (target.gigahertz * 1e9 * static_cast<double>(target.threads));
     double memory = getMinimumBytes(problem, batch) / target.memoryBandwidth;
     plan.seconds = std::max(compute, memory);
     plans.push_back(std::move(plan));

@@ -36,9 +36,9 @@ std::optional<int64_t> ks::getRedundancy(const KSPattern &left,
 }
 
 std::optional<KSPattern> ks::getProduct(const KSPattern &left,
-                                      const KSPattern &right) {
+                                        const KSPattern &right) {
   if (!getRedundancy(left, right))
     return std::nullopt;
-  return KSPattern{left.a, left.b * left.d / right.d, right.a * right.c / left.a,
-                 right.d};
+  return KSPattern{left.a, left.b * left.d / right.d,
+                   right.a * right.c / left.a, right.d};
 }

@@ -22,9 +22,12 @@ llvm::ArrayRef<CPUTarget> ks::getCPUTargets() {
   // block sizes, which are not sensitive, and predictions, which are relative.
   static const CPUTarget table[] = {
       // name, llvm, bits, regs, fma, loads, latency, GHz, L1, L2, B/s, threads
-      {"x86-64-v2", "x86-64-v2", 128, 16, 1, 2, 8, 3.0, 32 << 10, 1 << 20, 20e9, 4},
-      {"x86-64-v3", "x86-64-v3", 256, 16, 2, 2, 4, 3.0, 32 << 10, 1 << 20, 20e9, 4},
-      {"x86-64-v4", "x86-64-v4", 512, 32, 1.5, 2, 4, 3.0, 32 << 10, 1 << 20, 20e9, 4},
+      {"x86-64-v2", "x86-64-v2", 128, 16, 1, 2, 8, 3.0, 32 << 10, 1 << 20, 20e9,
+       4},
+      {"x86-64-v3", "x86-64-v3", 256, 16, 2, 2, 4, 3.0, 32 << 10, 1 << 20, 20e9,
+       4},
+      {"x86-64-v4", "x86-64-v4", 512, 32, 1.5, 2, 4, 3.0, 32 << 10, 1 << 20,
+       20e9, 4},
       {"aarch64", "generic", 128, 32, 2, 2, 4, 3.0, 64 << 10, 1 << 20, 20e9, 4},
   };
   return table;
@@ -37,8 +40,8 @@ static llvm::StringRef getHostRow() {
 #else
   llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
   auto hasAll = [&](std::initializer_list<const char *> names) {
-    return llvm::all_of(names,
-                        [&](const char *name) { return features.lookup(name); });
+    return llvm::all_of(
+        names, [&](const char *name) { return features.lookup(name); });
   };
   if (hasAll({"avx512f", "avx512bw", "avx512dq", "avx512vl"}))
     return "x86-64-v4";

@@ -77,12 +77,14 @@ llvm::Error ks::checkBuffer(const Buffer &buffer, const ArgumentInfo &expected,
           (isPitch ? "at least " : "") + llvm::Twine(dense.strides[dim]) +
           " (make it contiguous)");
   }
-  int64_t align = buffer.type == ElementType::C64    ? 4
-                  : buffer.type == ElementType::C128 ? 8
-                                                     : getElementTypeSize(buffer.type);
+  int64_t align = buffer.type == ElementType::C64 ? 4
+                  : buffer.type == ElementType::C128
+                      ? 8
+                      : getElementTypeSize(buffer.type);
   if (reinterpret_cast<uintptr_t>(buffer.data) % align != 0)
-    return makeError(what + " is not aligned to its elements; expected a "
-                            "multiple of " +
+    return makeError(what +
+                     " is not aligned to its elements; expected a "
+                     "multiple of " +
                      llvm::Twine(align) + " bytes");
   return llvm::Error::success();
 }

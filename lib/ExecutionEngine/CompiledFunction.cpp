@@ -129,8 +129,7 @@ CompiledFunction::CompiledFunction() = default;
 CompiledFunction::~CompiledFunction() = default;
 
 /// The function called `name`, or the only public one.
-static llvm::Expected<func::FuncOp> findEntry(ModuleOp module,
-                                              StringRef name) {
+static llvm::Expected<func::FuncOp> findEntry(ModuleOp module, StringRef name) {
   SmallVector<func::FuncOp> candidates;
   std::string names;
   for (auto func : module.getOps<func::FuncOp>())
@@ -336,9 +335,8 @@ CompiledFunction::compile(ModuleOp module, const CompileOptions &options) {
 // Running
 //===----------------------------------------------------------------------===//
 
-llvm::Error
-CompiledFunction::checkInputs(llvm::ArrayRef<Buffer> buffers,
-                              InputFilter matters) const {
+llvm::Error CompiledFunction::checkInputs(llvm::ArrayRef<Buffer> buffers,
+                                          InputFilter matters) const {
   if (buffers.size() != inputs.size())
     return makeError("@" + name + " was given " + llvm::Twine(buffers.size()) +
                      " arguments; expected " + llvm::Twine(inputs.size()));
@@ -374,14 +372,13 @@ CompiledFunction::getResultShape(unsigned index,
   return deriveShape(outputs[index], buffers);
 }
 
-llvm::Error
-CompiledFunction::checkOutputs(llvm::ArrayRef<Buffer> inputBuffers,
-                               llvm::ArrayRef<Buffer> outputBuffers,
-                               InputFilter matters) const {
+llvm::Error CompiledFunction::checkOutputs(llvm::ArrayRef<Buffer> inputBuffers,
+                                           llvm::ArrayRef<Buffer> outputBuffers,
+                                           InputFilter matters) const {
   if (outputBuffers.size() != outputs.size())
     return makeError("@" + name + " was given memory for " +
-                     llvm::Twine(outputBuffers.size()) +
-                     " results; expected " + llvm::Twine(outputs.size()));
+                     llvm::Twine(outputBuffers.size()) + " results; expected " +
+                     llvm::Twine(outputs.size()));
   for (auto [index, buffer] : llvm::enumerate(outputBuffers)) {
     ArgumentInfo expected = outputs[index];
     expected.shape = deriveShape(expected, inputBuffers);
@@ -403,17 +400,19 @@ CompiledFunction::checkOutputs(llvm::ArrayRef<Buffer> inputBuffers,
   return llvm::Error::success();
 }
 
-llvm::Error CompiledFunction::check(llvm::ArrayRef<Buffer> inputBuffers,
-                                    llvm::ArrayRef<Buffer> outputBuffers) const {
+llvm::Error
+CompiledFunction::check(llvm::ArrayRef<Buffer> inputBuffers,
+                        llvm::ArrayRef<Buffer> outputBuffers) const {
   if (llvm::Error error = checkInputs(inputBuffers, always))
     return error;
   return checkOutputs(inputBuffers, outputBuffers, always);
 }
 
 /// Arguments `numbers` of (inputs, outputs), then packed weights.
-static llvm::SmallVector<Buffer, 8>
-select(llvm::ArrayRef<int64_t> numbers, llvm::ArrayRef<Buffer> inputs,
-       llvm::ArrayRef<Buffer> outputs, const PackedWeights &packed) {
+static llvm::SmallVector<Buffer, 8> select(llvm::ArrayRef<int64_t> numbers,
+                                           llvm::ArrayRef<Buffer> inputs,
+                                           llvm::ArrayRef<Buffer> outputs,
+                                           const PackedWeights &packed) {
   llvm::SmallVector<Buffer, 8> selected;
   for (int64_t number : numbers) {
     auto index = static_cast<size_t>(number);
@@ -448,15 +447,13 @@ llvm::Error CompiledFunction::run(llvm::ArrayRef<Buffer> inputBuffers,
                                   const PackedWeights &packed) const {
   if (llvm::Error error = checkInputs(inputBuffers, whenPacked))
     return error;
-  if (llvm::Error error =
-          checkOutputs(inputBuffers, outputBuffers, whenPacked))
+  if (llvm::Error error = checkOutputs(inputBuffers, outputBuffers, whenPacked))
     return error;
   if (packed.arrays.size() != packedWeights.size())
-    return makeError("@" + name + " was given " +
-                     llvm::Twine(packed.arrays.size()) +
-                     " packed weights; expected " +
-                     llvm::Twine(packedWeights.size()) +
-                     ", as packWeights() of this function makes them");
+    return makeError(
+        "@" + name + " was given " + llvm::Twine(packed.arrays.size()) +
+        " packed weights; expected " + llvm::Twine(packedWeights.size()) +
+        ", as packWeights() of this function makes them");
   if (packedFunction) {
     call(packedFunction,
          select(packedArguments, inputBuffers, outputBuffers, packed));

@@ -30,8 +30,9 @@ struct Symbol {
 };
 
 #define KS_UNARY(name)                                                         \
-  {#name, address<double(double)>(::name)}, {#name "f",                        \
-                                             address<float(float)>(::name##f)}
+  {#name, address<double(double)>(::name)}, {                                  \
+    #name "f", address<float(float)>(::name##f)                                \
+  }
 #define KS_BINARY(name)                                                        \
   {#name, address<double(double, double)>(::name)}, {                          \
     #name "f", address<float(float, float)>(::name##f)                         \
@@ -46,15 +47,41 @@ const Symbol kSymbols[] = {
     {"memmove", address<void *(void *, const void *, size_t)>(::memmove)},
     {"memset", address<void *(void *, int, size_t)>(::memset)},
     // What math ops in epilogues become.
-    KS_UNARY(acos), KS_UNARY(acosh), KS_UNARY(asin), KS_UNARY(asinh),
-    KS_UNARY(atan), KS_UNARY(atanh), KS_UNARY(cbrt), KS_UNARY(ceil),
-    KS_UNARY(cos), KS_UNARY(cosh), KS_UNARY(erf), KS_UNARY(erfc),
-    KS_UNARY(exp), KS_UNARY(exp2), KS_UNARY(expm1), KS_UNARY(floor),
-    KS_UNARY(log), KS_UNARY(log10), KS_UNARY(log1p), KS_UNARY(log2),
-    KS_UNARY(rint), KS_UNARY(round), KS_UNARY(roundeven), KS_UNARY(sin),
-    KS_UNARY(sinh), KS_UNARY(sqrt), KS_UNARY(tan), KS_UNARY(tanh),
-    KS_UNARY(trunc), KS_BINARY(atan2), KS_BINARY(fmod), KS_BINARY(pow),
-    KS_BINARY(fmin), KS_BINARY(fmax), KS_BINARY(copysign),
+    KS_UNARY(acos),
+    KS_UNARY(acosh),
+    KS_UNARY(asin),
+    KS_UNARY(asinh),
+    KS_UNARY(atan),
+    KS_UNARY(atanh),
+    KS_UNARY(cbrt),
+    KS_UNARY(ceil),
+    KS_UNARY(cos),
+    KS_UNARY(cosh),
+    KS_UNARY(erf),
+    KS_UNARY(erfc),
+    KS_UNARY(exp),
+    KS_UNARY(exp2),
+    KS_UNARY(expm1),
+    KS_UNARY(floor),
+    KS_UNARY(log),
+    KS_UNARY(log10),
+    KS_UNARY(log1p),
+    KS_UNARY(log2),
+    KS_UNARY(rint),
+    KS_UNARY(round),
+    KS_UNARY(roundeven),
+    KS_UNARY(sin),
+    KS_UNARY(sinh),
+    KS_UNARY(sqrt),
+    KS_UNARY(tan),
+    KS_UNARY(tanh),
+    KS_UNARY(trunc),
+    KS_BINARY(atan2),
+    KS_BINARY(fmod),
+    KS_BINARY(pow),
+    KS_BINARY(fmin),
+    KS_BINARY(fmax),
+    KS_BINARY(copysign),
     {"fma", address<double(double, double, double)>(::fma)},
     {"fmaf", address<float(float, float, float)>(::fmaf)},
 };
@@ -64,8 +91,7 @@ const Symbol kSymbols[] = {
 
 } // namespace
 
-llvm::orc::SymbolMap
-ks::getJITSymbols(llvm::orc::MangleAndInterner interner) {
+llvm::orc::SymbolMap ks::getJITSymbols(llvm::orc::MangleAndInterner interner) {
   llvm::orc::SymbolMap map;
   for (const Symbol &symbol : kSymbols)
     map[interner(symbol.name)] = {

@@ -31,12 +31,12 @@ llvm::Error ks::optimize(llvm::Module &module, llvm::TargetMachine &machine,
 
   llvm::ModulePassManager passes;
   if (level >= 3) {
-    passes =
-        builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3);
+    passes = builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3);
   } else if (llvm::Error error = builder.parsePassPipeline(
-                 passes,
-                 "function(sroa,early-cse<memssa>,instcombine,simplifycfg,"
-                 "loop-mssa(licm),early-cse<memssa>,instcombine)")) {
+                 passes, "function(sroa,early-cse<memssa>,instcombine<no-"
+                         "verify-fixpoint>,"
+                         "simplifycfg,loop-mssa(licm),early-cse<memssa>,"
+                         "instcombine<no-verify-fixpoint>)")) {
     return error;
   }
   passes.run(module, modules);

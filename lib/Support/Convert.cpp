@@ -64,9 +64,7 @@ struct Float16 {
   }
 };
 
-template <typename T> T roundTo(double value) {
-  return static_cast<T>(value);
-}
+template <typename T> T roundTo(double value) { return static_cast<T>(value); }
 template <> BFloat16 roundTo(double value) { return BFloat16::round(value); }
 template <> Float16 roundTo(double value) { return Float16::round(value); }
 
@@ -76,8 +74,7 @@ auto visitReals(Array &array, Function f) {
   int64_t count = array.numElements();
   auto as = [&](auto *null, int64_t perElement) {
     using T = std::remove_pointer_t<decltype(null)>;
-    using Pointer =
-        std::conditional_t<std::is_const_v<Array>, const T *, T *>;
+    using Pointer = std::conditional_t<std::is_const_v<Array>, const T *, T *>;
     return f(static_cast<Pointer>(array.data()), count * perElement);
   };
   switch (array.type) {
@@ -145,7 +142,8 @@ llvm::Expected<Difference> ks::compare(const NpyArray &array,
     return wide.takeError();
   const auto *x = static_cast<const double *>(wide->data());
   const auto *y = static_cast<const double *>(reference.data());
-  int64_t count = reference.sizeInBytes() / static_cast<int64_t>(sizeof(double));
+  int64_t count =
+      reference.sizeInBytes() / static_cast<int64_t>(sizeof(double));
   Difference difference;
   double error = 0, norm = 0;
   for (int64_t index = 0; index < count; ++index) {

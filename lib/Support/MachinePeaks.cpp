@@ -155,8 +155,9 @@ static constexpr int numChains = 20;
 #define KS_FOR_CHAINS(F)                                                       \
   F(0)                                                                         \
   F(1)                                                                         \
-  F(2) F(3) F(4) F(5) F(6) F(7) F(8) F(9) F(10) F(11) F(12) F(13) F(14) F(15)  \
-      F(16) F(17) F(18) F(19)
+  F(2)                                                                         \
+  F(3) F(4) F(5) F(6) F(7) F(8) F(9) F(10) F(11) F(12) F(13) F(14) F(15) F(16) \
+      F(17) F(18) F(19)
 #endif
 
 // A macro, because GCC splits the vectors of a template for the template's own

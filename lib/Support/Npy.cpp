@@ -54,7 +54,9 @@ static const TypeInfo &getInfo(ElementType type) {
   return typeInfos[static_cast<int>(type)];
 }
 
-StringRef ks::getElementTypeName(ElementType type) { return getInfo(type).name; }
+StringRef ks::getElementTypeName(ElementType type) {
+  return getInfo(type).name;
+}
 
 int64_t ks::getElementTypeSize(ElementType type) { return getInfo(type).size; }
 
@@ -71,7 +73,8 @@ static std::string printShape(ArrayRef<int64_t> shape) {
 }
 
 /// The size in bytes of an array, if `shape` is one.
-static Expected<int64_t> getSizeInBytes(ElementType type, ArrayRef<int64_t> shape) {
+static Expected<int64_t> getSizeInBytes(ElementType type,
+                                        ArrayRef<int64_t> shape) {
   if (shape.size() > maxRank)
     return makeError("shape has " + Twine(shape.size()) +
                      " dimensions, expected at most " + Twine(maxRank) +
@@ -106,8 +109,9 @@ Expected<NpyArray> NpyArray::create(ElementType type, ArrayRef<int64_t> shape) {
   array.storage.reset(std::calloc(1, static_cast<size_t>(*bytes) + alignment));
   if (!array.storage)
     return makeError("not enough memory for an array of shape " +
-                     printShape(shape) + " and type " + getElementTypeName(type) +
-                     " (" + Twine(*bytes) + " bytes); use a smaller shape");
+                     printShape(shape) + " and type " +
+                     getElementTypeName(type) + " (" + Twine(*bytes) +
+                     " bytes); use a smaller shape");
   array.aligned = reinterpret_cast<void *>(
       alignTo(reinterpret_cast<uintptr_t>(array.storage.get()), alignment));
   return array;

@@ -72,9 +72,8 @@ llvm::SmallVector<CPUTile> rankTiles(const Problem &problem, unsigned index,
 
 /// Up to `count` plans, fastest first; plan p takes every factor's p-th tile.
 /// Never empty for a valid problem.
-llvm::SmallVector<CPUPlan> planForCPU(const Problem &problem,
-                                      const CPUTarget &target,
-                                      unsigned count = 1);
+llvm::SmallVector<CPUPlan>
+planForCPU(const Problem &problem, const CPUTarget &target, unsigned count = 1);
 
 } // namespace ks
 

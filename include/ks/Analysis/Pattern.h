@@ -61,7 +61,8 @@ std::optional<int64_t> getRedundancy(const KSPattern &left,
 
 /// The pattern (a1, b1*d1/d2, a2*c2/a1, d2) of the product of a chainable
 /// pair; none if the pair is not chainable.
-std::optional<KSPattern> getProduct(const KSPattern &left, const KSPattern &right);
+std::optional<KSPattern> getProduct(const KSPattern &left,
+                                    const KSPattern &right);
 
 } // namespace ks
 

@@ -82,7 +82,7 @@ enum class Path {
 };
 
 struct CompileOptions {
-  std::string entry;           ///< Empty: the only public function.
+  std::string entry; ///< Empty: the only public function.
   Path path = Path::CPU;
   std::string target = "host"; ///< Row of the CPU target table.
   int64_t threads = 0;         ///< To plan for; 0: those of the runtime.
@@ -171,14 +171,14 @@ private:
   CompileTimes times;
   std::shared_ptr<mlir::ExecutionEngine> engine;
   // Either the first, or the other two.
-  Packed function = nullptr;     ///< Everything in one call.
-  Packed packFunction = nullptr; ///< Packs the weights.
+  Packed function = nullptr;       ///< Everything in one call.
+  Packed packFunction = nullptr;   ///< Packs the weights.
   Packed packedFunction = nullptr; ///< Runs on packed weights.
   /// Arguments of the two, as indices into inputs, then outputs.
   std::vector<int64_t> packArguments, packedArguments;
-  std::vector<ArgumentInfo> packedWeights; ///< What packing makes.
+  std::vector<ArgumentInfo> packedWeights;         ///< What packing makes.
   std::shared_ptr<const PackedWeights> lastPacked; ///< By pack().
-  std::mutex mutex; ///< Guards lastPacked.
+  std::mutex mutex;                                ///< Guards lastPacked.
 };
 
 } // namespace ks

@@ -102,12 +102,11 @@ private:
     SmallVector<int64_t> outShape{p.a, p.b, p.d};
     Value destination = isLast ? expand(op.getInit(), outShape)
                                : createEmpty(outShape, element);
-    bool needsFinish =
-        accumulator != element || (isLast && op.hasEpilogue());
+    bool needsFinish = accumulator != element || (isLast && op.hasEpilogue());
     Value sum = needsFinish ? createEmpty(outShape, accumulator) : destination;
-    sum = first(linalg::FillOp::create(
-                    b, loc, createZero(b, loc, accumulator), sum),
-                sum);
+    sum = first(
+        linalg::FillOp::create(b, loc, createZero(b, loc, accumulator), sum),
+        sum);
     sum = createGeneric(
         {expand(x, {p.a, p.c, p.d}), weight}, sum,
         {activationMap({i, k, j}), weightMap(p, weight)},
@@ -128,23 +127,25 @@ private:
     bool hasEpilogue = isLast && op.hasEpilogue();
     SmallVector<Value> inputs{sum};
     SmallVector<AffineMap> maps{activationMap({i, n, j}, /*numDims=*/4)};
-    for (Value extra : hasEpilogue ? ValueRange(op.getExtras()) : ValueRange()) {
+    for (Value extra :
+         hasEpilogue ? ValueRange(op.getExtras()) : ValueRange()) {
       bool isPerFeature = cast<ShapedType>(extra.getType()).getRank() == 1;
       inputs.push_back(expand(extra, outShape));
       maps.push_back(isPerFeature
                          ? AffineMap::get(4, 0, {i, n, j}, b.getContext())
                          : maps.front());
     }
-    return createGeneric(
-        inputs, destination, maps, SmallVector<utils::IteratorType>(4, kParallel),
-        [&](OpBuilder &b, Location loc, ValueRange args) {
-          Value value = args.front();
-          if (hasEpilogue)
-            value = inlineEpilogue(b, args.drop_back());
-          if (value.getType() != op.getElementType())
-            value = arith::TruncFOp::create(b, loc, op.getElementType(), value);
-          return value;
-        });
+    return createGeneric(inputs, destination, maps,
+                         SmallVector<utils::IteratorType>(4, kParallel),
+                         [&](OpBuilder &b, Location loc, ValueRange args) {
+                           Value value = args.front();
+                           if (hasEpilogue)
+                             value = inlineEpilogue(b, args.drop_back());
+                           if (value.getType() != op.getElementType())
+                             value = arith::TruncFOp::create(
+                                 b, loc, op.getElementType(), value);
+                           return value;
+                         });
   }
 
   Value inlineEpilogue(OpBuilder &b, ValueRange args) {
@@ -172,10 +173,9 @@ private:
   AffineMap weightMap(const KSPattern &p, Value weight) {
     ArrayRef<int64_t> shape = cast<ShapedType>(weight.getType()).getShape();
     AffineExpr zero = b.getAffineConstantExpr(0);
-    return AffineMap::get(5, 0,
-                          {shape[0] == 1 ? zero : i, n, k,
-                           shape[3] == 1 ? zero : j},
-                          b.getContext());
+    return AffineMap::get(
+        5, 0, {shape[0] == 1 ? zero : i, n, k, shape[3] == 1 ? zero : j},
+        b.getContext());
   }
 
   /// `features` with the batch before or after it.
@@ -252,16 +252,16 @@ private:
     return operation->getNumResults() ? operation->getResult(0) : buffer;
   }
 
-  Value createGeneric(
-      ArrayRef<Value> inputs, Value output, ArrayRef<AffineMap> inputMaps,
-      ArrayRef<utils::IteratorType> iterators,
-      function_ref<Value(OpBuilder &, Location, ValueRange)> body) {
+  Value
+  createGeneric(ArrayRef<Value> inputs, Value output,
+                ArrayRef<AffineMap> inputMaps,
+                ArrayRef<utils::IteratorType> iterators,
+                function_ref<Value(OpBuilder &, Location, ValueRange)> body) {
     SmallVector<AffineMap> maps(inputMaps);
     maps.push_back(activationMap({i, n, j}, iterators.size()));
     auto generic = linalg::GenericOp::create(
-        b, loc,
-        op.isOnTensors() ? TypeRange(output.getType()) : TypeRange(), inputs,
-        output, maps, iterators,
+        b, loc, op.isOnTensors() ? TypeRange(output.getType()) : TypeRange(),
+        inputs, output, maps, iterators,
         [&](OpBuilder &b, Location loc, ValueRange args) {
           linalg::YieldOp::create(b, loc, body(b, loc, args));
         });

@@ -123,9 +123,9 @@ Value ProductLowering::createScratch(Value batch) {
   SmallVector<Value> dynamic;
   if (!staticBatch)
     dynamic.push_back(batch);
-  return memref::AllocOp::create(
-      b, loc, MemRefType::get(shape, op.getElementType()), dynamic,
-      b.getI64IntegerAttr(kCacheLine));
+  return memref::AllocOp::create(b, loc,
+                                 MemRefType::get(shape, op.getElementType()),
+                                 dynamic, b.getI64IntegerAttr(kCacheLine));
 }
 
 /// The entries [begin, begin + batch) through all factors.
@@ -141,8 +141,8 @@ void ProductLowering::emitChain(Value begin, Value batch) {
 
   Value zero = index.constant(0);
   Activations source{asReals(op.getInput()), begin};
-  for (auto [t, p, weight, tile] : llvm::enumerate(
-           patterns, op.getWeightOperands(), plan.getTiles())) {
+  for (auto [t, p, weight, tile] :
+       llvm::enumerate(patterns, op.getWeightOperands(), plan.getTiles())) {
     FactorContext context;
     context.pattern = p;
     context.tile = tile;
@@ -194,7 +194,8 @@ void ProductLowering::emitPanels(const FactorContext &context,
                                  function_ref<void(TilePosition)> body) {
   const KSPattern &p = context.pattern;
   CPUPackingAttr packing = context.tile.getPacking();
-  int64_t blocksN = packing.getNumBlocksN(p), blocksJ = packing.getNumBlocksJ(p);
+  int64_t blocksN = packing.getNumBlocksN(p),
+          blocksJ = packing.getNumBlocksJ(p);
   int64_t panelSize = p.c * packing.getVectors() * packing.getLanes() *
                       context.getReals() * context.getReals();
   /// The first index of block `block`, shifted back at the edge.
@@ -205,7 +206,8 @@ void ProductLowering::emitPanels(const FactorContext &context,
     return index.min(start, index.constant(size - blockSize));
   };
   Value zero = index.constant(0);
-  auto loop = [&](int64_t count, ParallelDims dim, function_ref<void(Value)> f) {
+  auto loop = [&](int64_t count, ParallelDims dim,
+                  function_ref<void(Value)> f) {
     createLoop(zero, index.constant(count), 1, isParallel(dim), f);
   };
   loop(p.a, ParallelDims::Group, [&](Value i) {
@@ -228,9 +230,8 @@ void ProductLowering::emitPanels(const FactorContext &context,
 }
 
 /// Loops over the batch: whole tiles, then what is left.
-void ProductLowering::emitBatch(
-    const FactorContext &context, Value batch,
-    function_ref<void(Value, bool isWhole)> body) {
+void ProductLowering::emitBatch(const FactorContext &context, Value batch,
+                                function_ref<void(Value, bool isWhole)> body) {
   CPUTileAttr tile = context.tile;
   bool batchFirst = context.layout == Layout::BatchFirst;
   int64_t lanes = tile.getLanes();
@@ -246,11 +247,11 @@ void ProductLowering::emitBatch(
 void ProductLowering::lower() {
   b.setInsertionPoint(op);
   int64_t staticBatch = op.getBatch();
-  Value batch = ShapedType::isDynamic(staticBatch)
-                    ? memref::DimOp::create(b, loc, op.getInit(),
-                                            op.getBatchDim())
-                          .getResult()
-                    : index.constant(staticBatch);
+  Value batch =
+      ShapedType::isDynamic(staticBatch)
+          ? memref::DimOp::create(b, loc, op.getInit(), op.getBatchDim())
+                .getResult()
+          : index.constant(staticBatch);
   if (!isParallel(ParallelDims::Batch)) {
     emitChain(index.constant(0), batch);
   } else {
@@ -313,11 +314,13 @@ struct ConvertKSToVectorPass
     for (ProductOpInterface product : products) {
       if (failed(checkLowerable(product)))
         return signalPassFailure();
-      ProductLowering(rewriter, product, cast<CPUPlanAttr>(product.getPlanAttr()))
+      ProductLowering(rewriter, product,
+                      cast<CPUPlanAttr>(product.getPlanAttr()))
           .lower();
     }
     for (PackWeightsOp pack : packs) {
-      if (pack->getNumResults() != 0 || !isa<CPUPackingAttr>(pack.getPacking())) {
+      if (pack->getNumResults() != 0 ||
+          !isa<CPUPackingAttr>(pack.getPacking())) {
         pack.emitOpError("cannot be lowered for a CPU; expected memrefs and a "
                          "#ks.cpu_packing");
         return signalPassFailure();

@@ -60,10 +60,13 @@ void ks::lowerPackWeights(RewriterBase &b, PackWeightsOp op) {
   int64_t vectors = packing.getVectors(), lanes = packing.getLanes();
 
   // One loop per axis of the packed weight; a tied axis has one iteration.
-  SmallVector<int64_t> sizes{
-      packing.isTied(Ties::A) ? 1 : p.a,
-      packing.isTied(Ties::D) ? 1 : packing.getNumBlocksJ(p),
-      packing.getNumBlocksN(p), p.c, vectors, lanes};
+  SmallVector<int64_t> sizes{packing.isTied(Ties::A) ? 1 : p.a,
+                             packing.isTied(Ties::D) ? 1
+                                                     : packing.getNumBlocksJ(p),
+                             packing.getNumBlocksN(p),
+                             p.c,
+                             vectors,
+                             lanes};
   Value zero = index.constant(0), one = index.constant(1);
   SmallVector<Value> ivs;
   for (int64_t size : sizes) {
@@ -79,16 +82,16 @@ void ks::lowerPackWeights(RewriterBase &b, PackWeightsOp op) {
                        index.constant(p.b - packing.getBlockN()));
   Value j0 = index.min(index.mul(blockJ, packing.getJ()),
                        index.constant(p.d - packing.getJ()));
-  Value laneN = arith::DivUIOp::create(b, loc, lane,
-                                       index.constant(packing.getJ()));
+  Value laneN =
+      arith::DivUIOp::create(b, loc, lane, index.constant(packing.getJ()));
   Value n = index.add(index.add(n0, index.mul(vector, packing.getN())), laneN);
   Value j = index.add(j0, index.rem(lane, packing.getJ()));
   bool hasPadding = packing.getN() * packing.getJ() < lanes;
   Value isLane;
   if (hasPadding) {
-    isLane = arith::CmpIOp::create(
-        b, loc, arith::CmpIPredicate::slt, lane,
-        index.constant(packing.getN() * packing.getJ()));
+    isLane =
+        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, lane,
+                              index.constant(packing.getN() * packing.getJ()));
     n = arith::SelectOp::create(b, loc, isLane, n, n0);
   }
   Value weight = memref::LoadOp::create(
@@ -98,8 +101,8 @@ void ks::lowerPackWeights(RewriterBase &b, PackWeightsOp op) {
 
   // ((((i * J + blockJ) * N + blockN) * c + k) * parts + part) * vectors ...
   Value step = zero;
-  for (auto [iv, size] :
-       llvm::zip_equal(ArrayRef(ivs).take_front(4), ArrayRef(sizes).take_front(4)))
+  for (auto [iv, size] : llvm::zip_equal(ArrayRef(ivs).take_front(4),
+                                         ArrayRef(sizes).take_front(4)))
     step = index.add(index.mul(step, size), iv);
   for (int64_t part = 0; part < reals; ++part) {
     Value slot = index.add(index.mul(step, reals), part);

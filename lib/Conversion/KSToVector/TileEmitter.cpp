@@ -96,9 +96,8 @@ protected:
   }
   /// A scalar in every lane.
   Value broadcast(Value scalar) {
-    return vector::BroadcastOp::create(b, loc,
-                                       vectorType(scalar.getType(), lanes),
-                                       scalar);
+    return vector::BroadcastOp::create(
+        b, loc, vectorType(scalar.getType(), lanes), scalar);
   }
   /// Weight of lane 0 of packed vector `slot` of step k.
   Value packedOffset(Value k, int64_t part, int64_t slot) {
@@ -176,9 +175,8 @@ Value TileEmitter::finish(Value accumulator, int64_t row, int64_t vector) {
     SmallVector<Value> args{accumulator};
     for (const Activations &extra : context.extras)
       args.push_back(loadAt(extra, row, vector));
-    accumulator =
-        emitVectorEpilogue(b, loc, *context.epilogue, args,
-                           context.isComplex());
+    accumulator = emitVectorEpilogue(b, loc, *context.epilogue, args,
+                                     context.isComplex());
   }
   Type real = context.getReal();
   auto type = cast<VectorType>(accumulator.getType());
@@ -213,13 +211,13 @@ private:
 
   Value loadRow(int64_t row, Value k, int64_t part) override {
     // Column (i*c + k)*d + j0.
-    Value column = index.add(
-        index.mul(index.add(index.mul(at.i, p.c), k), p.d), at.j0);
+    Value column =
+        index.add(index.mul(index.add(index.mul(at.i, p.c), k), p.d), at.j0);
     SmallVector<Value> position{entry(context.input, row),
                                 index.mul(column, reals)};
     if (getJ() * reals == 1)
-      return broadcast(toAccumulator(memref::LoadOp::create(
-          b, loc, context.input.memref, position)));
+      return broadcast(toAccumulator(
+          memref::LoadOp::create(b, loc, context.input.memref, position)));
     int64_t size = getJ() * reals;
     Value piece = toAccumulator(loadPiece(position, size));
     return replicate(piece, size, getN(), part);
@@ -237,8 +235,8 @@ private:
     Value mask = arith::ConstantOp::create(
         b, loc, DenseElementsAttr::get(vectorType(b.getI1Type(), full), bits));
     Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
-    return vector::MaskedLoadOp::create(
-        b, loc, type, context.input.memref, position, mask, zero);
+    return vector::MaskedLoadOp::create(b, loc, type, context.input.memref,
+                                        position, mask, zero);
   }
 
   Value loadVector(int64_t vector, Value k, int64_t part) override {
@@ -310,9 +308,9 @@ public:
                 Value remaining)
       : TileEmitter(b, loc, context, at, rows, vectors) {
     if (remaining)
-      mask = vector::CreateMaskOp::create(b, loc,
-                                          vectorType(b.getI1Type(), lanes),
-                                          index.mul(remaining, reals));
+      mask =
+          vector::CreateMaskOp::create(b, loc, vectorType(b.getI1Type(), lanes),
+                                       index.mul(remaining, reals));
   }
 
 private:
@@ -332,17 +330,15 @@ private:
   Value loadRow(int64_t row, Value k, int64_t part) override {
     Value offset = index.add(packedOffset(k, part, 0), row * reals);
     if (reals == 1)
-      return broadcast(
-          memref::LoadOp::create(b, loc, context.weight, offset));
-    return replicate(load(context.weight, offset, reals), reals,
-                     lanes / reals);
+      return broadcast(memref::LoadOp::create(b, loc, context.weight, offset));
+    return replicate(load(context.weight, offset, reals), reals, lanes / reals);
   }
 
   Value loadVector(int64_t vector, Value k, int64_t part) override {
-    Value row = index.add(
-        index.mul(index.add(index.mul(at.i, p.c), k), p.d), at.j0);
-    Value value = toAccumulator(loadMasked(
-        context.input.memref, {row, column(context.input, vector)}));
+    Value row =
+        index.add(index.mul(index.add(index.mul(at.i, p.c), k), p.d), at.j0);
+    Value value = toAccumulator(
+        loadMasked(context.input.memref, {row, column(context.input, vector)}));
     if (part == 0)
       return value;
     return replicate(value, lanes, 1, part);
@@ -359,8 +355,7 @@ private:
       return loadMasked(memref.memref, {feature(row), column(memref, vector)});
     Value position = index.mul(feature(row), reals);
     if (reals == 1)
-      return broadcast(
-          memref::LoadOp::create(b, loc, memref.memref, position));
+      return broadcast(memref::LoadOp::create(b, loc, memref.memref, position));
     return replicate(load(memref.memref, position, reals), reals,
                      lanes / reals);
   }

@@ -21,11 +21,11 @@ static void cloneOnVectors(OpBuilder &b, Operation &op, int64_t size,
                            IRMapping &mapping) {
   if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
     auto type = VectorType::get({size}, constant.getType());
-    mapping.map(constant.getResult(),
-                arith::ConstantOp::create(
-                    b, op.getLoc(),
-                    DenseElementsAttr::get(type, constant.getValue()))
-                    .getResult());
+    mapping.map(
+        constant.getResult(),
+        arith::ConstantOp::create(
+            b, op.getLoc(), DenseElementsAttr::get(type, constant.getValue()))
+            .getResult());
     return;
   }
   Operation *clone = b.clone(op, mapping);
@@ -83,8 +83,8 @@ Value ks::emitVectorEpilogue(OpBuilder &b, Location loc, Block &body,
       mapping.map(argument, extractLane(b, loc, value, lane, isComplex));
     for (Operation &op : scalarOps)
       b.clone(op, mapping);
-    result = insertLane(b, loc, mapping.lookup(yielded), result, lane,
-                        isComplex);
+    result =
+        insertLane(b, loc, mapping.lookup(yielded), result, lane, isComplex);
   }
   return result;
 }

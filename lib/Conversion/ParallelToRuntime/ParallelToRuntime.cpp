@@ -89,8 +89,8 @@ SetVector<Value> Outliner::sinkConstantsAndGetCaptures(scf::ParallelOp loop) {
       captures.insert(value);
     }
   }
-  for (Value bound : llvm::concat<Value>(
-           loop.getLowerBound(), loop.getUpperBound(), loop.getStep()))
+  for (Value bound : llvm::concat<Value>(loop.getLowerBound(),
+                                         loop.getUpperBound(), loop.getStep()))
     captures.insert(bound);
   return captures;
 }
@@ -100,10 +100,10 @@ LLVM::LLVMFuncOp Outliner::getParallelFor() {
     return func;
   OpBuilder b = OpBuilder::atBlockBegin(module.getBody());
   auto pointer = LLVM::LLVMPointerType::get(b.getContext());
-  auto type = LLVM::LLVMFunctionType::get(
-      LLVM::LLVMVoidType::get(b.getContext()), {b.getI64Type(), pointer, pointer});
-  auto func =
-      LLVM::LLVMFuncOp::create(b, module.getLoc(), kParallelFor, type);
+  auto type =
+      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()),
+                                  {b.getI64Type(), pointer, pointer});
+  auto func = LLVM::LLVMFuncOp::create(b, module.getLoc(), kParallelFor, type);
   symbols.insert(func);
   return func;
 }
@@ -214,16 +214,16 @@ LogicalResult Outliner::outline(scf::ParallelOp loop) {
     OpBuilder::InsertionGuard guard(b);
     auto parent = loop->getParentOfType<FunctionOpInterface>();
     b.setInsertionPointToStart(&parent.getFunctionBody().front());
-    Value one =
-        LLVM::ConstantOp::create(b, loc, b.getI64Type(), b.getI64IntegerAttr(1));
+    Value one = LLVM::ConstantOp::create(b, loc, b.getI64Type(),
+                                         b.getI64IntegerAttr(1));
     memory = LLVM::AllocaOp::create(b, loc, pointer, contextType, one);
   }
   LLVM::StoreOp::create(b, loc, context, memory);
-  Value function = fromLLVM(
-      b, loc,
-      func::ConstantOp::create(b, loc, body.getFunctionType(),
-                               FlatSymbolRefAttr::get(body)),
-      pointer);
+  Value function =
+      fromLLVM(b, loc,
+               func::ConstantOp::create(b, loc, body.getFunctionType(),
+                                        FlatSymbolRefAttr::get(body)),
+               pointer);
   LLVM::CallOp::create(b, loc, getParallelFor(),
                        ValueRange{total, function, memory});
   loop.erase();

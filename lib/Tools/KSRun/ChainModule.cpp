@@ -21,8 +21,7 @@ static llvm::Error makeError(const llvm::Twine &message) {
 }
 
 /// "6,64,64,1;1,768,192,2"
-static llvm::Expected<std::vector<KSPattern>>
-parseChain(llvm::StringRef text) {
+static llvm::Expected<std::vector<KSPattern>> parseChain(llvm::StringRef text) {
   std::vector<KSPattern> patterns;
   llvm::SmallVector<llvm::StringRef> factors;
   text.split(factors, ';');
@@ -109,7 +108,7 @@ llvm::Expected<std::string> ks::buildChainModule(const RunOptions &options) {
   return %y : {1}
 }
 )",
-                       parameters, out, list, options.layout,
-                       options.precision, names, types)
+                       parameters, out, list, options.layout, options.precision,
+                       names, types)
       .str();
 }

@@ -98,9 +98,8 @@ llvm::Error Driver::parse() {
                        "': it is a directory; expected an MLIR file");
     auto buffer = llvm::MemoryBuffer::getFile(options.file);
     if (!buffer)
-      return makeError("cannot read '" + options.file +
-                       "': " + buffer.getError().message() +
-                       "; expected an MLIR file");
+      return makeError("cannot read '" + options.file + "': " +
+                       buffer.getError().message() + "; expected an MLIR file");
     text = (*buffer)->getBuffer().str();
     name = options.file;
   }
@@ -151,10 +150,9 @@ llvm::Error Driver::compile() {
                                   times.passes * 1e3, times.llvm * 1e3)
                         .str());
   figures["entry"] = function->getName().str();
-  figures["compile_ms"] =
-      llvm::json::Object{{"total", times.total() * 1e3},
-                         {"passes", times.passes * 1e3},
-                         {"llvm", times.llvm * 1e3}};
+  figures["compile_ms"] = llvm::json::Object{{"total", times.total() * 1e3},
+                                             {"passes", times.passes * 1e3},
+                                             {"llvm", times.llvm * 1e3}};
   return llvm::Error::success();
 }
 
@@ -193,10 +191,10 @@ llvm::Error Driver::makeArguments() {
     if (!array)
       return array.takeError();
     // Weights a×b×c×d are scaled so that results stay of the order of 1.
-    double scale =
-        shape.size() == 4
-            ? std::sqrt(3.0 / static_cast<double>(std::max<int64_t>(shape[2], 1)))
-            : 1;
+    double scale = shape.size() == 4
+                       ? std::sqrt(3.0 / static_cast<double>(
+                                             std::max<int64_t>(shape[2], 1)))
+                       : 1;
     fillRandom(*array, options.seed * 1000 + index, scale);
     inputs.push_back(std::move(*array));
   }
@@ -230,8 +228,8 @@ void Driver::analyzeWork() {
     work.layout = stringifyLayout(op.getLayout()).str();
     for (const Problem::Factor &factor : problem.factors) {
       const KSPattern &p = factor.pattern;
-      patterns << (work.factors++ ? ";" : "") << p.a << "," << p.b << ","
-               << p.c << "," << p.d;
+      patterns << (work.factors++ ? ";" : "") << p.a << "," << p.b << "," << p.c
+               << "," << p.d;
       work.maxC = std::max(work.maxC, p.c);
     }
     work.flops += getFlops(problem, problem.batch.value_or(getBatch()));
@@ -258,18 +256,18 @@ llvm::Error Driver::runOnce() {
   auto begin = std::chrono::steady_clock::now();
   if (llvm::Error error = function->pack(in))
     return error;
-  double packSeconds = std::chrono::duration<double>(
-                           std::chrono::steady_clock::now() - begin)
-                           .count();
+  double packSeconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin)
+          .count();
   figures["pack_ms"] = packSeconds * 1e3;
   if (llvm::Error error = function->run(in, out))
     return error;
   analyzeWork();
-  print("ran", llvm::formatv("{0}, batch {1}, {2} threads",
-                             work.patterns.empty() ? "no KS products"
-                                                   : work.patterns,
-                             getBatch(), ksGetNumThreads())
-                   .str());
+  print("ran",
+        llvm::formatv("{0}, batch {1}, {2} threads",
+                      work.patterns.empty() ? "no KS products" : work.patterns,
+                      getBatch(), ksGetNumThreads())
+            .str());
   figures["patterns"] = work.patterns;
   figures["plan"] = work.plan;
   figures["layout"] = work.layout;
@@ -302,15 +300,14 @@ llvm::Error Driver::measure() {
   for (const NpyArray &array : llvm::concat<const NpyArray>(inputs, outputs))
     bytes += static_cast<double>(array.sizeInBytes());
   progress("measuring this machine's peaks");
-  ElementType type =
-      outputs.empty() ? ElementType::F32 : outputs.front().type;
+  ElementType type = outputs.empty() ? ElementType::F32 : outputs.front().type;
   bool isF64 = type == ElementType::F64 || type == ElementType::C128;
   double bandwidth = measureCopyBandwidth(), peak = measureFmaPeak(isF64);
   double floor = std::max(bytes / bandwidth, work.flops / peak);
-  print("time", llvm::formatv("{0:f3} ms, median of {1} runs (best {2:f3})",
-                              timing->median * 1e3, timing->runs,
-                              timing->best * 1e3)
-                    .str());
+  print("time",
+        llvm::formatv("{0:f3} ms, median of {1} runs (best {2:f3})",
+                      timing->median * 1e3, timing->runs, timing->best * 1e3)
+            .str());
   print("speed", llvm::formatv("{0:f1} GFLOP/s ({1:f0} % of the FMA peak), "
                                "{2:f1} GB/s",
                                work.flops / timing->median * 1e-9,
@@ -395,7 +392,8 @@ llvm::Expected<int> Driver::run() {
   figures["schema"] = 1;
   figures["target"] = options.target;
   if (options.json)
-    llvm::outs() << llvm::formatv("{0:2}", llvm::json::Value(std::move(figures)))
+    llvm::outs() << llvm::formatv("{0:2}",
+                                  llvm::json::Value(std::move(figures)))
                  << "\n";
   return isGood ? 0 : 1;
 }

@@ -66,8 +66,7 @@ struct Verification {
   Difference difference;
   double tolerance = 0; ///< Of the relative Frobenius error.
   bool isGood() const {
-    return difference.isFinite &&
-           difference.relativeFrobenius <= tolerance;
+    return difference.isFinite && difference.relativeFrobenius <= tolerance;
   }
 };
 

@@ -144,8 +144,8 @@ ks::verify(mlir::ModuleOp module, const RunOptions &options, const Work &work,
     fillNaN(*wide);
     wideOutputs.push_back(std::move(*wide));
   }
-  if (llvm::Error error = (*reference)->run(asBuffers(wideInputs),
-                                            asBuffers(wideOutputs)))
+  if (llvm::Error error =
+          (*reference)->run(asBuffers(wideInputs), asBuffers(wideOutputs)))
     return std::move(error);
 
   std::vector<Verification> result;
@@ -162,8 +162,8 @@ ks::verify(mlir::ModuleOp module, const RunOptions &options, const Work &work,
     if (options.precision == "tf32")
       perFactor += 2 * 0x1p-11;
     result.push_back({*difference, kCancellation * perFactor *
-                                       static_cast<double>(
-                                           std::max<int64_t>(work.factors, 1))});
+                                       static_cast<double>(std::max<int64_t>(
+                                           work.factors, 1))});
   }
   return result;
 }

@@ -48,9 +48,8 @@ static llvm::Error check(const RunOptions &options) {
   if (options.optLevel > 3)
     return makeError("--opt-level is " + llvm::Twine(options.optLevel) +
                      "; expected 0 to 3");
-  if (llvm::Error error =
-          checkChoice("--type", options.type,
-                      {"f16", "bf16", "f32", "f64", "c64", "c128"}))
+  if (llvm::Error error = checkChoice(
+          "--type", options.type, {"f16", "bf16", "f32", "f64", "c64", "c128"}))
     return error;
   if (llvm::Error error =
           checkChoice("--layout", options.layout, {"first", "last"}))
@@ -92,8 +91,7 @@ constexpr llvm::opt::OptTable::Info kTable[] = {
 
 class RunTable : public llvm::opt::GenericOptTable {
 public:
-  RunTable()
-      : GenericOptTable(OptionStrTable, OptionPrefixesTable, kTable) {}
+  RunTable() : GenericOptTable(OptionStrTable, OptionPrefixesTable, kTable) {}
 };
 } // namespace
 
@@ -111,9 +109,9 @@ static llvm::Error readInteger(const llvm::opt::InputArgList &list, OptionID id,
 llvm::Expected<RunOptions> ks::parseCommandLine(int argc, char **argv) {
   RunTable table;
   unsigned missingIndex, missingCount;
-  llvm::opt::InputArgList list = table.ParseArgs(
-      llvm::ArrayRef<const char *>(argv + 1, argc - 1), missingIndex,
-      missingCount);
+  llvm::opt::InputArgList list =
+      table.ParseArgs(llvm::ArrayRef<const char *>(argv + 1, argc - 1),
+                      missingIndex, missingCount);
   if (list.hasArg(OPT_help)) {
     table.printHelp(llvm::outs(), "ks-run [options] [FILE.mlir]",
                     "Compiles a program on Kronecker-sparse matrices and runs "
@@ -147,7 +145,8 @@ llvm::Expected<RunOptions> ks::parseCommandLine(int argc, char **argv) {
   options.verify = list.hasArg(OPT_verify);
   options.time = list.hasArg(OPT_time);
   options.json = list.hasArg(OPT_json);
-  if (llvm::Error error = readInteger(list, OPT_batch, "--batch", options.batch))
+  if (llvm::Error error =
+          readInteger(list, OPT_batch, "--batch", options.batch))
     return std::move(error);
   if (llvm::Error error = readInteger(list, OPT_seed, "--seed", options.seed))
     return std::move(error);

@@ -40,9 +40,9 @@ LogicalResult PatternAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 //===----------------------------------------------------------------------===//
 
 /// Emits "<what> is <got>; expected <low> to <high>" unless it is.
-static LogicalResult
-verifyRange(function_ref<InFlightDiagnostic()> emitError, StringRef what,
-            int64_t got, int64_t low, int64_t high) {
+static LogicalResult verifyRange(function_ref<InFlightDiagnostic()> emitError,
+                                 StringRef what, int64_t got, int64_t low,
+                                 int64_t high) {
   if (got >= low && got <= high)
     return success();
   return emitError() << what << " is " << got << "; expected " << low << " to "
@@ -60,13 +60,13 @@ CPUPackingAttr::verify(function_ref<InFlightDiagnostic()> emitError,
       failed(verifyRange(emitError, "packing j", j, 1, lanes)))
     return failure();
   if (n * j > lanes)
-    return emitError() << "packing covers n*j = " << n * j
-                       << " elements with " << lanes
-                       << " lanes; expected n*j <= lanes";
+    return emitError() << "packing covers n*j = " << n * j << " elements with "
+                       << lanes << " lanes; expected n*j <= lanes";
   return success();
 }
 
-RankedTensorType CPUPackingAttr::getPackedType(KSPattern p, Type element) const {
+RankedTensorType CPUPackingAttr::getPackedType(KSPattern p,
+                                               Type element) const {
   int64_t size = isa<ComplexType>(element) ? 4 : 1;
   for (int64_t factor :
        {isTied(Ties::A) ? 1 : p.a, isTied(Ties::D) ? 1 : getNumBlocksJ(p),

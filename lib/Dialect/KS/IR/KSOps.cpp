@@ -38,10 +38,9 @@ static ParseResult parsePatterns(OpAsmParser &parser, ArrayAttr &patterns) {
 static void printPatterns(OpAsmPrinter &printer, Operation *,
                           ArrayAttr patterns) {
   printer << '[';
-  llvm::interleaveComma(patterns.getAsRange<PatternAttr>(), printer,
-                        [&](PatternAttr pattern) {
-                          printer.printStrippedAttrOrType(pattern);
-                        });
+  llvm::interleaveComma(
+      patterns.getAsRange<PatternAttr>(), printer,
+      [&](PatternAttr pattern) { printer.printStrippedAttrOrType(pattern); });
   printer << ']';
 }
 

@@ -37,8 +37,8 @@ LogicalResult ks::detail::reifyInitShape(DestinationStyleOpInterface op,
     return success();
   Value init = op.getDpsInits().front();
   auto &shape = dims.emplace_back();
-  for (int64_t dim = 0, e = cast<ShapedType>(init.getType()).getRank();
-       dim < e; ++dim)
+  for (int64_t dim = 0, e = cast<ShapedType>(init.getType()).getRank(); dim < e;
+       ++dim)
     shape.push_back(getSize(b, op->getLoc(), init, dim));
   return success();
 }
@@ -61,8 +61,7 @@ LogicalResult ks::detail::getProductTilePosition(
   resultSizes.assign(2, nullptr);
   resultOffsets[batchDim] = offsets.front();
   resultSizes[batchDim] = sizes.front();
-  resultSizes[featureDim] =
-      getSize(b, op->getLoc(), op.getInit(), featureDim);
+  resultSizes[featureDim] = getSize(b, op->getLoc(), op.getInit(), featureDim);
   return success();
 }
 
@@ -78,18 +77,18 @@ static Value sliceBatch(OpBuilder &b, Location loc, Value value, int64_t dim,
   sizes[dim] = size;
   Value slice;
   if (isa<TensorType>(value.getType()))
-    slice = tensor::ExtractSliceOp::create(b, loc, value, offsets, sizes,
-                                           strides);
+    slice =
+        tensor::ExtractSliceOp::create(b, loc, value, offsets, sizes, strides);
   else
     slice = memref::SubViewOp::create(b, loc, value, offsets, sizes, strides);
   slices.push_back(slice.getDefiningOp());
   return slice;
 }
 
-FailureOr<TilingResult>
-ks::detail::tileProduct(Operation *operation, OpBuilder &b,
-                        ArrayRef<OpFoldResult> offsets,
-                        ArrayRef<OpFoldResult> sizes) {
+FailureOr<TilingResult> ks::detail::tileProduct(Operation *operation,
+                                                OpBuilder &b,
+                                                ArrayRef<OpFoldResult> offsets,
+                                                ArrayRef<OpFoldResult> sizes) {
   auto op = cast<ProductOpInterface>(operation);
   Location loc = op->getLoc();
   SmallVector<Operation *> slices;
@@ -110,8 +109,7 @@ ks::detail::tileProduct(Operation *operation, OpBuilder &b,
   if (op.isOnTensors())
     resultTypes.push_back(operands.back().getType());
   Operation *tiled = cloneWith(b, op, resultTypes, operands);
-  return TilingResult{
-      {tiled}, SmallVector<Value>(tiled->getResults()), slices};
+  return TilingResult{{tiled}, SmallVector<Value>(tiled->getResults()), slices};
 }
 
 FailureOr<TilingResult>

@@ -67,8 +67,7 @@ static LogicalResult verifyOneKind(DestinationStyleOpInterface op) {
              << type << " beside outs " << init
              << "; expected all of one kind (bufferize the whole function)";
   // C6
-  if (onTensors ? op->getNumResults() != 1 ||
-                      op->getResult(0).getType() != init
+  if (onTensors ? op->getNumResults() != 1 || op->getResult(0).getType() != init
                 : op->getNumResults() != 0)
     return op->emitOpError("has results (")
            << op->getResultTypes() << "); expected "
@@ -85,18 +84,17 @@ static LogicalResult verifyWeightShape(Operation *op, const Twine &name,
   if (shape.size() == 4 && fits(shape[0], p.a) && shape[1] == p.b &&
       shape[2] == p.c && fits(shape[3], p.d))
     return success();
-  return op->emitOpError()
-         << name << " has shape " << shapeToString(shape) << "; expected "
-         << shapeToString({p.a, p.b, p.c, p.d})
-         << ", with 1 for a or d where it is tied";
+  return op->emitOpError() << name << " has shape " << shapeToString(shape)
+                           << "; expected "
+                           << shapeToString({p.a, p.b, p.c, p.d})
+                           << ", with 1 for a or d where it is tied";
 }
 
 //===----------------------------------------------------------------------===//
 // Memrefs
 //===----------------------------------------------------------------------===//
 
-static LogicalResult verifyMemRef(Operation *op, const Twine &name,
-                                  Type type) {
+static LogicalResult verifyMemRef(Operation *op, const Twine &name, Type type) {
   // C12
   auto memref = dyn_cast<MemRefType>(type);
   if (!memref)
@@ -104,8 +102,8 @@ static LogicalResult verifyMemRef(Operation *op, const Twine &name,
   SmallVector<int64_t> strides;
   int64_t offset;
   if (failed(memref.getStridesAndOffset(strides, offset)))
-    return op->emitOpError() << name << " is " << type
-                             << "; expected a strided layout";
+    return op->emitOpError()
+           << name << " is " << type << "; expected a strided layout";
   // An inner stride that is not known may still be 1; kernels, which need to
   // know, refuse it when they are made.
   if (!strides.empty() && strides.back() != 1 &&
@@ -124,8 +122,8 @@ static LogicalResult verifyMemRef(Operation *op, const Twine &name,
   }
   if (!memref.areTrailingDimsContiguous(memref.getRank()) &&
       !llvm::is_contained(strides, ShapedType::kDynamic))
-    return op->emitOpError() << name << " is " << type
-                             << "; expected a contiguous memref";
+    return op->emitOpError()
+           << name << " is " << type << "; expected a contiguous memref";
   return success();
 }
 
@@ -169,8 +167,8 @@ static LogicalResult verifyActivations(ProductOpInterface op) {
   };
   if (failed(verifyFeatures("input", input, patterns.front().inFeatures(),
                             "a*c*d")) ||
-      failed(verifyFeatures("outs", init, patterns.back().outFeatures(),
-                            "a*b*d")))
+      failed(
+          verifyFeatures("outs", init, patterns.back().outFeatures(), "a*b*d")))
     return failure();
   // C9
   int64_t inBatch = input.getDimSize(op.getBatchDim());
@@ -267,8 +265,7 @@ static LogicalResult verifyEpilogueArguments(ProductOpInterface op) {
   expected.append(op.getExtras().size(), op.getElementType());
   if (TypeRange(op.getEpilogue().getArgumentTypes()) != TypeRange(expected))
     return op->emitOpError("epilogue has arguments (")
-           << op.getEpilogue().getArgumentTypes() << "); expected ("
-           << expected
+           << op.getEpilogue().getArgumentTypes() << "); expected (" << expected
            << "): the accumulator, then one element per epilogue operand";
   return success();
 }
@@ -286,8 +283,9 @@ static LogicalResult verifyEpilogueBody(ProductOpInterface op) {
     return yield.emitOpError("yields ")
            << yield.getValue().getType() << "; expected the accumulator type "
            << op.getAccumulatorType();
-  auto isScalar = [](Type type) { return type.isIntOrIndexOrFloat() ||
-                                         isa<ComplexType>(type); };
+  auto isScalar = [](Type type) {
+    return type.isIntOrIndexOrFloat() || isa<ComplexType>(type);
+  };
   for (Operation &inner : body.without_terminator()) {
     Dialect *dialect = inner.getDialect();
     if (!isa_and_nonnull<arith::ArithDialect, math::MathDialect,

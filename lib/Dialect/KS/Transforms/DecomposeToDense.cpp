@@ -48,12 +48,13 @@ static Value createIdentity(OpBuilder &b, Location loc, Value destination) {
       AffineMap::getMultiDimIdentityMap(2, b.getContext()),
       SmallVector<utils::IteratorType>(2, utils::IteratorType::parallel),
       [&](OpBuilder &b, Location loc, ValueRange) {
-        Value onDiagonal = arith::CmpIOp::create(
-            b, loc, arith::CmpIPredicate::eq, linalg::IndexOp::create(b, loc, 0),
-            linalg::IndexOp::create(b, loc, 1));
-        Value value = arith::SelectOp::create(
-            b, loc, onDiagonal, createScalar(b, loc, element, 1),
-            createScalar(b, loc, element, 0));
+        Value onDiagonal =
+            arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
+                                  linalg::IndexOp::create(b, loc, 0),
+                                  linalg::IndexOp::create(b, loc, 1));
+        Value value = arith::SelectOp::create(b, loc, onDiagonal,
+                                              createScalar(b, loc, element, 1),
+                                              createScalar(b, loc, element, 0));
         linalg::YieldOp::create(b, loc, value);
       });
   return generic->getNumResults() ? generic->getResult(0) : destination;

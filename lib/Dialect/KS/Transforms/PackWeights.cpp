@@ -44,8 +44,9 @@ struct PackedLane {
 
 /// Calls `f` for each lane, in the order of the packed weight; see
 /// #ks.cpu_packing. Complex steps visit each lane once.
-static void forEachPackedLane(const KSPattern &p, CPUPackingAttr packing,
-                              function_ref<void(PackedLane, bool isNewVectorRow)> f) {
+static void
+forEachPackedLane(const KSPattern &p, CPUPackingAttr packing,
+                  function_ref<void(PackedLane, bool isNewVectorRow)> f) {
   int64_t sizeI = packing.isTied(Ties::A) ? 1 : p.a;
   int64_t blocksJ = packing.isTied(Ties::D) ? 1 : packing.getNumBlocksJ(p);
   for (int64_t i = 0; i < sizeI; ++i)
@@ -66,8 +67,8 @@ static void forEachPackedLane(const KSPattern &p, CPUPackingAttr packing,
             }
 }
 
-DenseElementsAttr ks::packConstant(DenseElementsAttr weight,
-                                   const KSPattern &p, CPUPackingAttr packing) {
+DenseElementsAttr ks::packConstant(DenseElementsAttr weight, const KSPattern &p,
+                                   CPUPackingAttr packing) {
   RankedTensorType type = packing.getPackedType(p, weight.getElementType());
   ArrayRef<int64_t> shape = weight.getType().getShape();
   Ties ties = getTies(p, shape);
@@ -126,8 +127,8 @@ DenseElementsAttr ks::packConstant(DenseElementsAttr weight,
 static Value createPacked(OpBuilder &b, Location loc, Value weight,
                           const KSPattern &pattern,
                           PackingAttrInterface packing) {
-  RankedTensorType type = packing.getPackedType(
-      pattern, getElementTypeOrSelf(weight.getType()));
+  RankedTensorType type =
+      packing.getPackedType(pattern, getElementTypeOrSelf(weight.getType()));
   DenseElementsAttr constant;
   if (auto cpuPacking = dyn_cast<CPUPackingAttr>(packing);
       cpuPacking && matchPattern(weight, m_Constant(&constant)))
@@ -135,9 +136,9 @@ static Value createPacked(OpBuilder &b, Location loc, Value weight,
         b, loc, packConstant(constant, pattern, cpuPacking));
   Value init =
       tensor::EmptyOp::create(b, loc, type.getShape(), type.getElementType());
-  return PackWeightsOp::create(
-             b, loc, type, PatternAttr::get(b.getContext(), pattern), packing,
-             weight, init)
+  return PackWeightsOp::create(b, loc, type,
+                               PatternAttr::get(b.getContext(), pattern),
+                               packing, weight, init)
       ->getResult(0);
 }
 
@@ -226,15 +227,15 @@ func::FuncOp FunctionSplitter::createPacked() {
     inputs.push_back(pack->getResult(0).getType());
   func::FuncOp created =
       createFunction("_packed", inputs, func.getResultTypes());
-  for (auto [pack, argument] : llvm::zip_equal(
-           packs, created.getArguments().take_back(packs.size()))) {
+  for (auto [pack, argument] :
+       llvm::zip_equal(packs, created.getArguments().take_back(packs.size()))) {
     pack->getResult(0).replaceAllUsesWith(argument);
     packedTypes.push_back(cast<RankedTensorType>(argument.getType()));
     pack->erase();
   }
-  for (auto [number, argument] : llvm::zip_equal(
-           hotArguments,
-           created.getArguments().take_front(hotArguments.size())))
+  for (auto [number, argument] :
+       llvm::zip_equal(hotArguments,
+                       created.getArguments().take_front(hotArguments.size())))
     func.getArgument(number).replaceAllUsesWith(argument);
   created.front().getOperations().splice(created.front().end(),
                                          func.front().getOperations());
@@ -294,8 +295,7 @@ struct PackWeightsPass : ks::impl::PackWeightsBase<PackWeightsPass> {
   void runOnOperation() override {
     getOperation().walk([](ProductOpInterface op) { packOperands(op); });
     SymbolTable symbols(getOperation());
-    for (auto func :
-         llvm::to_vector(getOperation().getOps<func::FuncOp>()))
+    for (auto func : llvm::to_vector(getOperation().getOps<func::FuncOp>()))
       FunctionSplitter(func, symbols).split();
   }
 };

@@ -70,8 +70,8 @@ static LogicalResult moveResultsToArguments(func::FuncOp func) {
       auto origin = getOrigin(operand.get(), dim);
       if (failed(origin))
         return returnOp.emitError("dimension ")
-               << dim << " of result " << operand.getOperandNumber()
-               << " of @" << func.getName()
+               << dim << " of result " << operand.getOperandNumber() << " of @"
+               << func.getName()
                << " is not a dimension of an argument; expected a result that "
                   "a caller can allocate (take tensor.dim of an argument, or "
                   "pass the destination as an argument)";

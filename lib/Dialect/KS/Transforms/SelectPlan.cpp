@@ -91,7 +91,8 @@ static void explain(ProductOpInterface op, const Problem &problem,
              "target {0}, batch {1}{2}: blocks of {3}, parallel over {4}; "
              "predicted {5:f1} us, floor {6:f0} bytes and {7:f0} flops",
              target.name, batch, problem.batch ? "" : " (assumed)",
-             plan.batchBlock, plan.parallelBatch ? "batch" : "groups and panels",
+             plan.batchBlock,
+             plan.parallelBatch ? "batch" : "groups and panels",
              plan.seconds * 1e6, getMinimumBytes(problem, batch),
              getFlops(problem, batch))
              .str();

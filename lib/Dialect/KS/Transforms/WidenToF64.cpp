@@ -36,8 +36,7 @@ static DenseElementsAttr widen(DenseElementsAttr dense) {
   Type f64 = Float64Type::get(dense.getContext());
   if (auto complexType = dyn_cast<ComplexType>(dense.getElementType())) {
     SmallVector<std::complex<APFloat>> values;
-    for (std::complex<APFloat> value :
-         dense.getValues<std::complex<APFloat>>())
+    for (std::complex<APFloat> value : dense.getValues<std::complex<APFloat>>())
       values.emplace_back(widen(value.real()), widen(value.imag()));
     return DenseElementsAttr::get(dense.getType().clone(ComplexType::get(f64)),
                                   values);
@@ -60,8 +59,8 @@ struct WidenToF64Pass : ks::impl::WidenToF64Base<WidenToF64Pass> {
     replacer.addReplacement([&](FloatAttr attr) -> Replacement {
       if (!isNarrow(attr.getType()))
         return std::nullopt;
-      return {{FloatAttr::get(f64, widen(attr.getValue())),
-               WalkResult::skip()}};
+      return {
+          {FloatAttr::get(f64, widen(attr.getValue())), WalkResult::skip()}};
     });
     replacer.addReplacement([&](DenseElementsAttr attr) -> Replacement {
       if (!isNarrow(getRealType(attr.getElementType())))

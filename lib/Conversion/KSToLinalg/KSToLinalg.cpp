@@ -203,7 +203,7 @@ private:
     SmallVector<OpFoldResult> sizes =
         getAsIndexOpFoldResult(b.getContext(), features);
     if (type.getRank() == 2) {
-      auto at = batchLast ? shape.end() : shape.begin();
+      auto *at = batchLast ? shape.end() : shape.begin();
       shape.insert(at, type.getDimSize(op.getBatchDim()));
       sizes = withBatch(features);
     }

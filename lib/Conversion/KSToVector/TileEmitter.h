@@ -90,7 +90,7 @@ mlir::Value emitVectorEpilogue(mlir::OpBuilder &b, mlir::Location loc,
                                bool isComplex);
 
 /// Replaces a `ks.pack_weights` on memrefs, with a #ks.cpu_packing, by loops.
-void lowerPackWeights(mlir::RewriterBase &rewriter, PackWeightsOp op);
+void lowerPackWeights(mlir::RewriterBase &b, PackWeightsOp op);
 
 } // namespace ks
 

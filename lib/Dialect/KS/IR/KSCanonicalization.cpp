@@ -88,13 +88,13 @@ struct FlattenChain : OpRewritePattern<ChainOp> {
 
 } // namespace
 
-void MatmulOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+void MatmulOp::getCanonicalizationPatterns(RewritePatternSet &results,
                                            MLIRContext *context) {
-  patterns.add<EraseEmptyBatch<MatmulOp>>(context);
+  results.add<EraseEmptyBatch<MatmulOp>>(context);
 }
 
-void ChainOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+void ChainOp::getCanonicalizationPatterns(RewritePatternSet &results,
                                           MLIRContext *context) {
-  patterns.add<EraseEmptyBatch<ChainOp>, OneFactorChainToMatmul, FlattenChain>(
+  results.add<EraseEmptyBatch<ChainOp>, OneFactorChainToMatmul, FlattenChain>(
       context);
 }

@@ -216,12 +216,12 @@ def KS_CPUPlanAttr : KS_Attr<"CPUPlan", "cpu_plan",
     nothing but the batch is parallel where activations are stationary.
   }];
   let parameters = (ins
-    "int64_t":$batch_block,       // Entries of the batch per task.
+    "int64_t":$batchBlock,        // Entries of the batch per task.
     EnumParameter<KS_ParallelDims>:$parallel, // What is shared out to threads.
     ArrayRefParameter<"::ks::CPUTileAttr">:$tiles // One per factor.
   );
   let assemblyFormat = [{
-    `<` `batch_block` `=` $batch_block `,` `parallel` `=` $parallel `,`
+    `<` `batch_block` `=` $batchBlock `,` `parallel` `=` $parallel `,`
         `tiles` `=` `[` $tiles `]` `>`
   }];
   let genVerifyDecl = 1;

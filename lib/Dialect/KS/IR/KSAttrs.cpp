@@ -100,7 +100,7 @@ LogicalResult CPUPlanAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                   ArrayRef<CPUTileAttr> tiles) {
   // C1
   if (batchBlock < 1)
-    return emitError() << "batch_block is " << batch_block
+    return emitError() << "batch_block is " << batchBlock
                        << "; expected at least 1";
   if (tiles.empty())
     return emitError() << "plan has no tiles; expected one per factor";

@@ -239,9 +239,12 @@ static int64_t getBatchBlock(const Problem &problem, const CPUTarget &target,
                              llvm::ArrayRef<CPUTile> tiles, int64_t batch) {
   int64_t width = 0, step = 1;
   double weightBytes = 0, cycles = 0;
+  bool isChain = problem.factors.size() > 1;
   for (auto [factor, tile] : llvm::zip_equal(problem.factors, tiles)) {
-    width = std::max(width, factor.pattern.inFeatures() +
-                                factor.pattern.outFeatures());
+    // One factor alone needs its groups one after another.
+    const KSPattern &p = factor.pattern;
+    width = std::max(width, (p.inFeatures() + p.outFeatures()) /
+                                (isChain || tile.keepActivations ? 1 : p.a));
     step = std::max(step,
                     problem.batchFirst ? tile.rows : tile.lanes * tile.vectors);
     weightBytes +=
@@ -253,7 +256,7 @@ static int64_t getBatchBlock(const Problem &problem, const CPUTarget &target,
   int64_t share = llvm::divideCeil(batch, target.threads * kBlocksPerThread);
   // Weights that L2 does not hold come from L3 for each block; that may take
   // a fourth of the time.
-  constexpr double kL3BytesPerCycle = 16, kShareOfTime = 0.25;
+  constexpr double kL3BytesPerCycle = 6, kShareOfTime = 0.25;
   int64_t amortized =
       weightBytes <= static_cast<double>(target.l2Bytes) / 2
           ? 1
@@ -262,6 +265,16 @@ static int64_t getBatchBlock(const Problem &problem, const CPUTarget &target,
                 1;
   int64_t block = std::max(std::min(inCache, share), amortized);
   return llvm::divideCeil(std::max<int64_t>(block, 1), step) * step;
+}
+
+/// Whether rows of the input, if they lie one behind the other, compete for
+/// the same sets of a cache while panels read them again and again.
+static bool shouldStageInput(const Problem &problem, const CPUTile &tile) {
+  constexpr int64_t kAliasing = 4096, kReads = 4;
+  const KSPattern &p = problem.factors.front().pattern;
+  int64_t pitch = p.inFeatures() * problem.elementBytes();
+  int64_t reads = llvm::divideCeil(p.b, tile.n * tile.vectors);
+  return problem.batchFirst && pitch % kAliasing == 0 && reads >= kReads;
 }
 
 llvm::SmallVector<CPUPlan> ks::planForCPU(const Problem &problem,
@@ -290,6 +303,8 @@ llvm::SmallVector<CPUPlan> ks::planForCPU(const Problem &problem,
     plan.parallelGroup = plan.parallelPanel = !plan.parallelBatch;
     for (CPUTile &tile : plan.tiles)
       tile.keepActivations &= plan.parallelBatch;
+    plan.stageInput = plan.parallelBatch &&
+                      shouldStageInput(problem, plan.tiles.front());
     double compute =
         cycles * static_cast<double>(batch) /
         (target.gigahertz * 1e9 * static_cast<double>(target.threads));

@@ -30,6 +30,8 @@
 //    intermediates stay in L2, unless that means streaming the weights too
 //    often. Blocks are what threads share. With fewer blocks than threads,
 //    groups and panels are shared out instead.
+//  * staging. Rows of the input that are a power of two apart are copied to
+//    another pitch first, if they are read more than a few times.
 //
 //===----------------------------------------------------------------------===//
 
@@ -58,6 +60,7 @@ struct CPUTile {
 struct CPUPlan {
   llvm::SmallVector<CPUTile> tiles;
   int64_t batchBlock = 1;
+  bool stageInput = false;
   bool parallelBatch = true, parallelGroup = false, parallelPanel = false;
   double seconds = 0; ///< Predicted for the batch the planner assumed.
 };

@@ -59,7 +59,8 @@ private:
   void createLoop(Value begin, Value end, int64_t step, bool parallel,
                   function_ref<void(Value)> body);
   Value asReals(Value memref);
-  Value createScratch(Value batch);
+  Value createScratch(Value batch, int64_t width);
+  void copyRows(Value input, Value begin, Value batch, Value scratch);
   void emitChain(Value begin, Value batch);
   void emitFactor(const FactorContext &context, Value batch);
   void emitPanels(const FactorContext &context,
@@ -100,13 +101,9 @@ Value ProductLowering::asReals(Value memref) {
   return memref;
 }
 
-/// A buffer for the results of any factor but the last.
-Value ProductLowering::createScratch(Value batch) {
+/// A buffer for `width` features of the block.
+Value ProductLowering::createScratch(Value batch, int64_t width) {
   constexpr int64_t kCacheLine = 64;
-  int64_t width = 0;
-  SmallVector<KSPattern> patterns = op.getPatternList();
-  for (const KSPattern &p : ArrayRef(patterns).drop_back())
-    width = std::max(width, p.outFeatures());
   // An odd number of cache lines: rows a power of two apart would all compete
   // for the same few sets of the cache.
   if (op.getLayout() == Layout::BatchFirst) {
@@ -123,24 +120,53 @@ Value ProductLowering::createScratch(Value batch) {
   SmallVector<Value> dynamic;
   if (!staticBatch)
     dynamic.push_back(batch);
-  return memref::AllocOp::create(b, loc,
-                                 MemRefType::get(shape, op.getElementType()),
-                                 dynamic, b.getI64IntegerAttr(kCacheLine));
+  return memref::AllocOp::create(
+      b, loc, MemRefType::get(shape, op.getElementType()), dynamic,
+      b.getI64IntegerAttr(kCacheLine));
+}
+
+/// Copies rows [begin, begin + batch) of the input, as reals, to `scratch`.
+void ProductLowering::copyRows(Value input, Value begin, Value batch,
+                               Value scratch) {
+  int64_t width = cast<MemRefType>(input.getType()).getDimSize(1);
+  int64_t lanes = std::min(width, plan.getTiles().front().getLanes());
+  auto type = VectorType::get(
+      {lanes}, cast<MemRefType>(input.getType()).getElementType());
+  createLoop(index.constant(0), batch, 1, false, [&](Value row) {
+    createLoop(
+        index.constant(0), index.constant(width), lanes, false, [&](Value at) {
+          // The last step is shifted back to the end of the row.
+          if (width % lanes != 0)
+            at = index.min(at, index.constant(width - lanes));
+          Value value = vector::LoadOp::create(
+              b, loc, type, input, ValueRange{index.add(row, begin), at});
+          vector::StoreOp::create(b, loc, value, scratch, ValueRange{row, at});
+        });
+  });
 }
 
 /// The entries [begin, begin + batch) through all factors.
 void ProductLowering::emitChain(Value begin, Value batch) {
   SmallVector<KSPattern> patterns = op.getPatternList();
   size_t last = patterns.size() - 1;
-  // Two buffers take turns.
+  // Two buffers take turns; each holds the result of any factor but the last.
+  int64_t width = 0;
+  for (const KSPattern &p : ArrayRef(patterns).drop_back())
+    width = std::max(width, p.outFeatures());
   SmallVector<Value> scratch;
   for (size_t t = 0; t < std::min<size_t>(last, 2); ++t)
-    scratch.push_back(createScratch(batch));
+    scratch.push_back(createScratch(batch, width));
   SmallVector<Value> views = llvm::map_to_vector(
       scratch, [&](Value memref) { return asReals(memref); });
 
   Value zero = index.constant(0);
   Activations source{asReals(op.getInput()), begin};
+  if (plan.getStageInput()) {
+    scratch.push_back(createScratch(batch, patterns.front().inFeatures()));
+    Value staged = asReals(scratch.back());
+    copyRows(source.memref, begin, batch, staged);
+    source = {staged, zero};
+  }
   for (auto [t, p, weight, tile] :
        llvm::enumerate(patterns, op.getWeightOperands(), plan.getTiles())) {
     FactorContext context;

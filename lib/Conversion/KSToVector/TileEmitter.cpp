@@ -219,15 +219,16 @@ private:
       return broadcast(toAccumulator(
           memref::LoadOp::create(b, loc, context.input.memref, position)));
     int64_t size = getJ() * reals;
-    Value piece = toAccumulator(loadPiece(position, size));
+    Value piece =
+        toAccumulator(loadPiece(context.input.memref, position, size));
     return replicate(piece, size, getN(), part);
   }
 
-  /// `size` reals of the input in a vector of a size that machines have; a
-  /// mask keeps the load from reading past the end of the memory.
-  Value loadPiece(ValueRange position, int64_t size) {
+  /// `size` reals of `memref` in a vector of a size that machines have; a mask
+  /// keeps the load from reading past the end of the memory.
+  Value loadPiece(Value memref, ValueRange position, int64_t size) {
     if (llvm::isPowerOf2_64(size))
-      return load(context.input.memref, position, size);
+      return load(memref, position, size);
     int64_t full = llvm::PowerOf2Ceil(size);
     SmallVector<bool> bits(full, false);
     std::fill_n(bits.begin(), size, true);
@@ -235,8 +236,8 @@ private:
     Value mask = arith::ConstantOp::create(
         b, loc, DenseElementsAttr::get(vectorType(b.getI1Type(), full), bits));
     Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
-    return vector::MaskedLoadOp::create(b, loc, type, context.input.memref,
-                                        position, mask, zero);
+    return vector::MaskedLoadOp::create(b, loc, type, memref, position, mask,
+                                        zero);
   }
 
   Value loadVector(int64_t vector, Value k, int64_t part) override {
@@ -270,8 +271,10 @@ private:
   Value loadAt(const Activations &memref, int64_t row,
                int64_t vector) override {
     auto [count, size] = getPieces();
-    if (size == lanes)
-      return load(memref.memref, piecePosition(memref, row, vector, 0), lanes);
+    // LLVM cannot legalize odd vectors of bf16 of more than 8 elements.
+    if (count == 1 && static_cast<int64_t>(llvm::PowerOf2Ceil(size)) == lanes)
+      return loadPiece(memref.memref, piecePosition(memref, row, vector, 0),
+                       size);
     auto type = vectorType(context.getReal(), lanes);
     Value value = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
     for (int64_t piece = 0; piece < count; ++piece)

@@ -96,7 +96,7 @@ LogicalResult CPUTileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 }
 
 LogicalResult CPUPlanAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                                  int64_t batchBlock, ParallelDims,
+                                  int64_t batchBlock, ParallelDims, bool,
                                   ArrayRef<CPUTileAttr> tiles) {
   // C1
   if (batchBlock < 1)
@@ -155,6 +155,13 @@ LogicalResult CPUPlanAttr::verifyPlan(Operation *operation) const {
     return op->emitOpError("plan does not fit: it has ")
            << getTiles().size() << " tiles; expected one for each of "
            << patterns.size() << " factors";
+  if (getStageInput() &&
+      (op.getLayout() != Layout::BatchFirst ||
+       !bitEnumContainsAny(getParallel(), ParallelDims::Batch)))
+    return op->emitOpError("plan does not fit: it stages the input with layout ")
+           << stringifyLayout(op.getLayout()) << " and parallel = "
+           << stringifyParallelDims(getParallel())
+           << "; expected layout batch_first and parallel = batch";
   for (auto [index, tile, pattern] : llvm::enumerate(getTiles(), patterns)) {
     if (failed(verifyTile(op, index, tile, pattern)))
       return failure();

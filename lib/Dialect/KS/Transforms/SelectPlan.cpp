@@ -69,7 +69,8 @@ CPUPlanAttr ks::getPlanAttr(ProductOpInterface op, const CPUPlan &plan) {
     parallel = parallel | ParallelDims::Group;
   if (plan.parallelPanel)
     parallel = parallel | ParallelDims::Panel;
-  return CPUPlanAttr::get(context, plan.batchBlock, parallel, tiles);
+  return CPUPlanAttr::get(context, plan.batchBlock, parallel, plan.stageInput,
+                          tiles);
 }
 
 /// "8x3 vectors of 16 lanes (n 16, j 1)"

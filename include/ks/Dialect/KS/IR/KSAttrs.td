@@ -201,6 +201,10 @@ def KS_CPUPlanAttr : KS_Attr<"CPUPlan", "cpu_plan",
     intermediates stay in its cache. Without it, factors run one after another
     and each is parallel over its groups i and/or panels of output features.
 
+    With `stage_input`, rows of the input are first copied, as they are, to
+    scratch memory with another row pitch: rows a power of two apart compete
+    for the same few sets of a cache.
+
     ```mlir
     #ks.cpu_plan<batch_block = 64, parallel = batch, tiles = [
       <rows = 8, vectors = 3, lanes = 16, unroll = 1, stationary = weights,
@@ -213,16 +217,18 @@ def KS_CPUPlanAttr : KS_Attr<"CPUPlan", "cpu_plan",
     For an op that carries it (checked with C18 of `ks.chain`): one tile per
     factor; packing.j ≤ d; packing.vectors·packing.n ≤ b; vectors and lanes
     agree with the layout as described for `#ks.cpu_tile`; unroll divides c;
-    nothing but the batch is parallel where activations are stationary.
+    nothing but the batch is parallel where activations are stationary;
+    stage_input needs layout batch_first and parallel = batch.
   }];
   let parameters = (ins
     "int64_t":$batchBlock,        // Entries of the batch per task.
     EnumParameter<KS_ParallelDims>:$parallel, // What is shared out to threads.
+    DefaultValuedParameter<"bool", "false">:$stageInput, // Copy rows first.
     ArrayRefParameter<"::ks::CPUTileAttr">:$tiles // One per factor.
   );
   let assemblyFormat = [{
     `<` `batch_block` `=` $batchBlock `,` `parallel` `=` $parallel `,`
-        `tiles` `=` `[` $tiles `]` `>`
+        (`stage_input` `=` $stageInput^ `,`)? `tiles` `=` `[` $tiles `]` `>`
   }];
   let genVerifyDecl = 1;
 }

@@ -17,6 +17,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
@@ -142,18 +143,40 @@ static Value createPacked(OpBuilder &b, Location loc, Value weight,
       ->getResult(0);
 }
 
+/// The same on memrefs: a buffer that lives as long as `op` needs it.
+static Value createPackedBuffer(OpBuilder &b, ProductOpInterface op,
+                                Value weight, const KSPattern &pattern,
+                                PackingAttrInterface packing) {
+  Location loc = op->getLoc();
+  RankedTensorType type =
+      packing.getPackedType(pattern, getElementTypeOrSelf(weight.getType()));
+  Value buffer = memref::AllocOp::create(
+      b, loc, MemRefType::get(type.getShape(), type.getElementType()));
+  PackWeightsOp::create(b, loc, TypeRange(),
+                        PatternAttr::get(b.getContext(), pattern), packing,
+                        weight, buffer);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointAfter(op);
+  memref::DeallocOp::create(b, loc, buffer);
+  return buffer;
+}
+
 static void packOperands(ProductOpInterface op) {
   PlanAttrInterface plan = op.getPlanAttr();
-  if (!plan || !op.isOnTensors())
+  if (!plan)
     return;
   OpBuilder b(op);
   SmallVector<KSPattern> patterns = op.getPatternList();
   unsigned first = op.getWeightOperands().getBeginOperandIndex();
   for (auto [t, pattern] : llvm::enumerate(patterns)) {
     OpOperand &weight = op->getOpOperand(first + t);
-    if (cast<ShapedType>(weight.get().getType()).getRank() == 4)
-      weight.set(createPacked(b, op->getLoc(), weight.get(), pattern,
-                              plan.getPacking(t)));
+    if (cast<ShapedType>(weight.get().getType()).getRank() != 4)
+      continue;
+    PackingAttrInterface packing = plan.getPacking(t);
+    weight.set(op.isOnTensors()
+                   ? createPacked(b, op->getLoc(), weight.get(), pattern,
+                                  packing)
+                   : createPackedBuffer(b, op, weight.get(), pattern, packing));
   }
 }
 
@@ -268,7 +291,7 @@ void FunctionSplitter::split() {
   if (func.isDeclaration() || !func.getFunctionBody().hasOneBlock())
     return;
   for (auto pack : func.front().getOps<PackWeightsOp>())
-    if (isa<BlockArgument>(pack.getWeight()))
+    if (pack->getNumResults() != 0 && isa<BlockArgument>(pack.getWeight()))
       packs.push_back(pack);
   if (packs.empty())
     return;

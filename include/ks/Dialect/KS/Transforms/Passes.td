@@ -47,7 +47,7 @@ def SelectPlan : Pass<"ks-select-plan"> {
 def PackWeights : Pass<"ks-pack-weights", "::mlir::ModuleOp"> {
   let summary = "bring weights into the layout that the plans name, once";
   let description = [{
-    Input: functions with planned products on tensors.
+    Input: functions with planned products, on tensors or memrefs.
     Output: every weight of such a product is packed by `ks.pack_weights`, and
     packing is moved out of the hot path:
 
@@ -58,10 +58,11 @@ def PackWeights : Pass<"ks-pack-weights", "::mlir::ModuleOp"> {
       both. `@f` carries the names of the two (`ks.pack`, `ks.packed`) and
       which of its arguments each of them takes first (`ks.pack_args`,
       `ks.packed_args`);
-    * any other weight is packed in place.
+    * any other weight, and all weights on memrefs, are packed in place.
   }];
   let dependentDialects = [
-    "::mlir::func::FuncDialect", "::mlir::tensor::TensorDialect"
+    "::mlir::func::FuncDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::tensor::TensorDialect"
   ];
 }
 

@@ -143,7 +143,8 @@ static Value createPacked(OpBuilder &b, Location loc, Value weight,
       ->getResult(0);
 }
 
-/// The same on memrefs: a buffer that lives as long as `op` needs it.
+/// The same on memrefs, in a buffer that upstream's ownership-based
+/// deallocation (part of ks-bufferize) frees.
 static Value createPackedBuffer(OpBuilder &b, ProductOpInterface op,
                                 Value weight, const KSPattern &pattern,
                                 PackingAttrInterface packing) {
@@ -155,9 +156,6 @@ static Value createPackedBuffer(OpBuilder &b, ProductOpInterface op,
   PackWeightsOp::create(b, loc, TypeRange(),
                         PatternAttr::get(b.getContext(), pattern), packing,
                         weight, buffer);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointAfter(op);
-  memref::DeallocOp::create(b, loc, buffer);
   return buffer;
 }
 

@@ -139,7 +139,8 @@ private:
     auto cycles = [&](int64_t rows) {
       return tileCycles(tile, rows, load * static_cast<double>(rows),
                         static_cast<double>(tile.vectors), stores,
-                        getBytesFromL2(tile, rows));
+                        getBytesFromL2(tile, rows)) +
+             getMissCycles(tile);
     };
     double perEntry =
         problem.batch
@@ -179,15 +180,31 @@ private:
     double depth = static_cast<double>(pattern.c);
     if (tile.keepActivations) {
       // Weights are read again for each tile of the batch.
-      constexpr double kL3 = 3;
-      double weights = all <= l1 ? 0 : all <= l2 ? row : row * kL3;
+      constexpr double kL3 = 3, kMemory = 8, kL3Bytes = 4 << 20;
+      double weights = all <= l1         ? 0
+                       : all <= l2       ? row
+                       : all <= kL3Bytes ? row * kL3
+                                         : row * kMemory;
       return weights + (activations * depth <= l1 ? 0 : activations);
     }
-    // Short pieces of rows that are far apart defeat the prefetchers.
-    constexpr double kLongRun = 1024, kWorst = 3;
-    double run = static_cast<double>(step) * depth;
-    double penalty = std::clamp(kLongRun / run, 1.0, kWorst);
-    return activations * penalty + (panel <= l1 ? 0 : row);
+    return activations + (panel <= l1 ? 0 : row);
+  }
+
+  /// Cycles that a tile waits for memory, on average. Where weights are
+  /// stationary, the first panel reads the input in short pieces of rows that
+  /// are far apart, which no prefetcher foresees: all rows of the tile miss
+  /// together, once per cache line.
+  double getMissCycles(const CPUTile &tile) const {
+    constexpr int64_t kLine = 64, kLongRun = 2048;
+    constexpr double kLatency = 300; // cycles, to memory
+    int64_t run = pattern.c * pattern.d * problem.elementBytes();
+    if (index != 0 || tile.keepActivations || run > kLongRun)
+      return 0;
+    auto panels =
+        static_cast<double>(llvm::divideCeil(pattern.d, tile.j) *
+                            llvm::divideCeil(pattern.b, tile.n * tile.vectors));
+    return static_cast<double>(llvm::divideCeil(run, kLine)) * kLatency /
+           panels;
   }
 
   double batchLastCycles(const CPUTile &tile) const {
@@ -233,18 +250,17 @@ llvm::SmallVector<CPUTile> ks::rankTiles(const Problem &problem, unsigned index,
   return tiles;
 }
 
-/// The batch block: intermediates in half of L2, unless that streams the
-/// weights too often; whole tiles; and enough blocks for all threads.
+/// The batch block: input, intermediates and result in half of L2, unless that
+/// streams the weights too often; whole tiles; enough blocks for all threads.
+/// (Larger blocks are slower even for one factor: rows are pages apart, and
+/// each group reads a short piece of every row of the block.)
 static int64_t getBatchBlock(const Problem &problem, const CPUTarget &target,
                              llvm::ArrayRef<CPUTile> tiles, int64_t batch) {
   int64_t width = 0, step = 1;
   double weightBytes = 0, cycles = 0;
-  bool isChain = problem.factors.size() > 1;
   for (auto [factor, tile] : llvm::zip_equal(problem.factors, tiles)) {
-    // One factor alone needs its groups one after another.
-    const KSPattern &p = factor.pattern;
-    width = std::max(width, (p.inFeatures() + p.outFeatures()) /
-                                (isChain || tile.keepActivations ? 1 : p.a));
+    width = std::max(width, factor.pattern.inFeatures() +
+                                factor.pattern.outFeatures());
     step = std::max(step,
                     problem.batchFirst ? tile.rows : tile.lanes * tile.vectors);
     weightBytes +=
@@ -256,7 +272,7 @@ static int64_t getBatchBlock(const Problem &problem, const CPUTarget &target,
   int64_t share = llvm::divideCeil(batch, target.threads * kBlocksPerThread);
   // Weights that L2 does not hold come from L3 for each block; that may take
   // a fourth of the time.
-  constexpr double kL3BytesPerCycle = 6, kShareOfTime = 0.25;
+  constexpr double kL3BytesPerCycle = 10, kShareOfTime = 0.25;
   int64_t amortized =
       weightBytes <= static_cast<double>(target.l2Bytes) / 2
           ? 1
@@ -303,8 +319,8 @@ llvm::SmallVector<CPUPlan> ks::planForCPU(const Problem &problem,
     plan.parallelGroup = plan.parallelPanel = !plan.parallelBatch;
     for (CPUTile &tile : plan.tiles)
       tile.keepActivations &= plan.parallelBatch;
-    plan.stageInput = plan.parallelBatch &&
-                      shouldStageInput(problem, plan.tiles.front());
+    plan.stageInput =
+        plan.parallelBatch && shouldStageInput(problem, plan.tiles.front());
     double compute =
         cycles * static_cast<double>(batch) /
         (target.gigahertz * 1e9 * static_cast<double>(target.threads));

@@ -120,9 +120,9 @@ Value ProductLowering::createScratch(Value batch, int64_t width) {
   SmallVector<Value> dynamic;
   if (!staticBatch)
     dynamic.push_back(batch);
-  return memref::AllocOp::create(
-      b, loc, MemRefType::get(shape, op.getElementType()), dynamic,
-      b.getI64IntegerAttr(kCacheLine));
+  return memref::AllocOp::create(b, loc,
+                                 MemRefType::get(shape, op.getElementType()),
+                                 dynamic, b.getI64IntegerAttr(kCacheLine));
 }
 
 /// Copies rows [begin, begin + batch) of the input, as reals, to `scratch`.

@@ -158,9 +158,10 @@ LogicalResult CPUPlanAttr::verifyPlan(Operation *operation) const {
   if (getStageInput() &&
       (op.getLayout() != Layout::BatchFirst ||
        !bitEnumContainsAny(getParallel(), ParallelDims::Batch)))
-    return op->emitOpError("plan does not fit: it stages the input with layout ")
-           << stringifyLayout(op.getLayout()) << " and parallel = "
-           << stringifyParallelDims(getParallel())
+    return op->emitOpError(
+               "plan does not fit: it stages the input with layout ")
+           << stringifyLayout(op.getLayout())
+           << " and parallel = " << stringifyParallelDims(getParallel())
            << "; expected layout batch_first and parallel = batch";
   for (auto [index, tile, pattern] : llvm::enumerate(getTiles(), patterns)) {
     if (failed(verifyTile(op, index, tile, pattern)))

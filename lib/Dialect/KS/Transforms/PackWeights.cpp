@@ -171,10 +171,10 @@ static void packOperands(ProductOpInterface op) {
     if (cast<ShapedType>(weight.get().getType()).getRank() != 4)
       continue;
     PackingAttrInterface packing = plan.getPacking(t);
-    weight.set(op.isOnTensors()
-                   ? createPacked(b, op->getLoc(), weight.get(), pattern,
-                                  packing)
-                   : createPackedBuffer(b, op, weight.get(), pattern, packing));
+    weight.set(
+        op.isOnTensors()
+            ? createPacked(b, op->getLoc(), weight.get(), pattern, packing)
+            : createPackedBuffer(b, op, weight.get(), pattern, packing));
   }
 }
 

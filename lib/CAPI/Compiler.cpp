@@ -97,17 +97,19 @@ convert(const KsBuffer *buffers, size_t count, const char *what) {
     std::string name = (llvm::Twine(what) + " " + llvm::Twine(index)).str();
     auto type = static_cast<int>(given.type);
     if (type < KS_F16 || type > KS_C128)
-      return makeError(name + " has element type " +
-                       llvm::Twine(type) +
+      return makeError(name + " has element type " + llvm::Twine(type) +
                        "; expected a value of KsElementType");
     if (given.rank < 0 || (given.rank > 0 && !given.shape))
-      return makeError(name + " has rank " +
-                       llvm::Twine(given.rank) +
+      return makeError(name + " has rank " + llvm::Twine(given.rank) +
                        (given.shape ? "" : " and no shape") +
                        "; expected a rank of at least 0 and a shape");
     llvm::ArrayRef<int64_t> shape(given.shape, given.rank);
-    Buffer buffer = Buffer::contiguous(
-        given.data, static_cast<ElementType>(type), shape);
+    for (int64_t size : shape)
+      if (size < 0)
+        return makeError(name + " has size " + llvm::Twine(size) +
+                         "; expected at least 0");
+    Buffer buffer =
+        Buffer::contiguous(given.data, static_cast<ElementType>(type), shape);
     if (given.strides)
       buffer.strides.assign(given.strides, given.strides + given.rank);
     results.push_back(std::move(buffer));
@@ -153,9 +155,9 @@ llvm::Error Source::parse(const char *text, size_t length,
       registry, mlir::MLIRContext::Threading::DISABLED);
   context->printOpOnDiagnostic(false); // messages quote the source instead
   llvm::SourceMgr sources;
-  sources.AddNewSourceBuffer(llvm::MemoryBuffer::getMemBufferCopy(
-                                 llvm::StringRef(text, length), name),
-                             llvm::SMLoc());
+  sources.AddNewSourceBuffer(
+      llvm::MemoryBuffer::getMemBufferCopy(llvm::StringRef(text, length), name),
+      llvm::SMLoc());
   std::string diagnostics;
   llvm::raw_string_ostream os(diagnostics);
   mlir::SourceMgrDiagnosticHandler handler(sources, context.get(), os);
@@ -167,7 +169,7 @@ llvm::Error Source::parse(const char *text, size_t length,
 }
 
 KsCompileOptions ksDefaultCompileOptions(void) {
-  return {/*entry=*/nullptr, KS_PATH_CPU,  /*target=*/nullptr,
+  return {/*entry=*/nullptr, KS_PATH_CPU,    /*target=*/nullptr,
           /*threads=*/0,     /*optLevel=*/2, /*sourceName=*/nullptr};
 }
 
@@ -181,7 +183,8 @@ static llvm::Error compile(const char *text, size_t length,
   Source source;
   if (llvm::Error error = source.parse(text, length, options))
     return error;
-  auto compiled = CompiledFunction::compileAll(source.get(), *converted, entries);
+  auto compiled =
+      CompiledFunction::compileAll(source.get(), *converted, entries);
   if (!compiled)
     return compiled.takeError();
   for (auto [index, function] : llvm::enumerate(*compiled))

@@ -86,8 +86,9 @@ llvm::Error CompiledFunction::readSignature(ModuleOp module) {
   auto func = module.lookupSymbol<func::FuncOp>(name);
   if (func.getNumResults() != 0)
     return makeError("entry @" + name +
-                     " returns something other than tensors; expected results "
-                     "that are tensors or memrefs passed by the caller");
+                     " returns something other than tensors, or other "
+                     "functions call it; expected an entry of its own whose "
+                     "results are tensors");
   for (unsigned number = 0; number < func.getNumArguments(); ++number) {
     Attribute dims = func.getArgAttr(number, "ks.result_dims");
     llvm::Expected<ArgumentInfo> info =
@@ -100,6 +101,8 @@ llvm::Error CompiledFunction::readSignature(ModuleOp module) {
   auto pack = func->getAttrOfType<FlatSymbolRefAttr>("ks.pack");
   if (!packed || !pack)
     return llvm::Error::success();
+  packName = pack.getValue().str();
+  packedName = packed.getValue().str();
   packArguments =
       func->getAttrOfType<DenseI64ArrayAttr>("ks.pack_args").asArrayRef().vec();
   packedArguments = func->getAttrOfType<DenseI64ArrayAttr>("ks.packed_args")
@@ -270,9 +273,9 @@ llvm::Error CompiledFunction::findCode() {
   };
   if (packedWeights.empty())
     return find(name, function);
-  if (llvm::Error error = find(name + "_pack", packFunction))
+  if (llvm::Error error = find(packName, packFunction))
     return error;
-  return find(name + "_packed", packedFunction);
+  return find(packedName, packedFunction);
 }
 
 llvm::Expected<std::vector<std::unique_ptr<CompiledFunction>>>
@@ -302,7 +305,8 @@ CompiledFunction::compileAll(ModuleOp original, const CompileOptions &options,
   // Functions that pack and run in one call are not called from here.
   for (auto &result : results)
     if (!result->packedWeights.empty())
-      if (Operation *both = module->lookupSymbol(result->name))
+      if (Operation *both = module->lookupSymbol(result->name);
+          both && SymbolTable::symbolKnownUseEmpty(both, *module))
         both->erase();
   if (failed(runPasses(*module, options, Rung::Buffers, Rung::Machine)))
     return diagnostics.asError();

@@ -167,6 +167,7 @@ private:
                            InputFilter matters) const;
 
   std::string name;
+  std::string packName, packedName; ///< Empty without packed weights.
   std::vector<ArgumentInfo> inputs, outputs;
   CompileTimes times;
   std::shared_ptr<mlir::ExecutionEngine> engine;

@@ -48,6 +48,11 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
 endif()
 
 add_compile_options(-Wall -Wextra -Wno-unused-parameter)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # `return std::move(error)` into an Expected is LLVM's idiom; not all
+  # compilers move there by themselves.
+  add_compile_options(-Wno-redundant-move)
+endif()
 if(KS_WERROR)
   add_compile_options(-Werror)
 endif()

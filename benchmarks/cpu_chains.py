@@ -23,6 +23,7 @@ import csv
 import datetime
 import json
 import os
+import shlex
 import shutil
 import signal
 import statistics
@@ -46,9 +47,10 @@ COMPILED = (
     "monarch sqrt N=4096",
     "llama2_7b up 4096->11008 r4",
     "btt gpt2",
-    "dyadic 1024",
+    "dyadic",
+    "hadamard",
     "radix16 4096",
-    "kron 64x64",
+    "kron",
 )
 # Single factors beyond those of the chains.
 PATTERNS = [
@@ -62,9 +64,10 @@ PATTERNS = [
     (1, 256, 256, 3),
     (1, 768, 768, 3),
 ]
+SMALL_BLOCK = 12  # columns of a block, for the way that goes column by column
 QUICK = ("vit_s16_up", "monarch sqrt N=1024", "dyadic 1024", "kron 32x32", "1,64,256,2")
 
-PEERS = ["bmm", "einsum", "matmul", "linear", "onednn", "compile"]
+PEERS = ["bmm", "einsum", "matmul", "addcmul", "linear", "onednn", "compile"]
 FIELDS = [
     *("kind", "name", "batch", "chain", "tied", "status", "ks_ms"),
     *(f"{peer}_ms" for peer in PEERS),
@@ -133,7 +136,10 @@ def read_rows(path):
     if not path.exists():
         return {}
     with path.open(newline="") as file:
-        return {get_key(row): row for row in csv.DictReader(file)}
+        reader = csv.DictReader(file)
+        if reader.fieldnames != FIELDS:
+            raise SystemExit(f"'{path}' has other columns than this program; remove it")
+        return {get_key(row): row for row in reader}
 
 
 def append_row(path, row):
@@ -313,8 +319,11 @@ def measure_case(args, case):
     add("einsum", lambda: peers.einsum(chain, weights))
     if any(tied):
         add("matmul", lambda: peers.matmul(chain, weights))
+    if all(c <= SMALL_BLOCK for _, _, c, _ in chain):
+        add("addcmul", lambda: peers.addcmul(chain, weights))
     best = min((peer.ms for peer in running), default=float("inf"))
-    bound = 2 * batch * columns * rows / (max(peaks) * 1e9) * 1e3
+    args.peak = max(args.peak, *peaks)
+    bound = 2 * batch * columns * rows / (args.peak * 1e9) * 1e3
     matrix = None
     if not peers.dense_fits(chain):
         notes.append("dense: more than 1 GiB")
@@ -330,13 +339,13 @@ def measure_case(args, case):
     if wants and args.compile != "none" and args.compiler:
         add("compile", lambda: peers.compiled_einsum(chain, weights), args.compile_timeout)
 
-    # Ways that are out of the race need no further turns, but bmm always has them.
+    # Ways that are out of the race need no further turns, nor has bmm when it is hopeless.
     best = min((peer.ms for peer in running), default=0)
+    turns = [p for p in running if p.ms < (10 if p.name == "bmm" else 3) * best]
     for _ in range(args.rounds - 1):
         take(run_ks(args, chain, tied, batch))
-        for peer in running:
-            if peer.name == "bmm" or peer.medians[0] < 3 * best:
-                peer.measure()
+        for peer in turns:
+            peer.measure()
 
     row["ks_ms"] = f"{statistics.median(ours):.5g}"
     row["ks_spread"] = f"{max(ours) / min(ours):.3f}"
@@ -391,6 +400,7 @@ def run_all(args):
     warn_of_load(say)
     gemm = measure_gemm(args.has_onednn)
     say("dense product in PyTorch:", ", ".join(f"{k} {v:.0f} GFLOP/s" for k, v in gemm.items()))
+    args.peak = max(gemm.values())
     constants = {f"{name}_gflops": f"{rate:.4g}" for name, rate in gemm.items()}
     constants.update(cpu=get_cpu_name(), cores=cores, torch=torch.__version__)
     constants.update(ks=get_ks_version(ROOT), command=args.command)
@@ -491,7 +501,7 @@ def parse_arguments():
             words.append(word)
         else:
             skip = False
-    args.command = " ".join(words)
+    args.command = " ".join([words[0], shlex.join(words[1:])]).strip()
     return args
 
 

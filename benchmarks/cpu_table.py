@@ -8,7 +8,7 @@ import statistics
 
 from machine import NOISY
 
-PEERS = ["bmm", "einsum", "matmul", "linear", "onednn", "compile"]
+PEERS = ["bmm", "einsum", "matmul", "addcmul", "linear", "onednn", "compile"]
 
 INTRODUCTION = """\
 # Kronecker-sparse chains on the CPU, against PyTorch
@@ -23,6 +23,7 @@ f32, batch-first, all cores. Times are milliseconds.
   `bmm` (permute, `torch.bmm`, permute back, per factor),
   `einsum` (`torch.einsum` per factor),
   `matmul` (tied chains only: `torch.matmul` along each axis, no permutation),
+  `addcmul` (blocks of at most 12 columns only: a broadcast multiply-add per column),
   `linear` (`F.linear` with the multiplied-out matrix),
   `onednn` (the same through oneDNN with a prepacked weight) and
   `compile` (`torch.compile` of the einsum chain; some cases only).
@@ -107,6 +108,10 @@ def geomean(values):
     return math.exp(statistics.fmean(map(math.log, values))) if values else math.nan
 
 
+def show(ratio):
+    return "–" if math.isnan(ratio) else f"{ratio:.2f}"
+
+
 def summarize(cases):
     head = [
         "",
@@ -129,10 +134,10 @@ def summarize(cases):
                 [
                     f"{title}, batch {batch}" if batch else f"**{title}**",
                     str(len(some)),
-                    f"{geomean([c.gain(*PEERS) for c in some]):.2f}",
-                    f"{geomean([c.gain('bmm') for c in some]):.2f}",
-                    f"{geomean([c.gain('linear', 'onednn') for c in some]):.2f}",
-                    f"{geomean([c.ks / c.floor for c in some]):.2f}",
+                    show(geomean([c.gain(*PEERS) for c in some])),
+                    show(geomean([c.gain("bmm") for c in some])),
+                    show(geomean([c.gain("linear", "onednn") for c in some])),
+                    show(geomean([c.ks / c.floor for c in some])),
                     f"{100 * geomean([c.of_peak for c in some]):.0f}",
                     str(sum(c.gain(*PEERS) < 1 for c in some)),
                 ]
@@ -186,7 +191,14 @@ def write_table(rows, path):
     cases = [Case(row, bandwidth, peak) for row in good]
 
     lines = [INTRODUCTION, *describe(good, bandwidth, peak), ""]
-    lines += ["## Summary", "", "Geometric means.", "", *summarize(cases), ""]
+    lines += [
+        "## Summary",
+        "",
+        "Geometric means; against dense over the cases where a dense product was run.",
+        "",
+        *summarize(cases),
+        "",
+    ]
     lines += list_slower(cases, "bmm", ["bmm"])
     lines += list_slower(cases, "the best peer", PEERS)
     worst = max(cases, key=lambda case: case.error)

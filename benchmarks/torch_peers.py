@@ -102,6 +102,25 @@ def matmul(chain, weights):
     return compose([factor(p, w) for p, w in zip(chain, weights)])
 
 
+def addcmul(chain, weights):
+    """For small blocks: one broadcast multiply-add per column of a block."""
+
+    def factor(pattern, weight):
+        a, _, c, d = pattern
+        columns = [weight[:, :, k].contiguous() for k in range(c)]
+
+        def run(x):
+            x = x.view(-1, a, 1, c, d)
+            y = x[:, :, :, 0] * columns[0]
+            for k in range(1, c):
+                y.addcmul_(x[:, :, :, k], columns[k])
+            return y.view(x.shape[0], -1)
+
+        return run
+
+    return compose([factor(p, w) for p, w in zip(chain, weights)])
+
+
 def features(chain):
     """Of the input and of the output."""
     a, _, c, d = chain[0]

@@ -70,10 +70,9 @@ using Array =
 std::vector<KsBuffer> toBuffers(const std::vector<Array> &arrays) {
   std::vector<KsBuffer> buffers;
   for (const auto &[address, type, shape, strides] : arrays)
-    buffers.push_back({reinterpret_cast<void *>(address),
-                       static_cast<KsElementType>(type),
-                       static_cast<int64_t>(shape.size()), shape.data(),
-                       strides.data()});
+    buffers.push_back(
+        {reinterpret_cast<void *>(address), static_cast<KsElementType>(type),
+         static_cast<int64_t>(shape.size()), shape.data(), strides.data()});
   return buffers;
 }
 
@@ -136,7 +135,9 @@ std::string emit(const std::string &text, int rung, const Options &given) {
 using Info = std::tuple<int, std::vector<int64_t>, bool, bool>;
 
 Info toInfo(const KsArgumentInfo &info) {
-  return {info.type, {info.shape, info.shape + info.rank}, info.isPacked != 0,
+  return {info.type,
+          {info.shape, info.shape + info.rank},
+          info.isPacked != 0,
           info.isRun != 0};
 }
 
@@ -186,8 +187,8 @@ Packed pack(const Function &function, const std::vector<Array> &inputs) {
   nb::gil_scoped_release release;
   std::vector<KsBuffer> buffers = toBuffers(inputs);
   KsPackedWeights *packed = nullptr;
-  check<std::invalid_argument>(ksPack(function.handle.get(), buffers.data(),
-                                      buffers.size(), &packed));
+  check<std::invalid_argument>(
+      ksPack(function.handle.get(), buffers.data(), buffers.size(), &packed));
   Packed result;
   result.handle.reset(packed);
   return result;

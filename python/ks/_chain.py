@@ -127,6 +127,7 @@ class Chain:
 
         Raises:
             ValueError: the number or a shape of the weights is wrong.
+            TypeError: a weight is uint16, whose meaning is not known.
         """
         if len(weights) != len(self):
             raise ValueError(f"got {len(weights)} weights; expected {len(self)}, one per factor")
@@ -137,6 +138,11 @@ class Chain:
             weight = np.asarray(weight)
             if weight.shape != shape:
                 raise ValueError(f"weight {number} has shape {weight.shape}; expected {shape}")
+            if weight.dtype == np.uint16:
+                raise TypeError(
+                    f"weight {number} is uint16; expected numbers (view bf16 bits as "
+                    "ml_dtypes.bfloat16)"
+                )
             wide = np.complex128 if np.iscomplexobj(weight) else np.float64
             full = np.broadcast_to(weight.astype(wide), p.weight_shape)
             rows = matrix.reshape(p.a, p.c, p.d, self.in_features)
@@ -196,9 +202,7 @@ class Chain:
         names = ["%x", *(f"%w{t}" for t in range(len(weights)))]
         extra_names = [f"%extra{number}" for number in range(len(extras))]
         types = [source, *weights]
-        parameters = ", ".join(
-            f"{n}: {t}" for n, t in zip(names + extra_names, types + extras)
-        )
+        parameters = ", ".join(f"{n}: {t}" for n, t in zip(names + extra_names, types + extras))
         lines = [f"func.func @{name}({parameters}) -> {result} {{"]
         size = ""
         if batch is None:

@@ -179,8 +179,9 @@ TEST_F(NpyTest, WritesWhatNumpyWrites) {
 }
 
 TEST_F(NpyTest, RoundTrips) {
-  for (ElementType type : {ElementType::F16, ElementType::BF16, ElementType::F32, ElementType::F64,
-                       ElementType::C64, ElementType::C128})
+  for (ElementType type :
+       {ElementType::F16, ElementType::BF16, ElementType::F32, ElementType::F64,
+        ElementType::C64, ElementType::C128})
     for (SmallVector<int64_t> shape : {SmallVector<int64_t>{},
                                        {0},
                                        {7},

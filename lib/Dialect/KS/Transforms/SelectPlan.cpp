@@ -125,7 +125,7 @@ struct SelectPlanPass : ks::impl::SelectPlanBase<SelectPlanPass> {
     }
     if (threads < 0) {
       getOperation()->emitError("got threads = ")
-          << threads << "; expected 0 (those of the target) or more";
+          << threads.getValue() << "; expected 0 (those of the target) or more";
       return signalPassFailure();
     }
     if (threads != 0)

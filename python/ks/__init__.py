@@ -1,0 +1,46 @@
+# Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""A compiler for Kronecker-sparse matrices.
+
+chain = ks.Chain([(6, 64, 64, 1), (1, 768, 192, 2)])
+f = ks.compile(chain, epilogue="bias")
+y = f(x, w0, w1, bias)  # x: (batch, 384), y: (batch, 1536)
+layer = f.bind(w0, w1, bias)  # packs the weights once
+y = layer(x)
+"""
+
+from ks._chain import LAYOUTS, Chain
+from ks._compiler import (
+    ArgumentInfo,
+    BoundFunction,
+    CompiledFunction,
+    CompileTimes,
+    compile,
+    compile_all,
+    emit,
+    get_num_threads,
+    set_num_threads,
+)
+from ks._epilogue import Epilogue
+from ks._native import CompileError
+from ks._pattern import Pattern
+
+CompileError.__module__ = "ks"
+
+__all__ = [
+    "LAYOUTS",
+    "ArgumentInfo",
+    "BoundFunction",
+    "Chain",
+    "CompileError",
+    "CompileTimes",
+    "CompiledFunction",
+    "Epilogue",
+    "Pattern",
+    "compile",
+    "compile_all",
+    "emit",
+    "get_num_threads",
+    "set_num_threads",
+]

@@ -1,6 +1,5 @@
 # Configuration of lit for GoogleTest's programs.
-
-import os
+# ruff: noqa: F821 (lit defines `config`)
 
 import lit.formats
 
@@ -9,8 +8,3 @@ config.test_format = lit.formats.GoogleTest(".", "Tests")
 # Tests are found where the programs are built.
 config.test_source_root = config.ks_unit_dir
 config.test_exec_root = config.ks_unit_dir
-
-# Tests write to temporary files.
-for name in ("TMPDIR", "TMP", "TEMP"):
-    if name in os.environ:
-        config.environment[name] = os.environ[name]

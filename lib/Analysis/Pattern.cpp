@@ -39,6 +39,7 @@ std::optional<KSPattern> ks::getProduct(const KSPattern &left,
                                         const KSPattern &right) {
   if (!getRedundancy(left, right))
     return std::nullopt;
-  return KSPattern{left.a, left.b * left.d / right.d,
-                   right.a * right.c / left.a, right.d};
+  KSPattern product{left.a, left.b * left.d / right.d,
+                    right.a * right.c / left.a, right.d};
+  return product.isValid() ? std::optional<KSPattern>(product) : std::nullopt;
 }

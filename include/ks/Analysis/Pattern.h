@@ -60,7 +60,7 @@ std::optional<int64_t> getRedundancy(const KSPattern &left,
                                      const KSPattern &right);
 
 /// The pattern (a1, b1*d1/d2, a2*c2/a1, d2) of the product of a chainable
-/// pair; none if the pair is not chainable.
+/// pair; none if the pair is not chainable, or the product is not valid.
 std::optional<KSPattern> getProduct(const KSPattern &left,
                                     const KSPattern &right);
 

@@ -149,7 +149,7 @@ private:
   }
 
   Value inlineEpilogue(OpBuilder &b, ValueRange args) {
-    Block &body = op.getEpilogue().front();
+    Block &body = op.getEpilogue()->front();
     IRMapping mapping;
     mapping.map(body.getArguments(), args);
     for (Operation &inner : body.without_terminator())
@@ -283,7 +283,7 @@ struct LowerProduct : OpInterfaceRewritePattern<ProductOpInterface> {
                                 PatternRewriter &rewriter) const override {
     for (Value weight : op.getWeightOperands())
       if (cast<ShapedType>(weight.getType()).getRank() == 1)
-        return op->emitError("has packed weights, whose order linalg cannot "
+        return op->emitOpError("has packed weights, whose order linalg cannot "
                              "express; expected unpacked weights (run "
                              "convert-ks-to-linalg before ks-pack-weights)");
     if (Value result = ProductLowering(rewriter, op).lower())

@@ -179,7 +179,7 @@ void ProductLowering::emitChain(Value begin, Value batch) {
                                : Activations{views[t % 2], zero};
     context.weight = weight;
     if (t == last && op.hasEpilogue()) {
-      context.epilogue = &op.getEpilogue().front();
+      context.epilogue = &op.getEpilogue()->front();
       for (Value extra : op.getExtras())
         context.extras.push_back({asReals(extra), begin});
     }

@@ -38,14 +38,14 @@
 
 // 2^59 weights are one too many.
 
-// expected-error @+1 {{pattern <1, 536870912, 1073741824, 1> has too many weights to count in 64 bits; expected a*b*c*d of at most 2^59}}
+// expected-error @+1 {{pattern <1, 536870912, 1073741824, 1> has too many weights to count in 64 bits; expected a*b*c*d below 2^59}}
 #attr = #ks.pattern<1, 536870912, 1073741824, 1>
 
 // -----
 
 // The product of all four wraps around to 0.
 
-// expected-error @+1 {{pattern <4294967296, 1, 1, 4294967296> has too many weights to count in 64 bits; expected a*b*c*d of at most 2^59}}
+// expected-error @+1 {{pattern <4294967296, 1, 1, 4294967296> has too many weights to count in 64 bits; expected a*b*c*d below 2^59}}
 #attr = #ks.pattern<4294967296, 1, 1, 4294967296>
 
 // -----

@@ -1,9 +1,6 @@
 // Canonicalization does not make valid IR invalid: batches that cannot be equal at run
 // time may stay hidden behind a dynamic one, in code that is never reached.
 
-// FIXME: chains are flattened although their batches, 4 and 5, differ.
-// XFAIL: *
-
 // RUN: ks-opt %s --canonicalize | FileCheck %s
 
 // CHECK-LABEL: func.func @keep_batches(

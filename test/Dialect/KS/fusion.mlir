@@ -55,8 +55,8 @@ module attributes {transform.with_named_sequence} {
 //   CHECK-NOT:   ks.
 //       CHECK:   scf.forall (%[[T:.*]]) in (4)
 //       CHECK:     %[[XT:.*]] = tensor.extract_slice %[[X]][0, %[[I:.*]]] [6, %[[SIZE:.*]]] [1, 1]
-//       CHECK:     %[[H:.*]] = ks.matmul <2, 4, 3, 1> layout({{ ?}}batch_last) ins(%[[XT]], %{{.*}}) outs({{.*}}) -> tensor<8x?xf32>
-//       CHECK:     %[[Y:.*]] = ks.matmul <1, 4, 4, 2> layout({{ ?}}batch_last) ins(%[[H]], %{{.*}}) outs({{.*}}) -> tensor<8x?xf32>
+//       CHECK:     %[[H:.*]] = ks.matmul <2, 4, 3, 1> layout(batch_last) ins(%[[XT]], %{{.*}}) outs({{.*}}) -> tensor<8x?xf32>
+//       CHECK:     %[[Y:.*]] = ks.matmul <1, 4, 4, 2> layout(batch_last) ins(%[[H]], %{{.*}}) outs({{.*}}) -> tensor<8x?xf32>
 //       CHECK:     tensor.parallel_insert_slice %[[Y]] into %{{.*}}[0, %[[I]]] [8, %[[SIZE]]] [1, 1]
 //   CHECK-NOT:   ks.
 //       CHECK:   return

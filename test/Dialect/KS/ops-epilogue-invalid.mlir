@@ -64,7 +64,7 @@ func.func @packed_without_tile(%x: memref<?x6xf32>, %k: memref<36xf32>, %y: memr
 func.func @extras_without_epilogue(%x: memref<?x6xf32>, %k: memref<1x6x6x1xf32>,
                                    %y: memref<?x6xf32>, %bias: memref<6xf32>) {
   // expected-error @+1 {{'ks.matmul' op has epilogue operands but no epilogue region; expected a region that uses them}}
-  "ks.matmul"(%x, %k, %bias, %y) <{pattern = #ks.pattern<1, 6, 6, 1>}> ({})
+  "ks.matmul"(%x, %k, %bias, %y) <{pattern = #ks.pattern<1, 6, 6, 1>}>
     : (memref<?x6xf32>, memref<1x6x6x1xf32>, memref<6xf32>, memref<?x6xf32>) -> ()
   return
 }

@@ -170,7 +170,7 @@ func.func @packed(%x: tensor<?x384xf16>, %k: tensor<24576xf32>, %init: tensor<?x
 // CHECK-LABEL: func.func @packed_tied_complex(
 //       CHECK:   ks.matmul <2, 3, 2, 4> ins({{.*}} : memref<?x16xcomplex<f32>>, memref<48xf32>)
 //  CHECK-SAME:     packing = <vectors = 3, lanes = 2, n = 1, j = 2, tied = a|d>
-//       CHECK:   ks.matmul <2, 3, 2, 4> layout({{ ?}}batch_last) ins({{.*}} : memref<16x?xcomplex<f32>>, memref<96xf32>)
+//       CHECK:   ks.matmul <2, 3, 2, 4> layout(batch_last) ins({{.*}} : memref<16x?xcomplex<f32>>, memref<96xf32>)
 //  CHECK-SAME:     packing = <vectors = 1, lanes = 3, n = 3, j = 1, tied = a>
 func.func @packed_tied_complex(%x: memref<?x16xcomplex<f32>>, %k: memref<48xf32>,
                                %y: memref<?x24xcomplex<f32>>, %xt: memref<16x?xcomplex<f32>>,

@@ -10,7 +10,7 @@
 
 func.func @no_factors(%x: tensor<?x6xf32>, %init: tensor<?x6xf32>) -> tensor<?x6xf32> {
   // expected-error @+1 {{'ks.chain' op has no factors; expected at least one pattern}}
-  %y = "ks.chain"(%x, %init) <{patterns = [], operandSegmentSizes = array<i32: 1, 0, 0, 1>}> ({})
+  %y = "ks.chain"(%x, %init) <{patterns = [], operandSegmentSizes = array<i32: 1, 0, 0, 1>}>
     : (tensor<?x6xf32>, tensor<?x6xf32>) -> tensor<?x6xf32>
   return %y : tensor<?x6xf32>
 }

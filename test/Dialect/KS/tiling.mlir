@@ -65,7 +65,7 @@ module attributes {transform.with_named_sequence} {
 //       CHECK:     %[[XT:.*]] = tensor.extract_slice %[[X]][0, %[[I]]] [6, %[[SIZE:.*]]] [1, 1]
 //       CHECK:     %[[RT:.*]] = tensor.extract_slice %[[R]][0, %[[I]]] [8, %[[SIZE]]] [1, 1]
 //       CHECK:     %[[OUT:.*]] = tensor.extract_slice %[[ACC]][0, %[[I]]] [8, %[[SIZE]]] [1, 1]
-//       CHECK:     ks.matmul <2, 4, 3, 1> layout({{ ?}}batch_last) precision({{ ?}}tf32)
+//       CHECK:     ks.matmul <2, 4, 3, 1> layout(batch_last) precision(tf32)
 //  CHECK-SAME:       ins(%[[XT]], %[[K]] : tensor<6x?xf32>, tensor<2x4x3x1xf32>)
 //  CHECK-SAME:       outs(%[[OUT]] : tensor<8x?xf32>)
 //  CHECK-SAME:       epilogue(%[[RT]] : tensor<8x?xf32>) {
@@ -135,7 +135,7 @@ module attributes {transform.with_named_sequence} {
 // A static batch in unequal blocks; only one of input and result is known.
 
 // CHECK-LABEL: func.func @static_rest(
-//       CHECK:   ks.matmul <2, 4, 3, 1> layout({{ ?}}batch_last) ins(%{{.*}} : tensor<6x?xf32>, tensor<2x4x3x1xf32>) outs(%{{[^ ]*}} : tensor<8x?xf32>)
+//       CHECK:   ks.matmul <2, 4, 3, 1> layout(batch_last) ins(%{{.*}} : tensor<6x?xf32>, tensor<2x4x3x1xf32>) outs(%{{[^ ]*}} : tensor<8x?xf32>)
 //       CHECK:   tensor.insert_slice {{.*}} : tensor<8x?xf32> into tensor<8x30xf32>
 func.func @static_rest(%x: tensor<6x?xf32>, %k: tensor<2x4x3x1xf32>, %init: tensor<8x30xf32>)
     -> tensor<8x30xf32> {
@@ -199,7 +199,7 @@ module attributes {transform.with_named_sequence} {
 //       CHECK:     %[[I:.*]] = affine.apply #[[BEGIN]](%[[T]])[%[[M]]]
 //       CHECK:     %[[XT:.*]] = tensor.extract_slice %[[X]][0, %[[I]]] [6, %[[SIZE:.*]]] [1, 1]
 //       CHECK:     %[[OUT:.*]] = tensor.extract_slice %[[OUTS]][0, %[[I]]] [8, %[[SIZE]]] [1, 1]
-//       CHECK:     %[[Y:.*]] = ks.matmul <2, 4, 3, 1> layout({{ ?}}batch_last) ins(%[[XT]], %[[K]] : {{.*}}) outs(%[[OUT]] :
+//       CHECK:     %[[Y:.*]] = ks.matmul <2, 4, 3, 1> layout(batch_last) ins(%[[XT]], %[[K]] : {{.*}}) outs(%[[OUT]] :
 //       CHECK:     scf.forall.in_parallel
 //       CHECK:       tensor.parallel_insert_slice %[[Y]] into %[[OUTS]][0, %[[I]]] [8, %[[SIZE]]] [1, 1]
 func.func @forall(%x: tensor<6x?xcomplex<f32>>, %k: tensor<2x4x3x1xcomplex<f32>>,

@@ -31,7 +31,7 @@ LogicalResult PatternAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   if (!KSPattern{a, b, c, d}.isValid())
     return emitError() << "pattern <" << a << ", " << b << ", " << c << ", "
                        << d << "> has too many weights to count in 64 bits; "
-                       << "expected a*b*c*d of at most 2^59";
+                       << "expected a*b*c*d below 2^59";
   return success();
 }
 

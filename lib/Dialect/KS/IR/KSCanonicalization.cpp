@@ -47,9 +47,11 @@ struct OneFactorChainToMatmul : OpRewritePattern<ChainOp> {
         rewriter, op.getLoc(), op.getResultTypes(),
         cast<PatternAttr>(op.getPatterns()[0]), op.getInput(),
         op.getWeights().front(), op.getExtras(), op.getInit(),
-        op.getLayoutAttr(), op.getPrecisionAttr(), op.getPlanAttr());
-    rewriter.inlineRegionBefore(op.getEpilogue(), matmul.getEpilogue(),
-                                matmul.getEpilogue().end());
+        op.getLayoutAttr(), op.getPrecisionAttr(), op.getPlanAttr(),
+        op.getEpilogueRegions().size());
+    if (Region *epilogue = op.getEpilogue())
+      rewriter.inlineRegionBefore(*epilogue, *matmul.getEpilogue(),
+                                  matmul.getEpilogue()->end());
     matmul->setDiscardableAttrs(op->getDiscardableAttrDictionary());
     rewriter.replaceOp(op, matmul);
     return success();
@@ -60,6 +62,14 @@ struct OneFactorChainToMatmul : OpRewritePattern<ChainOp> {
 /// result is rounded anyway. A plan or an epilogue in between stays.
 struct FlattenChain : OpRewritePattern<ChainOp> {
   using OpRewritePattern::OpRewritePattern;
+
+  /// The batch of `value`, as a shape of rank 1.
+  static ArrayRef<int64_t> getBatchShape(Value value, ProductOpInterface op) {
+    return cast<ShapedType>(value.getType())
+        .getShape()
+        .slice(op.getBatchDim(), 1);
+  }
+
   LogicalResult matchAndRewrite(ChainOp op,
                                 PatternRewriter &rewriter) const override {
     auto inner = op.getInput().getDefiningOp<ChainOp>();
@@ -69,8 +79,11 @@ struct FlattenChain : OpRewritePattern<ChainOp> {
     if (inner.getLayout() != op.getLayout() ||
         inner.getPrecision() != op.getPrecision())
       return rewriter.notifyMatchFailure(op, "layout or precision differ");
-    if (!inner.getEpilogue().empty() || inner.getPlan() || op.getPlan())
+    if (inner.getEpilogue() || inner.getPlan() || op.getPlan())
       return rewriter.notifyMatchFailure(op, "an epilogue or a plan is there");
+    if (failed(verifyCompatibleShape(getBatchShape(inner.getInput(), op),
+                                     getBatchShape(op.getInit(), op))))
+      return rewriter.notifyMatchFailure(op, "batches differ");
 
     SmallVector<Attribute> patterns(inner.getPatterns().getValue());
     llvm::append_range(patterns, op.getPatterns());

@@ -10,7 +10,6 @@
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
-#include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -43,18 +42,6 @@ Type ks::getRealType(Type type) {
   if (auto complex = dyn_cast<ComplexType>(type))
     return complex.getElementType();
   return type;
-}
-
-Operation *ks::cloneWith(OpBuilder &b, Operation *op, TypeRange resultTypes,
-                         ValueRange operands) {
-  Operation *clone = Operation::create(
-      op->getLoc(), op->getName(), resultTypes, operands,
-      op->getDiscardableAttrDictionary(), op->getPropertiesStorage(),
-      /*successors=*/{}, op->getNumRegions());
-  IRMapping mapping; // regions are isolated from above
-  for (auto [from, to] : llvm::zip_equal(op->getRegions(), clone->getRegions()))
-    from.cloneInto(&to, mapping);
-  return b.insert(clone);
 }
 
 Ties ks::getTies(const KSPattern &pattern, ArrayRef<int64_t> shape) {

@@ -48,26 +48,58 @@ static void printPatterns(OpAsmPrinter &printer, Operation *,
 static ParseResult
 parseEpilogue(OpAsmParser &parser,
               SmallVectorImpl<OpAsmParser::UnresolvedOperand> &extras,
-              SmallVectorImpl<Type> &types, Region &epilogue) {
+              SmallVectorImpl<Type> &types, SmallVectorImpl<std::unique_ptr<Region>> &regions) {
   if (failed(parser.parseOptionalKeyword("epilogue")))
     return success();
   if (succeeded(parser.parseOptionalLParen()))
     if (parser.parseOperandList(extras) || parser.parseColonTypeList(types) ||
         parser.parseRParen())
       return failure();
-  return parser.parseRegion(epilogue);
+  regions.push_back(std::make_unique<Region>());
+  return parser.parseRegion(*regions.back());
 }
 
 static void printEpilogue(OpAsmPrinter &printer, Operation *,
                           OperandRange extras, TypeRange types,
-                          Region &epilogue) {
-  if (epilogue.empty() && extras.empty())
+                          MutableArrayRef<Region> regions) {
+  if (regions.empty() && extras.empty())
     return;
   printer << "epilogue";
   if (!extras.empty())
     printer << '(' << extras << " : " << types << ')';
-  printer << ' ';
-  printer.printRegion(epilogue);
+  for (Region &region : regions) {
+    printer << ' ';
+    printer.printRegion(region);
+  }
+}
+
+/// (`layout` `(` keyword `)`)? (`precision` `(` keyword `)`)?
+template <typename AttrTy>
+static ParseResult parseClause(OpAsmParser &parser, StringRef name,
+                               AttrTy &attr) {
+  if (failed(parser.parseOptionalKeyword(name)))
+    return success();
+  return failure(parser.parseLParen() ||
+                 parser.parseCustomAttributeWithFallback(attr) ||
+                 parser.parseRParen());
+}
+
+static ParseResult parseClauses(OpAsmParser &parser, LayoutAttr &layout,
+                                PrecisionAttr &precision) {
+  return failure(parseClause(parser, "layout", layout) ||
+                 parseClause(parser, "precision", precision));
+}
+
+static void printClauses(OpAsmPrinter &printer, Operation *, LayoutAttr layout,
+                         PrecisionAttr precision) {
+  SmallVector<std::string, 2> clauses;
+  if (layout && layout.getValue() != Layout::BatchFirst)
+    clauses.push_back(
+        ("layout(" + stringifyLayout(layout.getValue()) + ")").str());
+  if (precision && precision.getValue() != Precision::IEEE)
+    clauses.push_back(
+        ("precision(" + stringifyPrecision(precision.getValue()) + ")").str());
+  llvm::interleave(clauses, printer, " ");
 }
 
 #include "ks/Dialect/KS/IR/KSOpInterfaces.cpp.inc"

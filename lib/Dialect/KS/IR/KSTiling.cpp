@@ -108,7 +108,7 @@ FailureOr<TilingResult> ks::detail::tileProduct(Operation *operation,
   SmallVector<Type> resultTypes;
   if (op.isOnTensors())
     resultTypes.push_back(operands.back().getType());
-  Operation *tiled = cloneWith(b, op, resultTypes, operands);
+  Operation *tiled = mlir::clone(b, op, resultTypes, operands);
   return TilingResult{{tiled}, SmallVector<Value>(tiled->getResults()), slices};
 }
 

@@ -203,7 +203,11 @@ static LogicalResult verifyWeights(ProductOpInterface op) {
              << "expected a plan, or an unpacked weight of rank 4";
     RankedTensorType packed =
         packing.getPackedType(pattern, op.getElementType());
-    if (!packed || packed.getShape() != type.getShape() ||
+    if (!packed)
+      return op->emitOpError("packed weight of factor ")
+             << t << " does not fit in 64 bits; expected fewer lanes or "
+             << "vectors in " << packing;
+    if (packed.getShape() != type.getShape() ||
         packed.getElementType() != type.getElementType())
       return op->emitOpError("packed weight of factor ")
              << t << " is " << Type(type) << "; expected the form of "
@@ -263,9 +267,9 @@ static LogicalResult verifyEpilogueArguments(ProductOpInterface op) {
     return success();
   SmallVector<Type> expected(1, op.getAccumulatorType());
   expected.append(op.getExtras().size(), op.getElementType());
-  if (TypeRange(op.getEpilogue().getArgumentTypes()) != TypeRange(expected))
+  if (TypeRange(op.getEpilogue()->getArgumentTypes()) != TypeRange(expected))
     return op->emitOpError("epilogue has arguments (")
-           << op.getEpilogue().getArgumentTypes() << "); expected (" << expected
+           << op.getEpilogue()->getArgumentTypes() << "); expected (" << expected
            << "): the accumulator, then one element per epilogue operand";
   return success();
 }
@@ -274,7 +278,7 @@ static LogicalResult verifyEpilogueBody(ProductOpInterface op) {
   if (!op.hasEpilogue())
     return success();
   // C17
-  Block &body = op.getEpilogue().front();
+  Block &body = op.getEpilogue()->front();
   auto yield = body.empty() ? YieldOp() : dyn_cast<YieldOp>(body.back());
   if (!yield)
     return op->emitOpError("epilogue does not end in ks.yield; expected it to "

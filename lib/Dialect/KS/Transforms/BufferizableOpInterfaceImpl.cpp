@@ -50,7 +50,7 @@ struct DestinationStyleInterface
       buffers.push_back(*buffer);
     }
     Value result = buffers[dstOp.getDpsInitsMutable()[0].getOperandNumber()];
-    cloneWith(rewriter, op, /*resultTypes=*/TypeRange(), buffers);
+    mlir::clone(rewriter, op, /*newResultTypes=*/TypeRange(), buffers);
     replaceOpWithBufferizedValues(rewriter, op, result);
     return success();
   }

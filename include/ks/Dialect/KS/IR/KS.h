@@ -40,12 +40,6 @@ mlir::Type getAccumulatorType(mlir::Type elementType);
 /// `type`, or the type of its parts if it is complex.
 mlir::Type getRealType(mlir::Type type);
 
-/// `op` with other operands and results. (mlir::clone cannot clone an op with
-/// an empty region while a listener is attached.)
-mlir::Operation *cloneWith(mlir::OpBuilder &b, mlir::Operation *op,
-                           mlir::TypeRange resultTypes,
-                           mlir::ValueRange operands);
-
 /// Which axes of a weight of `pattern` are tied (have size 1 instead of the
 /// pattern's). `shape` is a×b×c×d with 1 where tied.
 Ties getTies(const KSPattern &pattern, llvm::ArrayRef<int64_t> shape);

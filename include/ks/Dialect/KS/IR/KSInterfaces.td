@@ -80,8 +80,8 @@ def KS_ProductOpInterface : OpInterface<"ProductOpInterface",
     InterfaceMethod<"Batch-first or batch-last.", "::ks::Layout", "getLayout">,
     InterfaceMethod<"The precision of f32 products.",
       "::ks::Precision", "getPrecision">,
-    InterfaceMethod<"The epilogue; empty if there is none.",
-      "::mlir::Region &", "getEpilogue">,
+    InterfaceMethod<"The epilogue, or null.",
+      "::mlir::Region *", "getEpilogue">,
     InterfaceMethod<"The plan, or null.",
       "::ks::PlanAttrInterface", "getPlanAttr">,
     InterfaceMethod<"Sets the plan.",
@@ -107,7 +107,7 @@ def KS_ProductOpInterface : OpInterface<"ProductOpInterface",
       return ::llvm::cast<::mlir::ShapedType>($_op.getInit().getType())
           .getDimSize(getBatchDim());
     }
-    bool hasEpilogue() { return !$_op.getEpilogue().empty(); }
+    bool hasEpilogue() { return $_op.getEpilogue() != nullptr; }
     bool isOnTensors() { return $_op->getNumResults() != 0; }
   }];
   let verify = [{ return ::ks::detail::verifyProductOp($_op); }];

@@ -43,6 +43,7 @@ class KS_ProductOp<string mnemonic, list<Trait> traits = []>
         SingleBlock, IsolatedFromAbove, DestinationStyleOpInterface,
         KS_ProductOpInterface,
         DeclareOpInterfaceMethods<MemoryEffectsOpInterface>,
+        DeclareOpInterfaceMethods<ConditionallySpeculatable>,
         DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface,
           ["reifyResultShapes"]>,
         DeclareOpInterfaceMethods<TilingInterface,
@@ -52,7 +53,8 @@ class KS_ProductOp<string mnemonic, list<Trait> traits = []>
         DeclareOpInterfaceMethods<OpAsmOpInterface,
           ["getAsmBlockArgumentNames"]>]> {
   let results = (outs Variadic<KS_Tensor>:$results);
-  let regions = (region AnyRegion:$epilogue);
+  // None, or the epilogue.
+  let regions = (region VariadicRegion<SizedRegion<1>>:$epilogueRegions);
   let hasCanonicalizer = 1;
 
   let extraClassDeclaration = [{
@@ -61,6 +63,10 @@ class KS_ProductOp<string mnemonic, list<Trait> traits = []>
     }
     ::llvm::SmallVector<::ks::KSPattern> getPatternList();
     ::mlir::OperandRange getWeightOperands();
+    ::mlir::Region *getEpilogue() {
+      return getEpilogueRegions().empty() ? nullptr
+                                          : &getEpilogueRegions().front();
+    }
   }];
   let extraClassDefinition = [{
     void $cppClass::getEffects(::llvm::SmallVectorImpl<
@@ -70,6 +76,10 @@ class KS_ProductOp<string mnemonic, list<Trait> traits = []>
     ::llvm::LogicalResult $cppClass::reifyResultShapes(
         ::mlir::OpBuilder &b, ::mlir::ReifiedRankedShapedTypeDims &dims) {
       return ::ks::detail::reifyInitShape(*this, b, dims);
+    }
+    ::mlir::Speculation::Speculatability $cppClass::getSpeculatability() {
+      return getNumResults() != 0 ? ::mlir::Speculation::Speculatable
+                                  : ::mlir::Speculation::NotSpeculatable;
     }
     ::mlir::SmallVector<::mlir::utils::IteratorType>
     $cppClass::getLoopIteratorTypes() {
@@ -137,10 +147,10 @@ def KS_MatmulOp : KS_ProductOp<"matmul"> {
     OptionalAttr<KS_PlanAttrInterface>:$plan
   );
   let assemblyFormat = [{
-    $pattern (`layout` `(` $layout^ `)`)? (`precision` `(` $precision^ `)`)?
+    $pattern custom<Clauses>($layout, $precision)
     `ins` `(` $input `,` $weight `:` type($input) `,` type($weight) `)`
     `outs` `(` $init `:` type($init) `)`
-    custom<Epilogue>($extras, type($extras), $epilogue)
+    custom<Epilogue>($extras, type($extras), $epilogueRegions)
     (`plan` $plan^)? attr-dict (`->` type($results)^)?
   }];
 }
@@ -208,11 +218,10 @@ def KS_ChainOp : KS_ProductOp<"chain", [AttrSizedOperandSegments]> {
     OptionalAttr<KS_PlanAttrInterface>:$plan
   );
   let assemblyFormat = [{
-    custom<Patterns>($patterns)
-    (`layout` `(` $layout^ `)`)? (`precision` `(` $precision^ `)`)?
+    custom<Patterns>($patterns) custom<Clauses>($layout, $precision)
     `ins` `(` $input `,` $weights `:` type($input) `,` type($weights) `)`
     `outs` `(` $init `:` type($init) `)`
-    custom<Epilogue>($extras, type($extras), $epilogue)
+    custom<Epilogue>($extras, type($extras), $epilogueRegions)
     (`plan` $plan^)? attr-dict (`->` type($results)^)?
   }];
 }

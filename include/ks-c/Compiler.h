@@ -43,6 +43,7 @@
 #define KS_EXPORTED __attribute__((visibility("default")))
 #endif
 
+// NOLINTBEGIN(modernize-use-using): C has typedef only.
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -199,5 +200,6 @@ KS_EXPORTED char *ksRun(const KsFunction *function,
 #ifdef __cplusplus
 } // extern "C"
 #endif
+// NOLINTEND(modernize-use-using)
 
 #endif // KS_C_COMPILER_H

@@ -8,4 +8,5 @@
 #include "ks/Runtime/ThreadPool.h"
 
 KsCompileOptions (*const ksHeadersAreC99)(void);
+// NOLINTNEXTLINE(misc-use-internal-linkage): it would be unused.
 KsCompileOptions (*const ksHeadersAreC99)(void) = ksDefaultCompileOptions;

@@ -156,7 +156,8 @@ static constexpr int numChains = 20;
   F(0)                                                                         \
   F(1)                                                                         \
   F(2)                                                                         \
-  F(3) F(4) F(5) F(6) F(7) F(8) F(9) F(10) F(11) F(12) F(13) F(14) F(15) F(16) \
+  F(3)                                                                         \
+  F(4) F(5) F(6) F(7) F(8) F(9) F(10) F(11) F(12) F(13) F(14) F(15) F(16)      \
       F(17) F(18) F(19)
 #endif
 
@@ -164,7 +165,7 @@ static constexpr int numChains = 20;
 // target before it inlines it into a function with a larger one; named
 // variables, because arrays may stay in memory. The chains start apart, or the
 // compiler could see that they are one.
-#define KS_CHAIN_START(I) Vector x##I = Vector{} + (a + b * I);
+#define KS_CHAIN_START(I) Vector x##I = Vector{} + (a + b * (I));
 #define KS_CHAIN_STEP(I) x##I = KS_FMA(x##I, va, vb);
 #define KS_CHAIN_SUM(I) sum += x##I;
 #define KS_FMA_KERNEL(NAME, TARGET, TYPE, VECTOR)                              \
@@ -208,9 +209,9 @@ KS_FMA_KERNEL(runBaselineF64, , double, float64x2_t)
 // A multiplication and an addition, fused if the compiler may. The chain runs
 // through both, or the product would move out of the loop; with factors of 1/2
 // the values approach 1.
-typedef float VectorF32 __attribute__((vector_size(16)));
-typedef double VectorF64 __attribute__((vector_size(16)));
-#define KS_FMA(X, A, B) X *A + B
+using VectorF32 = float __attribute__((vector_size(16)));
+using VectorF64 = double __attribute__((vector_size(16)));
+#define KS_FMA(X, A, B) ((X) * (A) + (B))
 KS_FMA_KERNEL(runBaselineF32, , float, VectorF32)
 KS_FMA_KERNEL(runBaselineF64, , double, VectorF64)
 #undef KS_FMA

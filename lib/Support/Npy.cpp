@@ -295,7 +295,7 @@ static Expected<NpyArray> parseNpy(StringRef file) {
                      "again with numpy.save");
   if (!rest.consume_front(magic))
     return makeError(
-        Twine("not a .npy file: it does not start with \"\\x93NUMPY\"") +
+        Twine(R"(not a .npy file: it does not start with "\x93NUMPY")") +
         (file.starts_with("PK") ? ", but like a .npz or .zip archive" : "") +
         "; save one array with numpy.save");
   auto truncated = [&](const Twine &what) {
@@ -415,7 +415,8 @@ Error ks::writeNpy(StringRef path, const NpyArray &array) {
     // Renaming would replace /dev/null, or a link instead of its target.
     if (Error error = checkRegularFile(path))
       return error;
-    sys::fs::real_path(path, target);
+    if (std::error_code code = sys::fs::real_path(path, target))
+      return makeError("cannot resolve '" + path + "': " + code.message());
   }
   auto fail = [&](const std::error_code &code) {
     return createFileError(path, code,

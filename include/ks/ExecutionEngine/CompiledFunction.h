@@ -98,7 +98,7 @@ struct CompileTimes {
 
 /// A copy of `module` taken to rung `to`. Errors carry all diagnostics.
 llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>>
-lowerToRung(mlir::ModuleOp module, const CompileOptions &options, Rung to);
+lowerToRung(mlir::ModuleOp original, const CompileOptions &options, Rung to);
 
 /// Dialects, passes' interfaces and translations that compilation needs.
 void registerAllForCompilation(mlir::DialectRegistry &registry);
@@ -112,7 +112,7 @@ public:
   /// Compiles a copy of `module` once, for several of its functions;
   /// `options.entry` is ignored. Each function reports the times of all.
   static llvm::Expected<std::vector<std::unique_ptr<CompiledFunction>>>
-  compileAll(mlir::ModuleOp module, const CompileOptions &options,
+  compileAll(mlir::ModuleOp original, const CompileOptions &options,
              llvm::ArrayRef<std::string> entries);
 
   ~CompiledFunction();
@@ -127,31 +127,32 @@ public:
   /// The shape of result `index` for these inputs, which are checked; those
   /// that only packing reads do not matter.
   llvm::Expected<llvm::SmallVector<int64_t, 4>>
-  getResultShape(unsigned index, llvm::ArrayRef<Buffer> inputs) const;
+  getResultShape(unsigned index, llvm::ArrayRef<Buffer> buffers) const;
 
   /// Checks the arguments of a call that packs and runs.
-  llvm::Error check(llvm::ArrayRef<Buffer> inputs,
-                    llvm::ArrayRef<Buffer> outputs) const;
+  llvm::Error check(llvm::ArrayRef<Buffer> inputBuffers,
+                    llvm::ArrayRef<Buffer> outputBuffers) const;
 
   /// Packs the weights among `inputs`. Of these, only those that packing reads
   /// matter. The result is for this function only.
   llvm::Expected<PackedWeights>
-  packWeights(llvm::ArrayRef<Buffer> inputs) const;
+  packWeights(llvm::ArrayRef<Buffer> buffers) const;
 
   /// Runs the function on packed weights; inputs that only packing reads do
   /// not matter. An output must not overlap an input or another output. Safe
   /// to call from several threads at once.
-  llvm::Error run(llvm::ArrayRef<Buffer> inputs, llvm::ArrayRef<Buffer> outputs,
+  llvm::Error run(llvm::ArrayRef<Buffer> inputBuffers,
+                  llvm::ArrayRef<Buffer> outputBuffers,
                   const PackedWeights &packed) const;
 
   /// Packs the weights among `inputs`. Later runs without packed weights of
   /// their own use them, until the next call.
-  llvm::Error pack(llvm::ArrayRef<Buffer> inputs);
+  llvm::Error pack(llvm::ArrayRef<Buffer> buffers);
 
   /// Runs the function on the weights of the last pack(), which is called
   /// first if it never was.
-  llvm::Error run(llvm::ArrayRef<Buffer> inputs,
-                  llvm::ArrayRef<Buffer> outputs);
+  llvm::Error run(llvm::ArrayRef<Buffer> inputBuffers,
+                  llvm::ArrayRef<Buffer> outputBuffers);
 
 private:
   using Packed = void (*)(void **);
@@ -162,8 +163,8 @@ private:
   llvm::Error findCode();
   llvm::Error checkInputs(llvm::ArrayRef<Buffer> buffers,
                           InputFilter matters) const;
-  llvm::Error checkOutputs(llvm::ArrayRef<Buffer> inputs,
-                           llvm::ArrayRef<Buffer> outputs,
+  llvm::Error checkOutputs(llvm::ArrayRef<Buffer> inputBuffers,
+                           llvm::ArrayRef<Buffer> outputBuffers,
                            InputFilter matters) const;
 
   std::string name;

@@ -18,6 +18,7 @@
 
 #include <stdint.h>
 
+// NOLINTBEGIN(modernize-use-using): C has typedef only.
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -59,5 +60,6 @@ int ksGetNumThreads(void);
 #ifdef __cplusplus
 } // extern "C"
 #endif
+// NOLINTEND(modernize-use-using)
 
 #endif // KS_RUNTIME_THREADPOOL_H

@@ -284,8 +284,8 @@ struct LowerProduct : OpInterfaceRewritePattern<ProductOpInterface> {
     for (Value weight : op.getWeightOperands())
       if (cast<ShapedType>(weight.getType()).getRank() == 1)
         return op->emitOpError("has packed weights, whose order linalg cannot "
-                             "express; expected unpacked weights (run "
-                             "convert-ks-to-linalg before ks-pack-weights)");
+                               "express; expected unpacked weights (run "
+                               "convert-ks-to-linalg before ks-pack-weights)");
     if (Value result = ProductLowering(rewriter, op).lower())
       rewriter.replaceOp(op, result);
     else

@@ -43,12 +43,12 @@ struct OneFactorChainToMatmul : OpRewritePattern<ChainOp> {
                                 PatternRewriter &rewriter) const override {
     if (op.getPatterns().size() != 1)
       return rewriter.notifyMatchFailure(op, "more than one factor");
-    auto matmul = MatmulOp::create(
-        rewriter, op.getLoc(), op.getResultTypes(),
-        cast<PatternAttr>(op.getPatterns()[0]), op.getInput(),
-        op.getWeights().front(), op.getExtras(), op.getInit(),
-        op.getLayoutAttr(), op.getPrecisionAttr(), op.getPlanAttr(),
-        op.getEpilogueRegions().size());
+    auto matmul =
+        MatmulOp::create(rewriter, op.getLoc(), op.getResultTypes(),
+                         cast<PatternAttr>(op.getPatterns()[0]), op.getInput(),
+                         op.getWeights().front(), op.getExtras(), op.getInit(),
+                         op.getLayoutAttr(), op.getPrecisionAttr(),
+                         op.getPlanAttr(), op.getEpilogueRegions().size());
     if (Region *epilogue = op.getEpilogue())
       rewriter.inlineRegionBefore(*epilogue, *matmul.getEpilogue(),
                                   matmul.getEpilogue()->end());

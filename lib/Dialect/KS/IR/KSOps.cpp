@@ -48,7 +48,8 @@ static void printPatterns(OpAsmPrinter &printer, Operation *,
 static ParseResult
 parseEpilogue(OpAsmParser &parser,
               SmallVectorImpl<OpAsmParser::UnresolvedOperand> &extras,
-              SmallVectorImpl<Type> &types, SmallVectorImpl<std::unique_ptr<Region>> &regions) {
+              SmallVectorImpl<Type> &types,
+              SmallVectorImpl<std::unique_ptr<Region>> &regions) {
   if (failed(parser.parseOptionalKeyword("epilogue")))
     return success();
   if (succeeded(parser.parseOptionalLParen()))

@@ -269,7 +269,8 @@ static LogicalResult verifyEpilogueArguments(ProductOpInterface op) {
   expected.append(op.getExtras().size(), op.getElementType());
   if (TypeRange(op.getEpilogue()->getArgumentTypes()) != TypeRange(expected))
     return op->emitOpError("epilogue has arguments (")
-           << op.getEpilogue()->getArgumentTypes() << "); expected (" << expected
+           << op.getEpilogue()->getArgumentTypes() << "); expected ("
+           << expected
            << "): the accumulator, then one element per epilogue operand";
   return success();
 }

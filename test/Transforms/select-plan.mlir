@@ -12,10 +12,10 @@
 // With more threads than blocks of the batch, blocks shrink to one tile.
 
 // CHECK-LABEL: func.func @d_is_1(
-//       V3:      plan #ks.cpu_plan<batch_block = 132, parallel = batch, tiles = [<rows = 6, vectors = 2, lanes = 8, unroll = 2, stationary = weights, packing = <vectors = 2, lanes = 8, n = 8, j = 1>>]>
-//       V4:      plan #ks.cpu_plan<batch_block = 132, parallel = batch, tiles = [<rows = 6, vectors = 4, lanes = 16, unroll = 1, stationary = weights, packing = <vectors = 4, lanes = 16, n = 16, j = 1>>]>
+//       V3:      plan #ks.cpu_plan<batch_block = 132, parallel = batch, tiles = [<rows = 6, vectors = 2, lanes = 8, unroll = 2, stationary = activations, packing = <vectors = 2, lanes = 8, n = 8, j = 1>>]>
+//       V4:      plan #ks.cpu_plan<batch_block = 128, parallel = batch, tiles = [<rows = 4, vectors = 4, lanes = 16, unroll = 2, stationary = activations, packing = <vectors = 4, lanes = 16, n = 16, j = 1>>]>
 //  MANY-LABEL: func.func @d_is_1(
-//       MANY:    plan #ks.cpu_plan<batch_block = 6, parallel = batch, tiles =
+//       MANY:    plan #ks.cpu_plan<batch_block = 4, parallel = batch, tiles =
 func.func @d_is_1(%x: tensor<512x384xf32>, %k: tensor<6x64x64x1xf32>, %init: tensor<512x384xf32>)
     -> tensor<512x384xf32> {
   // expected-remark @+2 {{target x86-64-v3, batch 512: blocks of 132, parallel over batch; predicted 291.4 us, floor 1671168 bytes and 25165824 flops}}

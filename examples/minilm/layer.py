@@ -47,7 +47,9 @@ def load_array(path: Path, shape: tuple[int, ...], next_step: str) -> np.ndarray
     except FileNotFoundError:
         raise ValueError(f"{path}: got no such file, {expected}") from None
     except (OSError, ValueError, EOFError) as error:
-        raise ValueError(f"{path}: got a file that is no .npy array ({error}), {expected}") from None
+        raise ValueError(
+            f"{path}: got a file that is no .npy array ({error}), {expected}"
+        ) from None
     if not isinstance(array, np.ndarray):
         raise ValueError(f"{path}: got an .npz archive, {expected}")
     if array.dtype != np.float32 or array.shape != shape:

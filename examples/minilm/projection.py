@@ -121,8 +121,8 @@ def block_indices(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows R and columns C of block (i, ell) of the product, for i < a2 and ell < d1:
 
-        R = { floor(i*a1/a2)*b1*d1 + j*d1 + ell : j < b1 }          (b1 rows)
-        C = { i*c2*d2 + k*d2 + (ell mod d2)     : k < c2 }            (c2 columns)
+    R = { floor(i*a1/a2)*b1*d1 + j*d1 + ell : j < b1 }          (b1 rows)
+    C = { i*c2*d2 + k*d2 + (ell mod d2)     : k < c2 }            (c2 columns)
     """
     (a2, _, c2, d2), (a1, b1, _, d1) = first, last
     rows = (i * a1 // a2) * b1 * d1 + np.arange(b1) * d1 + ell

@@ -146,19 +146,16 @@ template <typename T> using FmaKernel = T (*)(int64_t steps, T a, T b);
 // Chains per kernel. Hiding a latency of 4 or 5 cycles on two ports takes 8 or
 // 10, and 12 with their two factors fit in 16 registers. Arm cores have up to
 // four ports, and 32 registers.
+#define KS_FOR_12_CHAINS(F)                                                    \
+  F(0) F(1) F(2) F(3) F(4) F(5) F(6) F(7) F(8) F(9) F(10) F(11)
 #ifdef __x86_64__
 static constexpr int numChains = 12;
-#define KS_FOR_CHAINS(F)                                                       \
-  F(0) F(1) F(2) F(3) F(4) F(5) F(6) F(7) F(8) F(9) F(10) F(11)
+#define KS_FOR_CHAINS KS_FOR_12_CHAINS
 #else
 static constexpr int numChains = 20;
 #define KS_FOR_CHAINS(F)                                                       \
-  F(0)                                                                         \
-  F(1)                                                                         \
-  F(2)                                                                         \
-  F(3)                                                                         \
-  F(4) F(5) F(6) F(7) F(8) F(9) F(10) F(11) F(12) F(13) F(14) F(15) F(16)      \
-      F(17) F(18) F(19)
+  KS_FOR_12_CHAINS(F)                                                          \
+  F(12) F(13) F(14) F(15) F(16) F(17) F(18) F(19)
 #endif
 
 // A macro, because GCC splits the vectors of a template for the template's own

@@ -129,7 +129,11 @@ MONARCH = [(4, 5, 6, 1), (1, 7, 4, 5)]
     ("first", "last", "reason"),
     [
         # Sizes that do not meet.
-        ((6, 63, 64, 1), (1, 768, 192, 2), "takes a*c*d = 384 features but the first gives a*b*d = 378"),
+        (
+            (6, 63, 64, 1),
+            (1, 768, 192, 2),
+            "takes a*c*d = 384 features but the first gives a*b*d = 378",
+        ),
         # The ViT chain of arXiv 2405.15013: sizes meet, it is still not chainable.
         ((6, 64, 256, 1), (1, 128, 128, 3), "r = a*c of the last / a of the first = 128/6"),
         ((3, 4, 2, 1), (2, 5, 6, 1), "a of the last (2) does not divide a of the first (3)"),
@@ -143,7 +147,9 @@ def test_not_chainable(first, last, reason):
         ks.project(np.zeros((1, 1)), [first, last])
 
 
-@pytest.mark.parametrize("pattern", [(1, 2, 3), (1, 2, 0, 4), (1, 2.0, 3, 4), (True, 2, 3, 4), 7, "abcd"])
+@pytest.mark.parametrize(
+    "pattern", [(1, 2, 3), (1, 2, 0, 4), (1, 2.0, 3, 4), (True, 2, 3, 4), 7, "abcd"]
+)
 def test_bad_pattern(pattern):
     with pytest.raises(ValueError, match=r"expected four integers .* write for instance"):
         ks.chainable(pattern, (1, 2, 2, 1))
@@ -160,7 +166,9 @@ def test_wrong_number_of_patterns():
 
 
 def test_wrong_dense_shape():
-    with pytest.raises(ValueError, match=r"got .* shape \(24, 35\), expected \(35, 24\) .* pass the W"):
+    with pytest.raises(
+        ValueError, match=r"got .* shape \(24, 35\), expected \(35, 24\) .* pass the W"
+    ):
         ks.project(np.zeros((24, 35)), MONARCH)
 
 
@@ -173,11 +181,15 @@ def test_dense_not_finite(bad):
 
 
 def test_wrong_weights():
-    with pytest.raises(ValueError, match=r"got a weight of shape \(1, 7, 4, 5\), expected \(4, 5, 6, 1\)"):
+    with pytest.raises(
+        ValueError, match=r"got a weight of shape \(1, 7, 4, 5\), expected \(4, 5, 6, 1\)"
+    ):
         ks.to_dense(MONARCH, [np.zeros(p) for p in MONARCH[::-1]])
     with pytest.raises(ValueError, match=r"got 2 pattern\(s\) and 1 weight\(s\)"):
         ks.to_dense(MONARCH, [np.zeros(MONARCH[0])])
-    with pytest.raises(ValueError, match=r"got an input of shape \(2, 23\), expected \(batch, 24\)"):
+    with pytest.raises(
+        ValueError, match=r"got an input of shape \(2, 23\), expected \(batch, 24\)"
+    ):
         ks.ks_matmul(np.zeros((2, 23)), MONARCH[0], np.zeros(MONARCH[0]))
 
 
@@ -195,7 +207,9 @@ def provenance():
 
 
 def test_data_matches_its_provenance(provenance):
-    recorded = dict(re.findall(r"^\| `(\w+)\.npy` \|.*`([0-9a-f]{64})` \|$", provenance, re.MULTILINE))
+    recorded = dict(
+        re.findall(r"^\| `(\w+)\.npy` \|.*`([0-9a-f]{64})` \|$", provenance, re.MULTILINE)
+    )
     assert set(recorded) == set(layer.SHAPES)
     assert {p.name for p in layer.DATA_DIR.glob("*.npy")} == {f"{n}.npy" for n in layer.SHAPES}
     for name, digest in recorded.items():
@@ -207,14 +221,18 @@ def test_factors_are_the_projection_of_dense(data, provenance):
     nearest = ks.to_dense(layer.CHAIN, ks.project(data["dense"], layer.CHAIN))
     committed = ks.to_dense(layer.CHAIN, [data["w0"], data["w1"]])
     assert ks.relative_error(committed, nearest) < 1e-6
-    recorded = float(re.search(r"^\| weight: .*\| ([0-9.]+) \|$", provenance, re.MULTILINE).group(1))
+    recorded = float(
+        re.search(r"^\| weight: .*\| ([0-9.]+) \|$", provenance, re.MULTILINE).group(1)
+    )
     assert ks.relative_error(committed, data["dense"]) == pytest.approx(recorded, abs=1e-6)
 
 
 def test_layer_output_error_is_as_recorded(data, provenance):
     chain, _ = layer.chain_layer(data["x"], [data["w0"], data["w1"]], data["bias"])
     dense = layer.dense_layer(data["x"], data["dense"], data["bias"])
-    recorded = re.search(r"^\| layer output X W\^T \+ bias \| ([0-9.]+) \|$", provenance, re.MULTILINE)
+    recorded = re.search(
+        r"^\| layer output X W\^T \+ bias \| ([0-9.]+) \|$", provenance, re.MULTILINE
+    )
     assert ks.relative_error(chain, dense) == pytest.approx(float(recorded.group(1)), abs=1e-6)
 
 

@@ -141,8 +141,8 @@ void expectLegal(const CPUTile &tile, const Problem &problem,
   EXPECT_LE(tile.unroll, 16);
   EXPECT_EQ(p.c % tile.unroll, 0) << "unroll " << tile.unroll;
   // One vector of accumulators is one register.
-  int64_t bits = tile.lanes * (problem.isComplex ? 2 : 1) *
-                 problem.accumulatorBytes * 8;
+  int64_t bits =
+      tile.lanes * (problem.isComplex ? 2 : 1) * problem.accumulatorBytes * 8;
   EXPECT_LE(bits, std::max<int64_t>(target.vectorBits,
                                     (problem.isComplex ? 2 : 1) *
                                         problem.accumulatorBytes * 8));
@@ -297,13 +297,12 @@ std::vector<std::string> getNames() {
   return names;
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Targets, PlannerTest, testing::ValuesIn(getNames()),
-    [](const testing::TestParamInfo<std::string> &info) {
-      std::string name = info.param;
-      std::replace(name.begin(), name.end(), '-', '_');
-      return name;
-    });
+INSTANTIATE_TEST_SUITE_P(Targets, PlannerTest, testing::ValuesIn(getNames()),
+                         [](const testing::TestParamInfo<std::string> &info) {
+                           std::string name = info.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
 
 //===----------------------------------------------------------------------===//
 // Known choices
@@ -424,7 +423,10 @@ TEST(PlannerChoiceTest, AnUnknownBatchIsAssumed) {
   problem.batch = std::nullopt;
   CPUPlan unknown = planForCPU(problem, target).front();
   problem.batch = kAssumedBatch;
-  EXPECT_EQ(unknown.batchBlock, planForCPU(problem, target).front().batchBlock);
+  CPUPlan known = planForCPU(problem, target).front();
+  // Only what does not divide the batch makes a difference.
+  EXPECT_LE(unknown.seconds, known.seconds);
+  EXPECT_NEAR(unknown.seconds, known.seconds, 0.2 * known.seconds);
 }
 
 } // namespace

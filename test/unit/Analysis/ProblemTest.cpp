@@ -10,11 +10,13 @@
 
 #include "gtest/gtest.h"
 
+#include <initializer_list>
+
 using namespace ks;
 
 namespace {
 
-Problem makeProblem(llvm::ArrayRef<KSPattern> patterns) {
+Problem makeProblem(std::initializer_list<KSPattern> patterns) {
   Problem problem;
   for (const KSPattern &pattern : patterns)
     problem.factors.push_back({pattern, false, false});

@@ -34,14 +34,10 @@
 #ifndef KS_C_COMPILER_H
 #define KS_C_COMPILER_H
 
+#include "ks-c/Types.h"
+
 #include <stddef.h>
 #include <stdint.h>
-
-#if defined(_WIN32)
-#define KS_EXPORTED __declspec(dllexport)
-#else
-#define KS_EXPORTED __attribute__((visibility("default")))
-#endif
 
 // NOLINTBEGIN(modernize-use-using): C has typedef only.
 #ifdef __cplusplus
@@ -57,17 +53,6 @@ typedef struct KsFunction KsFunction;
 
 /// Weights in the order in which one compiled function reads them.
 typedef struct KsPackedWeights KsPackedWeights;
-
-/// Element types; KS_C64 and KS_C128 are pairs (real, imaginary) of KS_F32 and
-/// KS_F64.
-typedef enum KsElementType {
-  KS_F16 = 0,
-  KS_BF16 = 1,
-  KS_F32 = 2,
-  KS_F64 = 3,
-  KS_C64 = 4,
-  KS_C128 = 5
-} KsElementType;
 
 /// Ways through the compiler.
 typedef enum KsPath {
@@ -94,17 +79,6 @@ typedef struct KsCompileOptions {
   unsigned optLevel;      ///< Of LLVM, 0 to 3; 2 by default.
   const char *sourceName; ///< In front of line:column; NULL: "<mlir>".
 } KsCompileOptions;
-
-/// Memory that a compiled function reads or writes; owned by the caller.
-typedef struct KsBuffer {
-  void *data;             ///< May be NULL if there are no elements.
-  KsElementType type;     ///< Must be the type of the argument.
-  int64_t rank;           ///< Length of shape and strides.
-  const int64_t *shape;   ///< Sizes.
-  const int64_t *strides; ///< In elements; NULL: row-major, contiguous.
-                          ///< Arrays of rank 2 may have rows of any pitch of
-                          ///< at least their width; others are contiguous.
-} KsBuffer;
 
 /// What a function expects of an argument, or says of a result.
 typedef struct KsArgumentInfo {

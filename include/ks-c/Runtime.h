@@ -1,0 +1,124 @@
+//===- Runtime.h - C API of the GPU runtime ---------------------*- C -*-===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Runs compiled layers on NVIDIA GPUs. It needs no LLVM and no CUDA toolkit:
+// the driver is opened at run time.
+//
+//   KsLayer *layer = NULL;
+//   KsStatus status = ksLoadLayer("layer.ks", &layer);
+//   if (status != KS_OK) fprintf(stderr, "%s\n", ksGetErrorMessage());
+//   ksPackLayer(layer, weights, numWeights, packed, packedBytes, stream);
+//   ksRunLayer(layer, packed, arrays, numArrays, workspace, bytes, stream);
+//
+// Errors. Every function returns a code; the text that goes with it, of the
+// last failure on this thread, is what ksGetErrorMessage returns: what was got,
+// what was expected, and what to do. Nothing is launched when a check fails.
+//
+// Threads. All functions may be called from several threads at once, on the
+// same layer too, except that nothing else may use a layer while it is freed.
+//
+// Devices. A layer is loaded for the CUDA context that is current, or else for
+// the primary context of device 0, and runs in that context alone, whatever is
+// current when it is called.
+//
+// Packing and running allocate nothing on the device and wait for nothing: they
+// enqueue launches on `stream` (a CUstream; NULL is the default stream), and
+// can be captured in a CUDA graph.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef KS_C_RUNTIME_H
+#define KS_C_RUNTIME_H
+
+#include "ks-c/Types.h"
+
+#include <stddef.h>
+
+// NOLINTBEGIN(modernize-use-using): C has typedef only.
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum KsStatus {
+  KS_OK = 0,
+  KS_ERROR_NO_DRIVER = 1, ///< No NVIDIA driver, or an unusable one.
+  KS_ERROR_NO_DEVICE = 2, ///< No GPU, or no code in the artefact for it.
+  KS_ERROR_ARTIFACT = 3,  ///< Truncated, altered, foreign or unreadable.
+  KS_ERROR_ARGUMENT = 4,  ///< Wrong number, type, shape, strides, alignment,
+                          ///< batch; NULL; overlapping results; little room.
+  KS_ERROR_OUT_OF_MEMORY = 5, ///< Of the device or the host.
+  KS_ERROR_COMPILE = 6,       ///< The driver could not load the code.
+  KS_ERROR_CUDA = 7           ///< Whatever else the driver reports.
+} KsStatus;
+
+/// A loaded layer.
+typedef struct KsLayer KsLayer;
+
+/// A CUstream.
+typedef void *KsStream;
+
+/// What a layer says of an argument. Arguments are those of the compiled
+/// function in order, followed by its results.
+typedef struct KsLayerArgument {
+  const char *name; ///< Owned by the layer.
+  KsElementType type;
+  int64_t rank;
+  const int64_t *shape; ///< -1 where the size depends on the batch.
+  int isWeight;         ///< Read by ksPackLayer only.
+  int isResult;         ///< Written by ksRunLayer.
+  uint32_t alignment;   ///< In bytes, of the data and of row pitches.
+} KsLayerArgument;
+
+/// The text of the last failure on this thread; "" if there was none. It holds
+/// until the thread's next call that fails.
+KS_EXPORTED const char *ksGetErrorMessage(void);
+
+/// Loads an artefact from a file, or from memory (which may be freed after).
+KS_EXPORTED KsStatus ksLoadLayer(const char *path, KsLayer **layer);
+KS_EXPORTED KsStatus ksLoadLayerFromMemory(const void *bytes, size_t size,
+                                           KsLayer **layer);
+
+/// NULL does nothing. Launches of the layer must have ended.
+KS_EXPORTED void ksFreeLayer(KsLayer *layer);
+
+KS_EXPORTED size_t ksGetNumLayerArguments(const KsLayer *layer);
+KS_EXPORTED KsStatus ksGetLayerArgument(const KsLayer *layer, size_t index,
+                                        KsLayerArgument *info);
+
+/// The architecture whose code was loaded, as "sm_90" or "sm_90a"; "" for NULL.
+KS_EXPORTED const char *ksGetLayerTarget(const KsLayer *layer);
+
+/// Bytes of device memory for packed weights.
+KS_EXPORTED KsStatus ksGetLayerPackedBytes(const KsLayer *layer, size_t *bytes);
+
+/// Bytes of device memory that a run with `batch` entries works in.
+KS_EXPORTED KsStatus ksGetLayerWorkspaceBytes(const KsLayer *layer,
+                                              int64_t batch, size_t *bytes);
+
+/// Packs weights into `packed`, of at least `packedBytes` bytes aligned to 256.
+/// `weights` are all arguments with isWeight, in order, in device memory. May
+/// be repeated when weights change; on one stream, order is kept.
+KS_EXPORTED KsStatus ksPackLayer(const KsLayer *layer, const KsBuffer *weights,
+                                 size_t numWeights, void *packed,
+                                 size_t packedBytes, KsStream stream);
+
+/// Runs the layer. `arrays` are all arguments without isWeight, in order, in
+/// device memory; the batch is read from their shapes, which must agree.
+/// `workspace` has at least `workspaceBytes` bytes aligned to 256 and belongs
+/// to one run at a time. Results must not overlap with anything else.
+KS_EXPORTED KsStatus ksRunLayer(const KsLayer *layer, const void *packed,
+                                const KsBuffer *arrays, size_t numArrays,
+                                void *workspace, size_t workspaceBytes,
+                                KsStream stream);
+
+#ifdef __cplusplus
+} // extern "C"
+#endif
+// NOLINTEND(modernize-use-using)
+
+#endif // KS_C_RUNTIME_H

@@ -1,0 +1,154 @@
+//===- Artifact.h - Compiled layers as files --------------------*- C++ -*-===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A compiled layer: what the compiler writes (`ks-run --emit=artifact`) and the
+// runtime loads. It needs no LLVM.
+//
+//   Artifact                the function: its arguments
+//     └ Target*             an architecture: code, packed weights
+//         └ Variant*        a range of batches: workspace, launches
+//             └ Launch*     a kernel: grid formula, operands
+//
+// Whatever depends on the batch is linear in it (Size) or a grid formula.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef KS_RUNTIME_ARTIFACT_H
+#define KS_RUNTIME_ARTIFACT_H
+
+#include "ks-c/Types.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ks {
+
+/// constant + perBatch · batch.
+struct Size {
+  int64_t constant = 0;
+  int64_t perBatch = 0;
+  int64_t at(int64_t batch) const { return constant + perBatch * batch; }
+  bool operator==(const Size &) const = default;
+};
+
+/// An array that kernels read or write.
+struct ArrayInfo {
+  std::string name;
+  KsElementType type = KS_F32;
+  std::vector<Size> shape;
+  /// The first element, and all strides but the last (which is 1), are
+  /// multiples of this many bytes.
+  uint32_t alignment = 1;
+  bool operator==(const ArrayInfo &) const = default;
+};
+
+/// What an argument of the function is for.
+enum class Role : uint8_t {
+  Input,  ///< Read by every run.
+  Weight, ///< Read when weights are packed, and never after.
+  Result  ///< Written by every run.
+};
+
+struct Argument {
+  ArrayInfo array;
+  Role role = Role::Input;
+  bool operator==(const Argument &) const = default;
+};
+
+/// How a tensor map is made from the array it describes
+/// (cuTensorMapEncodeTiled). Innermost dimension first, as the driver has it.
+struct TensorMapRecipe {
+  std::vector<Size> sizes;      ///< In elements.
+  std::vector<int64_t> strides; ///< In elements, but for the innermost; a
+                                ///< stride of 0 stands for the array's own
+                                ///< stride of its first dimension.
+  std::vector<uint32_t> box;    ///< In elements.
+  uint32_t swizzleBytes = 0;    ///< 0, 32, 64 or 128.
+  bool operator==(const TensorMapRecipe &) const = default;
+};
+
+/// An operand of a kernel, passed by value.
+struct Operand {
+  enum class Kind : uint8_t {
+    Argument, ///< Of the function.
+    Packed,   ///< Weights, from the target's list.
+    Workspace ///< From the variant's list.
+  };
+  /// What of it is passed.
+  enum class Form : uint8_t {
+    Descriptor, ///< MLIR's memref descriptor: pointer, pointer, offset, sizes,
+                ///< strides (8 bytes each), in elements.
+    TensorMap   ///< 128 bytes, made from tensorMap.
+  };
+  Kind kind = Kind::Argument;
+  Form form = Form::Descriptor;
+  uint32_t index = 0;
+  TensorMapRecipe tensorMap;
+  bool operator==(const Operand &) const = default;
+};
+
+/// One launch of a kernel. The grid has ceil(batch / tile) · factor blocks
+/// along x, or `factor` if tile is 0; nothing is launched if that is 0.
+struct Launch {
+  std::string kernel;
+  int64_t tile = 0;
+  int64_t factor = 1;
+  uint32_t threads = 1;       ///< Per block.
+  uint32_t clusterBlocks = 1; ///< Per cluster.
+  uint32_t sharedBytes = 0;   ///< Dynamic shared memory per block.
+  std::vector<Operand> operands;
+  bool operator==(const Launch &) const = default;
+};
+
+/// Launches for batches from minBatch to maxBatch, both included.
+struct Variant {
+  int64_t minBatch = 0;
+  int64_t maxBatch = INT64_MAX;
+  std::string plan; ///< For people: the plans it was made from.
+  std::vector<ArrayInfo> workspace;
+  std::vector<Launch> launches;
+  bool operator==(const Variant &) const = default;
+};
+
+/// Code for one architecture.
+struct TargetCode {
+  /// compute capability, 10·major + minor: 80, 90, 120.
+  uint32_t capability = 80;
+  /// Whether the code runs on that very capability only (sm_90a); otherwise
+  /// on later ones too, compiled by the driver.
+  bool isSpecific = false;
+  std::string ptx;
+  std::string cubin; ///< Empty if there is none; for this capability only.
+  std::vector<ArrayInfo> packed;
+  std::vector<Launch> pack;      ///< From weights to packed weights.
+  std::vector<Variant> variants; ///< Disjoint, in ascending order of batches.
+  bool operator==(const TargetCode &) const = default;
+};
+
+/// A compiled function.
+struct Artifact {
+  std::string entry;
+  std::vector<Argument> arguments; ///< Results come last.
+  std::vector<TargetCode> targets;
+  bool operator==(const Artifact &) const = default;
+};
+
+/// The bytes of the file: a header with a version, and sections with a checksum
+/// each.
+std::string serialize(const Artifact &artifact);
+
+/// Reads what serialize wrote. Returns a message, empty on success: truncated,
+/// altered and foreign bytes are found, as are indices out of range, negative
+/// sizes, and what no version of this format can say.
+std::string deserialize(std::string_view bytes, Artifact &artifact);
+
+} // namespace ks
+
+#endif // KS_RUNTIME_ARTIFACT_H

@@ -1,0 +1,127 @@
+//===- FragmentLayout.h - Who holds what in a warp --------------*- C++ -*-===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The one place that knows which lane holds which number. The packer of
+// weights, the loads of fragments and the stores of results all ask it.
+//
+// A warp computes  Y[n, m] += Σ_k K[n, k] X[k, m]  for one column j of the
+// pattern; weights are the first operand, activations the second, whatever the
+// layout of activations. Its 32 lanes form a grid:
+//
+//   instruction      lanes along n   along m   along k    rows n   entries m   k
+//   mma (16 x 8)     g = lane / 4    8 (*)     t = lane%4   16        8       16
+//   fma              t = lane % 4    8         1             4        8        4
+//
+// (*) In an mma, lane = 4g + t holds rows g and g + 8 of the weights, entry g of
+// the activations, and of the result rows g, g + 8 and entries 2t, 2t + 1 (PTX
+// ISA, "Matrix Fragments for mma.m16n8k16"). m16n8k8 on tf32 is issued twice.
+//
+// The order of k inside a step is free, as long as weights and activations
+// agree, and so is the order of n. So memory keeps its natural order, lanes read
+// it in the widest pieces there are, and the packed weights make up for it:
+//
+//  * k. A lane holds 4 values of k per step, its slots s. Slot s of lane t is
+//
+//      k = (s mod U) + U·t + U·L·(s div U)          L lanes along k, run U
+//
+//    so that slots s, s+1, … of a run of U are neighbours in memory: with j
+//    contiguous behind them, U·(columns j) elements are one piece.
+//
+//      U = 1, mma:  t=0: 0 4 8 12   t=1: 1 5 9 13   …   (16-byte pieces of j)
+//      U = 4, mma:  t=0: 0 1 2 3    t=1: 4 5 6 7    …
+//
+//  * n. A lane holds 2 rows of an mma tile (1 of an fma tile), its slots
+//    z = 2·tile + half (z = tile). Slot z of the lane at l is
+//
+//      n = (z div R)·L·R + R·l + (z mod R)          L lanes along n, run R
+//
+//    so that R rows are neighbours in the lane, and R·(columns j) results one
+//    piece. R = 1 is the natural order of the mma.
+//
+//  * m, batch-first: entry e of a tile is batch row e. Batch-last, a lane's
+//    vector of Q elements runs along the batch: entry e at vector element q is
+//    Q·e + q, of 8·Q entries.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef KS_ANALYSIS_FRAGMENTLAYOUT_H
+#define KS_ANALYSIS_FRAGMENTLAYOUT_H
+
+#include <cstdint>
+
+namespace ks {
+
+/// How a warp multiplies.
+enum class WarpInstruction : uint32_t {
+  Mma16, ///< mma.sync.m16n8k16: f16, bf16.
+  Mma8,  ///< mma.sync.m16n8k8, twice: tf32.
+  Fma    ///< FMAs of one lane each: f32, f64 and their complex types.
+};
+
+struct FragmentLayout {
+  WarpInstruction instruction = WarpInstruction::Fma;
+  int64_t runK = 1; ///< U: slots of k that are neighbours; 1, 2 or 4.
+  int64_t runN = 1; ///< R: slots of n that are neighbours.
+
+  static constexpr int64_t lanes = 32;
+  static constexpr int64_t slotsK = 4;    ///< Values of k that a lane holds.
+  static constexpr int64_t tileEntries = 8; ///< Entries m of a tile.
+
+  bool isMma() const { return instruction != WarpInstruction::Fma; }
+  int64_t lanesN() const { return isMma() ? 8 : 4; }
+  int64_t lanesK() const { return isMma() ? 4 : 1; }
+  /// Rows n of a tile that a lane holds.
+  int64_t slotsN() const { return isMma() ? 2 : 1; }
+  /// Entries m of a tile that a lane holds in the result.
+  int64_t slotsM() const { return isMma() ? 2 : 1; }
+  int64_t tileN() const { return lanesN() * slotsN(); }
+  int64_t stepK() const { return lanesK() * slotsK; }
+  /// Weights of a tile and step that a lane holds.
+  int64_t weightsPerLane() const { return slotsN() * slotsK; }
+
+  /// Position of `lane` along n (weights), k, and m (activations).
+  int64_t laneN(int64_t lane) const { return isMma() ? lane / 4 : lane % 4; }
+  int64_t laneK(int64_t lane) const { return isMma() ? lane % 4 : 0; }
+  int64_t laneM(int64_t lane) const { return lane / 4; }
+  /// k within the step, of a slot of the lane at `laneK`.
+  int64_t k(int64_t slot, int64_t laneK) const {
+    return slot % runK + runK * laneK + runK * lanesK() * (slot / runK);
+  }
+  /// n within the block, of a slot of the lane at `laneN`.
+  int64_t n(int64_t slot, int64_t laneN) const {
+    return slot / runN * lanesN() * runN + runN * laneN + slot % runN;
+  }
+  /// Entry of the tile, in the result, of slot `e` of `lane`.
+  int64_t resultEntry(int64_t e, int64_t lane) const {
+    return isMma() ? 2 * (lane % 4) + e : lane / 4;
+  }
+
+  /// A packed lane's weights lie in the order of the instruction's registers:
+  /// which half (slot of n in the tile) and which slot of k is at `position`.
+  ///   Mma16: pairs of k, halves, k of the pair     (a0 a1 a2 a3, two each)
+  ///   Mma8:  k, halves                             (a0 a1 a2 a3, twice)
+  ///   Fma:   k
+  struct WeightSlot {
+    int64_t half, k;
+  };
+  WeightSlot weightSlot(int64_t position) const {
+    switch (instruction) {
+    case WarpInstruction::Mma16:
+      return {position / 2 % 2, position / 4 * 2 + position % 2};
+    case WarpInstruction::Mma8:
+      return {position % 2, position / 2};
+    case WarpInstruction::Fma:
+      return {0, position};
+    }
+    return {0, 0};
+  }
+};
+
+} // namespace ks
+
+#endif // KS_ANALYSIS_FRAGMENTLAYOUT_H

@@ -1,0 +1,140 @@
+//===- GPUPlanner.h - Plans for GPUs ----------------------------*- C++ -*-===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Chooses how one factor runs on a GPU: a pure function from a problem and a
+// target to ranked plans, with the time each is predicted to take and what
+// limits it. It knows nothing of IR.
+//
+// The kernel. For each group i and column j a factor is a product of its own,
+//
+//   Y_ij [n, m] = Σ_k K_ij [n, k] X_ij [k, m],
+//
+// but neighbouring j are neighbours in memory (batch-first), so a block takes a
+// *slab*: `entries` of the batch, `n` rows n, `j` columns j of one group. It
+// walks along k in chunks of `k`; chunks of X and of the packed weights travel
+// to shared memory through a ring of `stages` (cp.async). X keeps its natural
+// order there, with rows padded so that lanes' loads do not meet in one bank.
+// Warps divide the slab; a lane's piece of X is a vector of `vector` elements
+// that are neighbours in memory: along j (batch-first) or the batch
+// (batch-last). See FragmentLayout.h for who holds what.
+//
+// Blocks are ordered with the slabs fastest, so that those that share rows of X,
+// and halves of a sector of Y, run at the same time and meet in L2.
+//
+// What a plan costs is the largest of
+//
+//   DRAM     X once, Y once, weights once, over a bandwidth that falls with the
+//            bytes of a row that a block reads in one piece;
+//   L2       what blocks read: X once per block of n, weights once per block of
+//            the batch, and Y;
+//   shared   stores of both, and loads of fragments, per SM and clock;
+//   units    multiplications, padding included, on tensor cores or FMA pipes;
+//
+// in whole waves of blocks over the SMs, plus a launch.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef KS_ANALYSIS_GPUPLANNER_H
+#define KS_ANALYSIS_GPUPLANNER_H
+
+#include "ks/Analysis/FragmentLayout.h"
+#include "ks/Analysis/Problem.h"
+#include "ks/Analysis/Target.h"
+
+namespace ks {
+
+/// How one factor runs; see #ks.gpu_plan.
+struct GPUPlan {
+  // --- Decisions ---
+  FragmentLayout fragments;
+  int64_t entries = 8; ///< Of the batch, per block.
+  int64_t n = 16;      ///< Rows n per block.
+  int64_t k = 16;      ///< Per stage.
+  int64_t j = 1;       ///< Columns j per block (the slab).
+  int64_t vector = 1;  ///< Elements of a lane's piece along j, or the batch.
+  int64_t warpsM = 1, warpsN = 1, warpsJ = 1;
+  int64_t stages = 2;  ///< Of the ring; 1 without overlap.
+  bool tiedA = false, tiedD = false; ///< Packed weights are shared.
+
+  // --- Derived ---
+  int64_t getWarps() const { return warpsM * warpsN * warpsJ; }
+  int64_t getThreads() const { return 32 * getWarps(); }
+  /// Entries of the batch that a tile of a warp covers.
+  int64_t getTileEntries(bool batchFirst) const {
+    return fragments.tileEntries * (batchFirst ? 1 : vector);
+  }
+  /// Tiles of a warp along n and along the batch.
+  int64_t getTilesN() const { return n / (warpsN * fragments.tileN()); }
+  int64_t getTilesM(bool batchFirst) const {
+    return entries / (warpsM * getTileEntries(batchFirst));
+  }
+  /// Accumulators of a lane, in elements.
+  int64_t getAccumulators(bool batchFirst) const {
+    return vector * getTilesN() * getTilesM(batchFirst) * fragments.slotsN() *
+           fragments.slotsM();
+  }
+  /// Elements of a row of X in shared memory: k·j of an entry (batch-first) or
+  /// the entries of one k (batch-last); with padding (getRowPitch).
+  int64_t getRowElements(bool batchFirst) const {
+    return batchFirst ? k * j : entries;
+  }
+  int64_t getNumRows(bool batchFirst) const { return batchFirst ? entries : k; }
+  /// Distance of rows of X in shared memory, in elements of `elementBytes`: a
+  /// multiple of 16 bytes for which lanes' loads meet in the fewest banks.
+  int64_t getRowPitch(bool batchFirst, int64_t elementBytes) const;
+  /// Elements of packed weights per stage.
+  int64_t getStageWeights() const { return (tiedD ? 1 : j) * n * k; }
+  /// Bytes of shared memory of a block.
+  int64_t getSharedBytes(bool batchFirst, int64_t elementBytes) const;
+
+  /// Blocks of a grid along n, along j, and (with groups) in all per block of
+  /// the batch; chunks along k.
+  int64_t getNumBlocksN(const KSPattern &p) const { return (p.b + n - 1) / n; }
+  int64_t getNumBlocksJ(const KSPattern &p) const { return (p.d + j - 1) / j; }
+  int64_t getNumSlabs(const KSPattern &p) const {
+    return p.a * getNumBlocksN(p) * getNumBlocksJ(p);
+  }
+  int64_t getNumChunks(const KSPattern &p) const { return (p.c + k - 1) / k; }
+
+  bool operator==(const GPUPlan &) const = default;
+};
+
+/// What a plan is predicted to cost; times in seconds.
+struct GPUCost {
+  double dram = 0, l2 = 0, shared = 0, units = 0; ///< If nothing else counted.
+  double launch = 0;
+  double seconds = 0;      ///< In all.
+  double dramBytes = 0, l2Bytes = 0;
+  int64_t blocksPerSM = 0; ///< That fit at a time.
+  const char *limit = "";  ///< "DRAM", "L2", "shared memory", "tensor cores",
+                           ///< "FMA", "launch"
+};
+
+struct RankedGPUPlan {
+  GPUPlan plan;
+  GPUCost cost;
+};
+
+/// What keeps `plan` from being realized for the one factor of `problem` on
+/// `target`; empty if nothing does. Says what was got and what was expected.
+std::string checkGPUPlan(const Problem &problem, const GPUPlan &plan,
+                         const GPUTarget &target);
+
+/// What `plan`, which is legal, costs for `batch` entries.
+GPUCost predictGPU(const Problem &problem, const GPUPlan &plan,
+                   const GPUTarget &target, int64_t batch);
+
+/// Up to `count` legal plans for the one factor of `problem`, fastest first.
+/// Never empty for a valid problem.
+llvm::SmallVector<RankedGPUPlan> planForGPU(const Problem &problem,
+                                            const GPUTarget &target,
+                                            unsigned count = 1);
+
+} // namespace ks
+
+#endif // KS_ANALYSIS_GPUPLANNER_H

@@ -1,12 +1,11 @@
 /* Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
  * See LICENSE for license information.
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
- *
- * The public C headers compile as C99, alone and in any order. */
+ */
 
+/* The headers of the C API are C99. A C file must hold something. */
 #include "ks-c/Compiler.h"
+#include "ks-c/Runtime.h"
 #include "ks/Runtime/ThreadPool.h"
 
-KsCompileOptions (*const ksHeadersAreC99)(void);
-// NOLINTNEXTLINE(misc-use-internal-linkage): it would be unused.
-KsCompileOptions (*const ksHeadersAreC99)(void) = ksDefaultCompileOptions;
+extern int ksHeadersAreC99;

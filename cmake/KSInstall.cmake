@@ -11,8 +11,15 @@ set(KS_CMAKE_DIR "${CMAKE_INSTALL_LIBDIR}/cmake/KS")
 
 # The runtime is a set of its own, so that it can be found without LLVM.
 get_property(ks_libraries GLOBAL PROPERTY KS_LIBRARIES)
-install(TARGETS KSRuntime EXPORT KSRuntimeTargets
-  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+set(ks_runtime_libraries KSRuntime)
+foreach(ks_library IN ITEMS KSRuntimeC KSMgpuRuntime)
+  if(TARGET ${ks_library})
+    list(APPEND ks_runtime_libraries ${ks_library})
+  endif()
+endforeach()
+install(TARGETS ${ks_runtime_libraries} EXPORT KSRuntimeTargets
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS ${ks_libraries} EXPORT KSTargets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})

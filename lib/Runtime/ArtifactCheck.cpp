@@ -120,8 +120,8 @@ bool hasZero(const std::string &text) {
 }
 
 bool dependsOnBatch(const ArrayInfo &array) {
-  return std::any_of(array.shape.begin(), array.shape.end(),
-                     [](const Size &size) { return size.perBatch != 0; });
+  return std::ranges::any_of(
+      array.shape, [](const Size &size) { return size.perBatch != 0; });
 }
 
 std::string checkSize(const Size &size) {

@@ -40,7 +40,9 @@ Status initialize(const char *path, const Functions *&functions) {
   Status status = toStatus(*functions, result, "starting the NVIDIA driver");
   if (!status || status.getCode() == KS_ERROR_NO_DEVICE)
     return status;
-  return {KS_ERROR_NO_DRIVER, status.getMessage()};
+  return {KS_ERROR_NO_DRIVER,
+          concat(status.getMessage(), "; check with nvidia-smi that ",
+                 functions->path, " is the driver's own and up to date")};
 }
 
 Status makeEmptyError() {
@@ -293,8 +295,8 @@ Status CUDAContext::getElapsed(const CUDAEvent &start, const CUDAEvent &end,
     if (Status status = checkMade(*event))
       return status;
   float elapsed = 0;
-  auto first = static_cast<CUevent>(start.get());
-  auto last = static_cast<CUevent>(end.get());
+  auto *first = static_cast<CUevent>(start.get());
+  auto *last = static_cast<CUevent>(end.get());
   Status status = runIn(*this, "measuring time", [&](const Functions &driver) {
     CUresult result = driver.cuEventSynchronize(last);
     return result == CUDA_SUCCESS

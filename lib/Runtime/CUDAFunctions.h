@@ -24,6 +24,8 @@
 
 namespace ks::cuda {
 
+// NOLINTBEGIN(readability-identifier-naming): as NVIDIA names them.
+
 using CUdevice = int;
 using CUdeviceptr = unsigned long long;
 using CUcontext = struct CUctx_st *;
@@ -118,6 +120,8 @@ enum CUtensorMapSwizzle {
 enum CUtensorMapL2promotion { CU_TENSOR_MAP_L2_PROMOTION_L2_128B = 2 };
 enum CUtensorMapFloatOOBfill { CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE = 0 };
 
+// NOLINTEND(readability-identifier-naming)
+
 /// REQUIRED or OPTIONAL (name here, name in the library, parameters). The names
 /// with _v2 are what the documented ones stand for since CUDA 4.0.
 // clang-format off
@@ -197,10 +201,12 @@ enum CUtensorMapFloatOOBfill { CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE = 0 };
 // clang-format on
 
 struct Functions {
+  // NOLINTBEGIN(bugprone-macro-parentheses): they are declarations.
 #define KS_DECLARE(name, symbol, parameters)                                   \
   CUresult(*name) parameters = nullptr;
   KS_CUDA_FUNCTIONS(KS_DECLARE, KS_DECLARE)
 #undef KS_DECLARE
+  // NOLINTEND(bugprone-macro-parentheses)
 
   /// Where they are from.
   std::string path;

@@ -143,12 +143,12 @@ Status Layer::getWorkspaceBytes(int64_t batch, size_t &bytes) const {
 // Running
 //===----------------------------------------------------------------------===//
 
-Status Layer::pack(const KsBuffer *buffers, size_t numBuffers, void *packed,
-                   size_t numBytes, KsStream stream) const {
-  Call call(*this, weights, buffers, numBuffers);
+Status Layer::pack(const KsBuffer *weights, size_t numWeights, void *packed,
+                   size_t packedBytes, KsStream stream) const {
+  Call call(*this, weightIndices, weights, numWeights);
   if (Status status = call.checkArrays())
     return status;
-  if (Status status = call.setPacked(packed, numBytes))
+  if (Status status = call.setPacked(packed, packedBytes))
     return status;
   CurrentContext scope(*context.getFunctions(),
                        static_cast<CUcontext>(context.getHandle()));
@@ -159,10 +159,10 @@ Status Layer::pack(const KsBuffer *buffers, size_t numBuffers, void *packed,
   return call.launch(packKernels, stream);
 }
 
-Status Layer::run(const void *packed, const KsBuffer *buffers,
-                  size_t numBuffers, void *workspace, size_t workspaceBytes,
+Status Layer::run(const void *packed, const KsBuffer *arrays, size_t numArrays,
+                  void *workspace, size_t workspaceBytes,
                   KsStream stream) const {
-  Call call(*this, arrays, buffers, numBuffers);
+  Call call(*this, arrayIndices, arrays, numArrays);
   if (Status status = call.checkArrays())
     return status;
   if (call.getBatch() == 0)
@@ -170,7 +170,8 @@ Status Layer::run(const void *packed, const KsBuffer *buffers,
   const Run *run = nullptr;
   if (Status status = findRun(call.getBatch(), run))
     return status;
-  if (Status status = call.setPacked(const_cast<void *>(packed), packedBytes))
+  if (Status status =
+          call.setPacked(const_cast<void *>(packed), getPackedBytes()))
     return status;
   if (Status status =
           call.setWorkspace(*run->variant, workspace, workspaceBytes))

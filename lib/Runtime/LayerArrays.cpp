@@ -11,6 +11,7 @@
 #include "Text.h"
 
 #include <algorithm>
+#include <cstring>
 
 using namespace ks;
 
@@ -163,10 +164,16 @@ bool ks::mayOverlap(const Extent &x, const Extent &y) {
 }
 
 Status ks::checkForm(const ArrayInfo &info, const KsBuffer &buffer) {
-  if (buffer.type != info.type)
-    return makeError(concat("it has element type ", getElementName(buffer.type),
-                            ", expected ", getElementName(info.type),
-                            "; convert it"));
+  // Callers in C may have written any number there.
+  unsigned type = 0;
+  static_assert(sizeof(type) == sizeof(buffer.type));
+  std::memcpy(&type, &buffer.type, sizeof(type));
+  if (type != static_cast<unsigned>(info.type))
+    return makeError(concat(
+        "its element type is ",
+        type <= KS_C128 ? getElementName(static_cast<KsElementType>(type))
+                        : "an unknown type",
+        ", expected ", getElementName(info.type), "; convert it"));
   if (buffer.rank != static_cast<int64_t>(info.shape.size()))
     return makeError(concat("it has rank ", buffer.rank, ", expected ",
                             info.shape.size(), ", shape ", toText(info.shape),

@@ -117,7 +117,7 @@ static Status checkPlace(const char *what, const void *memory, size_t bytes,
 
 Status Layer::Call::setPacked(void *memory, size_t bytes) {
   packed = static_cast<char *>(memory);
-  return checkPlace(thePacked, memory, bytes, layer.packedBytes);
+  return checkPlace(thePacked, memory, bytes, layer.totalPackedBytes);
 }
 
 Status Layer::Call::setWorkspace(const Variant &forVariant, void *memory,
@@ -167,13 +167,13 @@ Status Layer::Call::checkArrayMemory(size_t position, bool writesPacked) const {
   if (mayOverlap(extent, Extent::of(workspace, workspaceBytes)))
     return makeOverlapError(describe(position), theWorkspace);
   if ((isResult || writesPacked) &&
-      mayOverlap(extent, Extent::of(packed, layer.packedBytes)))
+      mayOverlap(extent, Extent::of(packed, layer.totalPackedBytes)))
     return makeOverlapError(describe(position), thePacked);
   return isResult ? checkResult(position, extent) : Status();
 }
 
 Status Layer::Call::checkMemory(bool writesPacked) const {
-  if (mayOverlap(Extent::of(packed, layer.packedBytes),
+  if (mayOverlap(Extent::of(packed, layer.totalPackedBytes),
                  Extent::of(workspace, workspaceBytes)))
     return makeOverlapError(theWorkspace, thePacked);
   if (Status status = checkReachable(packed))
@@ -380,7 +380,7 @@ Status Layer::Call::launch(const Kernel &kernel, CUstream stream) const {
     if (status)
       return status;
   }
-  auto function = static_cast<CUfunction>(kernel.function);
+  auto *function = static_cast<CUfunction>(kernel.function);
   CUresult result =
       launch.clusterBlocks > 1
           ? launchCluster(functions, function, launch, blocks, parameters.get(),

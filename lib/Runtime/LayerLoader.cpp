@@ -290,16 +290,17 @@ void Layer::Loader::sortArguments() {
   const auto &arguments = layer->getArguments();
   for (size_t index = 0; index < arguments.size(); ++index) {
     bool isWeight = arguments[index].role == Role::Weight;
-    std::vector<uint32_t> &list = isWeight ? layer->weights : layer->arrays;
+    std::vector<uint32_t> &list =
+        isWeight ? layer->weightIndices : layer->arrayIndices;
     layer->positions.push_back(static_cast<uint32_t>(list.size()));
     list.push_back(static_cast<uint32_t>(index));
   }
   for (const ArrayInfo &array : layer->getTarget().packed) {
-    layer->packedOffsets.push_back(layer->packedBytes);
+    layer->packedOffsets.push_back(layer->totalPackedBytes);
     // Cannot overflow: the artefact was checked.
     size_t bytes = 0;
     getBytes(array, /*batch=*/0, bytes);
     roundUp(bytes, arrayAlignment);
-    layer->packedBytes += bytes;
+    layer->totalPackedBytes += bytes;
   }
 }

@@ -19,7 +19,7 @@ public:
   Loader(const CUDAContext &context, Artifact artifact)
       : context(context), artifact(std::move(artifact)) {}
 
-  Status load(std::unique_ptr<Layer> &layer);
+  Status load(std::unique_ptr<Layer> &result);
 
 private:
   Status chooseTarget();

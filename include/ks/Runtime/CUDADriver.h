@@ -36,7 +36,7 @@ namespace ks {
 
 namespace cuda {
 struct Functions;
-}
+} // namespace cuda
 class CUDAEvent;
 class CUDAStream;
 class DeviceMemory;

@@ -66,7 +66,7 @@ public:
   const std::string &getNote() const { return note; }
 
   /// Bytes of device memory for packed weights.
-  size_t getPackedBytes() const { return packedBytes; }
+  size_t getPackedBytes() const { return totalPackedBytes; }
 
   /// Bytes of device memory that a run with `batch` entries works in.
   Status getWorkspaceBytes(int64_t batch, size_t &bytes) const;
@@ -88,13 +88,13 @@ private:
   class Loader;
   class Call;
 
-  /// A launch, ready to go. Functions are named like the driver's handles.
+  /// A launch, and its CUfunction.
   struct Kernel {
     const Launch *launch = nullptr;
     void *function = nullptr;
   };
 
-  /// A variant with its kernels and the places of its workspace's arrays.
+  /// A variant with its kernels.
   struct Run {
     const Variant *variant = nullptr;
     std::vector<Kernel> kernels;
@@ -110,15 +110,15 @@ private:
   void *module = nullptr;
 
   /// Indices of arguments: those of pack, those of run.
-  std::vector<uint32_t> weights;
-  std::vector<uint32_t> arrays;
+  std::vector<uint32_t> weightIndices;
+  std::vector<uint32_t> arrayIndices;
   /// Where an argument stands in its list.
   std::vector<uint32_t> positions;
 
   std::vector<Kernel> packKernels;
   std::vector<Run> runs;
   std::vector<size_t> packedOffsets;
-  size_t packedBytes = 0;
+  size_t totalPackedBytes = 0;
   /// Whether kernels may read any memory of the host.
   bool readsHostMemory = false;
 };

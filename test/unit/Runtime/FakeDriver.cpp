@@ -103,6 +103,7 @@ CUresult record(CUfunction function, unsigned grid, unsigned block,
 
 } // namespace
 
+// NOLINTBEGIN(readability-identifier-naming): as NVIDIA names them.
 extern "C" {
 
 CUresult cuInit(unsigned) { return toResult(getFakeDriver().initResult); }
@@ -413,3 +414,4 @@ CUresult cuEventElapsedTime(float *milliseconds, CUevent, CUevent) {
 }
 
 } // extern "C"
+// NOLINTEND(readability-identifier-naming)

@@ -8,6 +8,7 @@
 
 #include "LayerTestUtil.h"
 
+#include <cstring>
 #include <thread>
 
 using namespace ks;
@@ -62,6 +63,7 @@ protected:
 
   std::vector<int64_t> getParameters(const FakeLaunch &launch) {
     std::vector<int64_t> values;
+    values.reserve(launch.parameters.size());
     for (size_t index = 0; index < launch.parameters.size(); ++index)
       values.push_back(launch.getInt(index));
     return values;
@@ -251,9 +253,10 @@ TEST_F(LayerRunTest, RefusesWrongNumberOfArrays) {
 
 TEST_F(LayerRunTest, RefusesWrongTypeRankAndShape) {
   x.buffer.type = KS_BF16;
-  expectRefusal({"array 0 ('x')", "element type bf16, expected f16"},
+  expectRefusal({"array 0 ('x')", "element type is bf16, expected f16"},
                 [&] { x.buffer.type = KS_F16; });
-  x.buffer.type = static_cast<KsElementType>(42);
+  int unknown = 42;
+  std::memcpy(&x.buffer.type, &unknown, sizeof(unknown));
   expectRefusal({"an unknown type"}, [&] { x.buffer.type = KS_F16; });
   x.buffer.rank = 1;
   expectRefusal({"rank 1, expected 2"}, [&] { x.buffer.rank = 2; });

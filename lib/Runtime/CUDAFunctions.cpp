@@ -99,6 +99,11 @@ const char *getAdvice(CUresult result) {
   case CUDA_ERROR_NO_DEVICE:
   case CUDA_ERROR_INVALID_DEVICE:
     return "; check nvidia-smi and CUDA_VISIBLE_DEVICES";
+  case CUDA_ERROR_INVALID_IMAGE:
+  case CUDA_ERROR_NO_BINARY_FOR_GPU:
+  case CUDA_ERROR_INVALID_PTX:
+  case CUDA_ERROR_UNSUPPORTED_PTX_VERSION:
+    return "; update the driver, or compile the layer again for this GPU";
   case CUDA_ERROR_INVALID_CONTEXT:
   case CUDA_ERROR_INVALID_HANDLE:
     return "; check that stream and context are alive and belong together";

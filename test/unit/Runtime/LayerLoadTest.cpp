@@ -98,8 +98,8 @@ TEST_F(LayerLoadTest, FallsBackToPTX) {
   getFakeDriver().ptxResult = 222;
   getFakeDriver().jitLog = "PTX too new\n";
   expectFailure(load(artifact), KS_ERROR_COMPILE,
-                {"loading the PTX for sm_80", "222", "PTX too new; before that",
-                 "loading the cubin", "209"});
+                {"loading the PTX for sm_80", "222", "update the driver",
+                 "PTX too new; before that", "loading the cubin", "209"});
   artifact.targets[0].ptx = "";
   expectFailure(load(artifact), KS_ERROR_COMPILE, {"loading the cubin"});
 }

@@ -10,6 +10,7 @@
 
 #include "Buffers.h"
 #include "JITSymbols.h"
+#include "ModuleSupport.h"
 #include "Optimize.h"
 
 #include "ks/Dialect/KS/IR/KS.h"
@@ -31,35 +32,9 @@
 using namespace mlir;
 using namespace ks;
 
-static llvm::Error makeError(const llvm::Twine &message) {
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
-}
-
 //===----------------------------------------------------------------------===//
 // Signature
 //===----------------------------------------------------------------------===//
-
-static llvm::Expected<ElementType> toElementType(Type type) {
-  if (type.isF16())
-    return ElementType::F16;
-  if (type.isBF16())
-    return ElementType::BF16;
-  if (type.isF32())
-    return ElementType::F32;
-  if (type.isF64())
-    return ElementType::F64;
-  if (auto complex = dyn_cast<ComplexType>(type)) {
-    if (complex.getElementType().isF32())
-      return ElementType::C64;
-    if (complex.getElementType().isF64())
-      return ElementType::C128;
-  }
-  std::string text;
-  llvm::raw_string_ostream(text) << type;
-  return makeError("entry has an argument with elements of type " + text +
-                   "; expected f16, bf16, f32, f64, complex<f32> or "
-                   "complex<f64>");
-}
 
 static llvm::Expected<ArgumentInfo> getInfo(Type type, Attribute dims) {
   auto memref = dyn_cast<MemRefType>(type);
@@ -131,30 +106,6 @@ llvm::Error CompiledFunction::readSignature(ModuleOp module) {
 CompiledFunction::CompiledFunction() = default;
 CompiledFunction::~CompiledFunction() = default;
 
-/// The function called `name`, or the only public one.
-static llvm::Expected<func::FuncOp> findEntry(ModuleOp module, StringRef name) {
-  SmallVector<func::FuncOp> candidates;
-  std::string names;
-  for (auto func : module.getOps<func::FuncOp>())
-    if (func.isPublic() && !func.isDeclaration()) {
-      candidates.push_back(func);
-      names += (names.empty() ? "@" : ", @") + func.getName().str();
-    }
-  if (candidates.empty())
-    return makeError("module has no public function; expected an entry");
-  if (name.empty()) {
-    if (candidates.size() == 1)
-      return candidates.front();
-    return makeError("module has several public functions (" + names +
-                     "); expected an entry to be named");
-  }
-  for (func::FuncOp func : candidates)
-    if (func.getName() == name)
-      return func;
-  return makeError("module has no public function @" + name +
-                   "; expected one of " + names);
-}
-
 /// Runs `pipeline` on `module`.
 static LogicalResult runPasses(ModuleOp module, const CompileOptions &options,
                                Rung from, Rung to) {
@@ -174,53 +125,6 @@ static LogicalResult runPasses(ModuleOp module, const CompileOptions &options,
   }
   return pm.run(module);
 }
-
-namespace {
-/// Collects what is diagnosed while it lives.
-class DiagnosticCollector {
-public:
-  explicit DiagnosticCollector(MLIRContext *context)
-      : handler(context, [this](Diagnostic &diagnostic) {
-          print(diagnostic);
-          for (Diagnostic &note : diagnostic.getNotes())
-            print(note);
-          return success();
-        }) {}
-  llvm::Error asError() const {
-    return makeError("compilation failed:\n" + text);
-  }
-
-private:
-  /// "file:line:column: error: message", as the parser does it.
-  void print(Diagnostic &diagnostic) {
-    llvm::raw_string_ostream os(text);
-    Location location = diagnostic.getLocation();
-    if (auto place = location->findInstanceOf<FileLineColLoc>())
-      os << place.getFilename().getValue() << ":" << place.getLine() << ":"
-         << place.getColumn();
-    else
-      os << location;
-    switch (diagnostic.getSeverity()) {
-    case DiagnosticSeverity::Error:
-      os << ": error: ";
-      break;
-    case DiagnosticSeverity::Warning:
-      os << ": warning: ";
-      break;
-    case DiagnosticSeverity::Note:
-      os << ": note: ";
-      break;
-    case DiagnosticSeverity::Remark:
-      os << ": remark: ";
-      break;
-    }
-    os << diagnostic << "\n";
-  }
-
-  std::string text;
-  ScopedDiagnosticHandler handler;
-};
-} // namespace
 
 llvm::Expected<OwningOpRef<ModuleOp>>
 ks::lowerToRung(ModuleOp original, const CompileOptions &options, Rung to) {

@@ -8,6 +8,8 @@
 
 #include "ks/Pipelines/Pipelines.h"
 
+#include "PipelineSupport.h"
+
 #include "ks/Conversion/Passes.h"
 #include "ks/Dialect/KS/Transforms/Passes.h"
 
@@ -26,7 +28,7 @@ using namespace mlir;
 using namespace ks;
 
 llvm::StringRef ks::getRungNames() {
-  return "math, plans, buffers, tiles, machine";
+  return "math, plans, buffers, tiles, machine, binary";
 }
 
 std::optional<Rung> ks::parseRung(llvm::StringRef name) {
@@ -36,10 +38,11 @@ std::optional<Rung> ks::parseRung(llvm::StringRef name) {
       .Case("buffers", Rung::Buffers)
       .Case("tiles", Rung::Tiles)
       .Case("machine", Rung::Machine)
+      .Case("binary", Rung::Binary)
       .Default(std::nullopt);
 }
 
-static void addCleanUp(OpPassManager &pm) {
+void ks::addCleanUp(OpPassManager &pm) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 }
@@ -74,15 +77,13 @@ static void addMachine(OpPassManager &pm) {
   pm.addPass(createReconcileUnrealizedCastsPass());
 }
 
-static void addResultsInPlace(OpPassManager &pm) {
+void ks::addResultsInPlace(OpPassManager &pm) {
   pm.addPass(createResultsToArguments());
   pm.addPass(bufferization::createEmptyTensorEliminationPass());
 }
 
-/// Calls the stages that lead from rung `from` to rung `to`; stage s makes
-/// rung s + 1.
-static void addStages(OpPassManager &pm, Rung from, Rung to,
-                      ArrayRef<function_ref<void()>> stages) {
+void ks::addStages(OpPassManager &pm, Rung from, Rung to,
+                   ArrayRef<function_ref<void()>> stages) {
   for (auto [index, stage] : llvm::enumerate(stages))
     if (index >= static_cast<size_t>(from) && index < static_cast<size_t>(to)) {
       stage();
@@ -154,9 +155,34 @@ struct CPUOptions : PassPipelineOptions<CPUOptions> {
           clEnumValN(Rung::Machine, "machine", "the llvm dialect")),
       llvm::cl::init(Rung::Machine)};
 };
+
+struct GPUOptions : PassPipelineOptions<GPUOptions> {
+  Option<std::string> target{*this, "chip",
+                             llvm::cl::desc("Architecture: sm_80, sm_90, ..."),
+                             llvm::cl::init("sm_80")};
+  Option<std::string> format{*this, "format",
+                             llvm::cl::desc("Of the binary: isa, bin, fatbin"),
+                             llvm::cl::init("isa")};
+  Option<Rung> to{
+      *this, "to", llvm::cl::desc("Rung to stop at"),
+      llvm::cl::values(
+          clEnumValN(Rung::Math, "math", "products as written"),
+          clEnumValN(Rung::Plans, "plans", "products with plans"),
+          clEnumValN(Rung::Buffers, "buffers", "the same on memrefs"),
+          clEnumValN(Rung::Tiles, "tiles", "kernels of tile ops"),
+          clEnumValN(Rung::Machine, "machine", "the nvvm dialect"),
+          clEnumValN(Rung::Binary, "binary", "PTX, or what format= says")),
+      llvm::cl::init(Rung::Binary)};
+};
 } // namespace
 
 void ks::registerPipelines() {
+  PassPipelineRegistration<GPUOptions>(
+      "ks-to-nvvm", "Compile KS products for an NVIDIA GPU",
+      [](OpPassManager &pm, const GPUOptions &options) {
+        buildGPUPipeline(
+            pm, {options.target, options.format, Rung::Math, options.to});
+      });
   PassPipelineRegistration<CPUOptions>(
       "ks-to-cpu", "Compile KS products for a CPU",
       [](OpPassManager &pm, const CPUOptions &options) {

@@ -101,7 +101,6 @@ struct GPUPlan {
   }
   int64_t getNumChunks(const KSPattern &p) const { return (p.c + k - 1) / k; }
 
-  bool operator==(const GPUPlan &) const = default;
 };
 
 /// What a plan is predicted to cost; times in seconds.
@@ -124,6 +123,12 @@ struct RankedGPUPlan {
 /// `target`; empty if nothing does. Says what was got and what was expected.
 std::string checkGPUPlan(const Problem &problem, const GPUPlan &plan,
                          const GPUTarget &target);
+
+/// The same, but for the limits of a target.
+std::string checkGPUPlan(const Problem &problem, const GPUPlan &plan);
+
+/// The batch that is assumed when it is not known.
+constexpr int64_t kAssumedGPUBatch = 4096;
 
 /// What `plan`, which is legal, costs for `batch` entries.
 GPUCost predictGPU(const Problem &problem, const GPUPlan &plan,

@@ -9,6 +9,7 @@
 #ifndef KS_CONVERSION_PASSES_H
 #define KS_CONVERSION_PASSES_H
 
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Pass/Pass.h"
 
 namespace mlir {

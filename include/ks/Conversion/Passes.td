@@ -51,6 +51,49 @@ def ConvertKSToVector : Pass<"convert-ks-to-vector", "::mlir::ModuleOp"> {
   ];
 }
 
+def ConvertKSToGPU : Pass<"convert-ks-to-gpu", "::mlir::ModuleOp"> {
+  let summary = "realize GPU plans as kernels of tile ops";
+  let description = [{
+    Input: `ks.matmul` on memrefs, with a `#ks.gpu_plan` and packed weights, and
+    `ks.pack_weights` on memrefs with a `#ks.gpu_packing`.
+    Output: a `gpu.func` for each in the gpu.module `@ks_kernels`, and a
+    `gpu.launch_func` in its place. A product's kernel is loops, asynchronous
+    copies to shared memory and tile ops on fragments (`ks.load_weights`,
+    `ks.load_activations`, `ks.warp_mma`, `ks.store_fragment`); the epilogue is
+    inlined once, on the accumulator. The grid is an `affine.apply` of the batch.
+
+    The pass realizes the plan and decides nothing. It refuses a product without
+    a GPU plan (run `ks-select-plan`) or with unpacked weights (run
+    `ks-pack-weights`).
+  }];
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+    "::mlir::complex::ComplexDialect", "::mlir::gpu::GPUDialect",
+    "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::NVVM::NVVMDialect", "::mlir::scf::SCFDialect",
+    "::mlir::vector::VectorDialect"
+  ];
+}
+
+def ConvertKSTilesToNVGPU
+    : Pass<"convert-ks-tiles-to-nvgpu", "::mlir::gpu::GPUModuleOp"> {
+  let summary = "expand tile ops to asynchronous copies, loads and mma";
+  let description = [{
+    Input: the tile ops of `convert-ks-to-gpu`.
+    Output: `nvgpu.device_async_copy`, vector loads and stores, `nvvm.mma.sync`
+    and FMAs. Copies and stores take 16 bytes at a time wherever the pattern
+    allows it and, asked once per kernel, pointers and row pitches do; single
+    elements otherwise. Edges are masked there, never in the inner loop.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::nvgpu::NVGPUDialect",
+    "::mlir::NVVM::NVVMDialect", "::mlir::scf::SCFDialect",
+    "::mlir::vector::VectorDialect"
+  ];
+}
+
 def ConvertParallelToRuntime
     : Pass<"convert-parallel-to-runtime", "::mlir::ModuleOp"> {
   let summary = "run scf.parallel loops on the runtime's thread pool";

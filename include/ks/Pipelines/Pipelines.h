@@ -31,10 +31,11 @@ enum class Rung {
   Plans,   ///< 3: every product has a plan, weights are packed
   Buffers, ///< 3 on memrefs
   Tiles,   ///< 4: parallel loops over vector tiles
-  Machine, ///< 5: the llvm dialect
+  Machine, ///< 5: the llvm or nvvm dialect
+  Binary,  ///< 6: PTX (GPUs only)
 };
 
-/// "math, plans, buffers, tiles, machine".
+/// "math, plans, buffers, tiles, machine, binary".
 llvm::StringRef getRungNames();
 std::optional<Rung> parseRung(llvm::StringRef name);
 
@@ -54,7 +55,18 @@ void buildCPUPipeline(mlir::OpPassManager &pm,
 void buildLoopsPipeline(mlir::OpPassManager &pm, Rung from = Rung::Math,
                         Rung to = Rung::Machine);
 
-/// Makes both known to `--pass-pipeline` and as flags of ks-opt.
+struct GPUPipelineOptions {
+  std::string target = "sm_80"; ///< Row of the GPU target table.
+  std::string format = "isa";   ///< Of rung 6: isa, bin or fatbin.
+  Rung from = Rung::Math;       ///< What the input is.
+  Rung to = Rung::Binary;
+};
+
+/// `ks-to-nvvm`: from products on tensors to PTX.
+void buildGPUPipeline(mlir::OpPassManager &pm,
+                      const GPUPipelineOptions &options);
+
+/// Makes all known to `--pass-pipeline` and as flags of ks-opt.
 void registerPipelines();
 
 } // namespace ks

@@ -35,7 +35,9 @@ struct Size {
   int64_t constant = 0;
   int64_t perBatch = 0;
   int64_t at(int64_t batch) const { return constant + perBatch * batch; }
-  bool operator==(const Size &) const = default;
+  bool operator==(const Size &o) const {
+    return constant == o.constant && perBatch == o.perBatch;
+  }
 };
 
 /// An array that kernels read or write.
@@ -46,7 +48,10 @@ struct ArrayInfo {
   /// The first element, and all strides but the last (which is 1), are
   /// multiples of this many bytes.
   uint32_t alignment = 1;
-  bool operator==(const ArrayInfo &) const = default;
+  bool operator==(const ArrayInfo &o) const {
+    return name == o.name && type == o.type && shape == o.shape &&
+           alignment == o.alignment;
+  }
 };
 
 /// What an argument of the function is for.
@@ -59,7 +64,9 @@ enum class Role : uint8_t {
 struct Argument {
   ArrayInfo array;
   Role role = Role::Input;
-  bool operator==(const Argument &) const = default;
+  bool operator==(const Argument &o) const {
+    return array == o.array && role == o.role;
+  }
 };
 
 /// How a tensor map is made from the array it describes
@@ -71,7 +78,10 @@ struct TensorMapRecipe {
                                 ///< stride of its first dimension.
   std::vector<uint32_t> box;    ///< In elements.
   uint32_t swizzleBytes = 0;    ///< 0, 32, 64 or 128.
-  bool operator==(const TensorMapRecipe &) const = default;
+  bool operator==(const TensorMapRecipe &o) const {
+    return sizes == o.sizes && strides == o.strides && box == o.box &&
+           swizzleBytes == o.swizzleBytes;
+  }
 };
 
 /// An operand of a kernel, passed by value.
@@ -91,7 +101,10 @@ struct Operand {
   Form form = Form::Descriptor;
   uint32_t index = 0;
   TensorMapRecipe tensorMap;
-  bool operator==(const Operand &) const = default;
+  bool operator==(const Operand &o) const {
+    return kind == o.kind && form == o.form && index == o.index &&
+           tensorMap == o.tensorMap;
+  }
 };
 
 /// One launch of a kernel. The grid has ceil(batch / tile) · factor blocks
@@ -104,7 +117,11 @@ struct Launch {
   uint32_t clusterBlocks = 1; ///< Per cluster.
   uint32_t sharedBytes = 0;   ///< Dynamic shared memory per block.
   std::vector<Operand> operands;
-  bool operator==(const Launch &) const = default;
+  bool operator==(const Launch &o) const {
+    return kernel == o.kernel && tile == o.tile && factor == o.factor &&
+           threads == o.threads && clusterBlocks == o.clusterBlocks &&
+           sharedBytes == o.sharedBytes && operands == o.operands;
+  }
 };
 
 /// Launches for batches from minBatch to maxBatch, both included.
@@ -114,7 +131,10 @@ struct Variant {
   std::string plan; ///< For people: the plans it was made from.
   std::vector<ArrayInfo> workspace;
   std::vector<Launch> launches;
-  bool operator==(const Variant &) const = default;
+  bool operator==(const Variant &o) const {
+    return minBatch == o.minBatch && maxBatch == o.maxBatch && plan == o.plan &&
+           workspace == o.workspace && launches == o.launches;
+  }
 };
 
 /// Code for one architecture.
@@ -129,7 +149,11 @@ struct TargetCode {
   std::vector<ArrayInfo> packed;
   std::vector<Launch> pack;      ///< From weights to packed weights.
   std::vector<Variant> variants; ///< Disjoint, in ascending order of batches.
-  bool operator==(const TargetCode &) const = default;
+  bool operator==(const TargetCode &o) const {
+    return capability == o.capability && isSpecific == o.isSpecific &&
+           ptx == o.ptx && cubin == o.cubin && packed == o.packed &&
+           pack == o.pack && variants == o.variants;
+  }
 };
 
 /// A compiled function.
@@ -137,7 +161,9 @@ struct Artifact {
   std::string entry;
   std::vector<Argument> arguments; ///< Results come last.
   std::vector<TargetCode> targets;
-  bool operator==(const Artifact &) const = default;
+  bool operator==(const Artifact &o) const {
+    return entry == o.entry && arguments == o.arguments && targets == o.targets;
+  }
 };
 
 /// The bytes of the file: a header with a version, and sections with a checksum

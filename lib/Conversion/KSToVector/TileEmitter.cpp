@@ -17,29 +17,6 @@ using namespace mlir;
 using namespace ks;
 
 //===----------------------------------------------------------------------===//
-// IndexBuilder
-//===----------------------------------------------------------------------===//
-
-Value IndexBuilder::constant(int64_t value) {
-  return arith::ConstantIndexOp::create(b, loc, value);
-}
-Value IndexBuilder::add(Value x, Value y) {
-  return b.createOrFold<arith::AddIOp>(loc, x, y);
-}
-Value IndexBuilder::sub(Value x, Value y) {
-  return b.createOrFold<arith::SubIOp>(loc, x, y);
-}
-Value IndexBuilder::mul(Value x, int64_t y) {
-  return b.createOrFold<arith::MulIOp>(loc, x, constant(y));
-}
-Value IndexBuilder::min(Value x, Value y) {
-  return b.createOrFold<arith::MinSIOp>(loc, x, y);
-}
-Value IndexBuilder::rem(Value x, int64_t y) {
-  return b.createOrFold<arith::RemUIOp>(loc, x, constant(y));
-}
-
-//===----------------------------------------------------------------------===//
 // Tiles
 //===----------------------------------------------------------------------===//
 

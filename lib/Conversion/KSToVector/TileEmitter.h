@@ -15,28 +15,13 @@
 #ifndef KS_LIB_CONVERSION_KSTOVECTOR_TILEEMITTER_H
 #define KS_LIB_CONVERSION_KSTOVECTOR_TILEEMITTER_H
 
+#include "../IndexBuilder.h"
+
 #include "ks/Dialect/KS/IR/KS.h"
 
 #include "mlir/IR/Builders.h"
 
 namespace ks {
-
-/// Index arithmetic that folds as it is built.
-class IndexBuilder {
-public:
-  IndexBuilder(mlir::OpBuilder &b, mlir::Location loc) : b(b), loc(loc) {}
-  mlir::Value constant(int64_t value);
-  mlir::Value add(mlir::Value x, mlir::Value y);
-  mlir::Value add(mlir::Value x, int64_t y) { return add(x, constant(y)); }
-  mlir::Value sub(mlir::Value x, mlir::Value y);
-  mlir::Value mul(mlir::Value x, int64_t y);
-  mlir::Value min(mlir::Value x, mlir::Value y);
-  mlir::Value rem(mlir::Value x, int64_t y);
-
-private:
-  mlir::OpBuilder &b;
-  mlir::Location loc;
-};
 
 /// A memref of activations, and where the batch begins in it. Complex numbers
 /// are seen as pairs of reals.

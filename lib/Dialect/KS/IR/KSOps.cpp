@@ -14,6 +14,33 @@
 using namespace mlir;
 using namespace ks;
 
+Problem ks::getProblem(ProductOpInterface op) {
+  Problem problem;
+  for (auto [t, pattern, weight] :
+       llvm::enumerate(op.getPatternList(), op.getWeightOperands())) {
+    auto shape = cast<ShapedType>(weight.getType()).getShape();
+    Ties ties = Ties::None;
+    if (shape.size() == 4)
+      ties = getTies(pattern, shape);
+    else if (PlanAttrInterface plan = op.getPlanAttr())
+      if (PackingAttrInterface packing = plan.getPacking(t))
+        ties = packing.getTied();
+    problem.factors.push_back({pattern, bitEnumContainsAny(ties, Ties::A),
+                               bitEnumContainsAny(ties, Ties::D)});
+  }
+  if (!ShapedType::isDynamic(op.getBatch()))
+    problem.batch = op.getBatch();
+  problem.batchFirst = op.getLayout() == Layout::BatchFirst;
+  problem.isComplex = isa<ComplexType>(op.getElementType());
+  problem.tf32 =
+      op.getElementType().isF32() && op.getPrecision() == Precision::TF32;
+  problem.realBytes =
+      getRealType(op.getElementType()).getIntOrFloatBitWidth() / 8;
+  problem.accumulatorBytes =
+      getRealType(op.getAccumulatorType()).getIntOrFloatBitWidth() / 8;
+  return problem;
+}
+
 //===----------------------------------------------------------------------===//
 // Custom assembly
 //===----------------------------------------------------------------------===//

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "ks/Analysis/CPUPlanner.h"
+#include "ks/Analysis/GPUPlanner.h"
 #include "ks/Dialect/KS/IR/KS.h"
 #include "ks/Dialect/KS/Transforms/Passes.h"
 #include "ks/Dialect/KS/Transforms/Transforms.h"
@@ -21,25 +22,9 @@ namespace ks {
 using namespace mlir;
 using namespace ks;
 
-Problem ks::getProblem(ProductOpInterface op) {
-  Problem problem;
-  for (auto [pattern, weight] :
-       llvm::zip_equal(op.getPatternList(), op.getWeightOperands())) {
-    auto shape = cast<ShapedType>(weight.getType()).getShape();
-    Ties ties = shape.size() == 4 ? getTies(pattern, shape) : Ties::None;
-    problem.factors.push_back({pattern, bitEnumContainsAny(ties, Ties::A),
-                               bitEnumContainsAny(ties, Ties::D)});
-  }
-  if (!ShapedType::isDynamic(op.getBatch()))
-    problem.batch = op.getBatch();
-  problem.batchFirst = op.getLayout() == Layout::BatchFirst;
-  problem.isComplex = isa<ComplexType>(op.getElementType());
-  problem.realBytes =
-      getRealType(op.getElementType()).getIntOrFloatBitWidth() / 8;
-  problem.accumulatorBytes =
-      getRealType(op.getAccumulatorType()).getIntOrFloatBitWidth() / 8;
-  return problem;
-}
+//===----------------------------------------------------------------------===//
+// CPUs
+//===----------------------------------------------------------------------===//
 
 CPUPlanAttr ks::getPlanAttr(ProductOpInterface op, const CPUPlan &plan) {
   MLIRContext *context = op->getContext();
@@ -112,32 +97,122 @@ static void explain(ProductOpInterface op, const Problem &problem,
   }
 }
 
+//===----------------------------------------------------------------------===//
+// GPUs
+//===----------------------------------------------------------------------===//
+
+GPUPlanAttr ks::getPlanAttr(ProductOpInterface op, const GPUPlan &plan) {
+  MLIRContext *context = op->getContext();
+  Ties tied = Ties::None;
+  if (plan.tiedA)
+    tied = tied | Ties::A;
+  if (plan.tiedD)
+    tied = tied | Ties::D;
+  auto fragments = FragmentsAttr::get(
+      context, static_cast<GPUInstruction>(plan.fragments.instruction),
+      plan.fragments.runK, plan.fragments.runN);
+  auto packing = GPUPackingAttr::get(context, fragments, plan.n, plan.k,
+                                     plan.tiedD ? 1 : plan.j, tied);
+  return GPUPlanAttr::get(context, plan.entries, plan.vector,
+                          {plan.warpsM, plan.warpsN, plan.warpsJ}, plan.stages,
+                          packing);
+}
+
+/// "128 entries x 64 n x 4 j, 3 stages of k 32, 8 warps"
+static std::string describe(const GPUPlan &plan) {
+  return llvm::formatv("{0} entries x {1} n x {2} j, {3} stages of k {4}, {5} "
+                       "warps",
+                       plan.entries, plan.n, plan.j, plan.stages, plan.k,
+                       plan.getWarps());
+}
+
+static void explain(ProductOpInterface op, const Problem &problem,
+                    const GPUTarget &target, ArrayRef<RankedGPUPlan> ranked) {
+  auto name = remark::RemarkOpts::name("plan").category("ks-select-plan");
+  const auto &[plan, cost] = ranked.front();
+  remark::analysis(op->getLoc(), name)
+      << llvm::formatv("target {0}{1}: {2}; predicted {3:f1} us, limited by "
+                       "{4}: {5:f0} bytes of DRAM, {6:f0} bytes into SMs",
+                       target.name,
+                       problem.batch ? ""
+                                     : llvm::formatv(", batch {0} (assumed)",
+                                                     kAssumedGPUBatch)
+                                           .str(),
+                       describe(plan), cost.seconds * 1e6, cost.limit,
+                       cost.dramBytes, cost.l2Bytes)
+             .str();
+  for (const auto &[other, otherCost] : ranked.drop_front())
+    remark::analysis(op->getLoc(), name)
+        << llvm::formatv("rejected {0}: {1:f1} us, limited by {2}",
+                         describe(other), otherCost.seconds * 1e6,
+                         otherCost.limit)
+               .str();
+}
+
+/// Gives `op` a plan for `target`, or checks the one it has.
+static LogicalResult selectPlan(ProductOpInterface op,
+                                const GPUTarget &target) {
+  Problem problem = getProblem(op);
+  if (PlanAttrInterface pinned = op.getPlanAttr()) {
+    auto plan = dyn_cast<GPUPlanAttr>(pinned);
+    if (!plan)
+      return op->emitOpError("has plan ")
+             << pinned << ", which is not for " << target.name
+             << "; expected a #ks.gpu_plan";
+    std::string complaint =
+        checkGPUPlan(problem, plan.getPlan(op.getLayout()), target);
+    if (!complaint.empty())
+      return op->emitOpError("has a plan that does not fit ")
+             << target.name << ": " << complaint;
+    return success();
+  }
+  if (problem.factors.size() != 1)
+    return op->emitOpError("has ")
+           << problem.factors.size()
+           << " factors; expected one on a GPU (run ks-split-chains first)";
+  SmallVector<RankedGPUPlan> ranked = planForGPU(problem, target, 2);
+  op.setPlanAttr(getPlanAttr(op, ranked.front().plan));
+  explain(op, problem, target, ranked);
+  return success();
+}
+
 namespace {
 struct SelectPlanPass : ks::impl::SelectPlanBase<SelectPlanPass> {
   using SelectPlanBase::SelectPlanBase;
 
+  void selectForCPU(CPUTarget cpu) {
+    if (threads != 0)
+      cpu.threads = threads;
+    getOperation()->walk([&](ProductOpInterface op) {
+      if (op.getPlanAttr())
+        return;
+      Problem problem = getProblem(op);
+      CPUPlan plan = planForCPU(problem, cpu).front();
+      op.setPlanAttr(getPlanAttr(op, plan));
+      explain(op, problem, cpu, plan);
+    });
+  }
+
   void runOnOperation() override {
-    std::optional<CPUTarget> cpu = getCPUTarget(target);
-    if (!cpu) {
-      getOperation()->emitError("unknown target '")
-          << target << "'; expected one of " << getCPUTargetNames();
-      return signalPassFailure();
-    }
     if (threads < 0) {
       getOperation()->emitError("got threads = ")
           << threads.getValue() << "; expected 0 (those of the target) or more";
       return signalPassFailure();
     }
-    if (threads != 0)
-      cpu->threads = threads;
-    getOperation()->walk([&](ProductOpInterface op) {
-      if (op.getPlanAttr())
-        return;
-      Problem problem = getProblem(op);
-      CPUPlan plan = planForCPU(problem, *cpu).front();
-      op.setPlanAttr(getPlanAttr(op, plan));
-      explain(op, problem, *cpu, plan);
+    if (std::optional<CPUTarget> cpu = getCPUTarget(target))
+      return selectForCPU(*cpu);
+    std::optional<GPUTarget> gpu = getGPUTarget(target);
+    if (!gpu) {
+      getOperation()->emitError("unknown target '")
+          << target << "'; expected one of " << getCPUTargetNames() << ", "
+          << getGPUTargetNames();
+      return signalPassFailure();
+    }
+    WalkResult result = getOperation()->walk([&](ProductOpInterface op) {
+      return WalkResult(selectPlan(op, *gpu));
     });
+    if (result.wasInterrupted())
+      signalPassFailure();
   }
 };
 } // namespace

@@ -9,7 +9,7 @@
 #ifndef KS_DIALECT_KS_IR_KS_H
 #define KS_DIALECT_KS_IR_KS_H
 
-#include "ks/Analysis/Pattern.h"
+#include "ks/Analysis/GPUPlanner.h"
 
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -43,6 +43,11 @@ mlir::Type getRealType(mlir::Type type);
 /// Which axes of a weight of `pattern` are tied (have size 1 instead of the
 /// pattern's). `shape` is a×b×c×d with 1 where tied.
 Ties getTies(const KSPattern &pattern, llvm::ArrayRef<int64_t> shape);
+
+class ProductOpInterface;
+/// What `op` asks for, without the IR. Ties of packed weights are those that
+/// the plan's packing says.
+Problem getProblem(ProductOpInterface op);
 
 namespace detail {
 // Shared by all destination-style ops of the dialect.

@@ -10,7 +10,9 @@
 #define KS_DIALECT_KS_IR_KSOPS_TD
 
 include "ks/Dialect/KS/IR/KSAttrs.td"
+include "ks/Dialect/KS/IR/KSGPUAttrs.td"
 include "ks/Dialect/KS/IR/KSInterfaces.td"
+include "ks/Dialect/KS/IR/KSTileOps.td"
 include "mlir/IR/OpAsmInterface.td"
 include "mlir/Interfaces/DestinationStyleOpInterface.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"

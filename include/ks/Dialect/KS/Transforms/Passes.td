@@ -24,21 +24,36 @@ def DecomposeToDense : Pass<"ks-decompose-to-dense"> {
   ];
 }
 
+def SplitChains : Pass<"ks-split-chains"> {
+  let summary = "one ks.matmul per factor of a chain";
+  let description = [{
+    Input: `ks.chain` on tensors or memrefs, without a plan. Output: a
+    `ks.matmul` for each factor, with intermediates between them; the epilogue
+    stays with the last. Numbers do not change: each factor's result is rounded
+    to the element type either way. Chains that have a plan stay.
+  }];
+  let dependentDialects = [
+    "::mlir::memref::MemRefDialect", "::mlir::tensor::TensorDialect"
+  ];
+}
+
 def SelectPlan : Pass<"ks-select-plan"> {
   let summary = "choose how each KS product runs";
   let description = [{
     Input: products, on tensors or memrefs. Output: the same, each with a plan.
 
-    The only pass that chooses. It asks the planner (ks/Analysis/CPUPlanner.h)
-    for the problem that the op states and the target; an op that has a plan
-    keeps it. Remarks (category `ks-select-plan`) tell, per factor, what was
-    chosen, what it is expected to cost, and what the next best would have cost.
+    The only pass that chooses. It asks the planner of the target's kind
+    (ks/Analysis/CPUPlanner.h, ks/Analysis/GPUPlanner.h) for the problem that
+    the op states; an op that has a plan keeps it, if the target can realize it.
+    Remarks (category `ks-select-plan`) tell, per factor, what was chosen, what
+    it is expected to cost, and what the next best would have cost. On GPUs a
+    product has one factor (see `ks-split-chains`).
 
     Refuses a target that the table (ks/Analysis/Target.h) does not know.
   }];
   let options = [
     Option<"target", "target", "std::string", /*default=*/"\"host\"",
-           "Machine to plan for: host, or a row of the target table">,
+           "Machine to plan for: host, or a row of a target table">,
     Option<"threads", "threads", "int64_t", /*default=*/"0",
            "Threads to plan for; 0: those of the target">,
   ];

@@ -10,6 +10,7 @@
 #define KS_DIALECT_KS_TRANSFORMS_TRANSFORMS_H
 
 #include "ks/Analysis/CPUPlanner.h"
+#include "ks/Analysis/GPUPlanner.h"
 #include "ks/Analysis/Problem.h"
 #include "ks/Dialect/KS/IR/KS.h"
 
@@ -19,10 +20,8 @@ class RewritePatternSet;
 
 namespace ks {
 
-/// The planner's view of `op`.
-Problem getProblem(ProductOpInterface op);
-
 /// The attribute that states `plan` for `op`.
+GPUPlanAttr getPlanAttr(ProductOpInterface op, const GPUPlan &plan);
 CPUPlanAttr getPlanAttr(ProductOpInterface op, const CPUPlan &plan);
 
 /// Rewrites ks.to_dense as a chain applied to the identity.

@@ -1,0 +1,139 @@
+//===- KSGPUAttrs.td - GPU plans of the KS dialect ---------*- tablegen -*-===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef KS_DIALECT_KS_IR_KSGPUATTRS_TD
+#define KS_DIALECT_KS_IR_KSGPUATTRS_TD
+
+include "ks/Dialect/KS/IR/KSAttrs.td"
+
+def KS_GPUInstruction : I32Enum<"GPUInstruction", "how a warp multiplies", [
+    I32EnumCase<"Mma16", 0, "mma16">, // mma.sync.m16n8k16: f16, bf16.
+    I32EnumCase<"Mma8", 1, "mma8">,   // mma.sync.m16n8k8, twice: tf32.
+    I32EnumCase<"Fma", 2, "fma">      // FMAs: f32, f64, complex.
+  ]> {
+  let cppNamespace = "::ks";
+}
+
+def KS_FragmentsAttr : KS_Attr<"Fragments", "fragments"> {
+  let summary = "which lane of a warp holds what";
+  let description = [{
+    The layout object that the packing of weights, the loads of fragments and
+    the stores of results share. The maps are worked out in
+    ks/Analysis/FragmentLayout.h.
+
+    ```mlir
+    #ks.fragments<mma16, run_k = 4, run_n = 2>
+    ```
+
+    Constraints:
+    * (C1) run_k is 1, 2 or 4; run_n is 1 to 64.
+  }];
+  let parameters = (ins
+    EnumParameter<KS_GPUInstruction>:$instruction, // How a warp multiplies.
+    DefaultValuedParameter<"int64_t", "1">:$run_k, // Neighbouring k of a lane.
+    DefaultValuedParameter<"int64_t", "1">:$run_n  // Neighbouring n of a lane.
+  );
+  let assemblyFormat = [{
+    `<` $instruction (`,` `run_k` `=` $run_k^)? (`,` `run_n` `=` $run_n^)? `>`
+  }];
+  let extraClassDeclaration = [{
+    /// The maps.
+    ::ks::FragmentLayout getLayout() const {
+      return {static_cast<::ks::WarpInstruction>(getInstruction()),
+              getRunK(), getRunN()};
+    }
+  }];
+  let genVerifyDecl = 1;
+}
+
+def KS_GPUPackingAttr : KS_Attr<"GPUPacking", "gpu_packing",
+    [DeclareAttrInterfaceMethods<KS_PackingAttrInterface>]> {
+  let summary = "order of a packed weight for GPU kernels";
+  let description = [{
+    The weights of one block and chunk of k lie together, in the order in which
+    its warps read them:
+
+    ```
+    packed[i][j block][n block][chunk][step][j][tile][lane][position]
+         = K[i, n block · n + n', chunk · k + step · s + k', j block · j + j']
+    ```
+
+    where s is the instruction's depth and n', k' are what the fragment layout
+    gives to this lane and position. What lies outside of the pattern is zero.
+    Elements are of the element type; a complex weight is a pair of reals. f32
+    weights for `mma8` are rounded to tf32.
+
+    With `tied` = `a` it is packed for one i; with `d` for one j, and `j` is 1.
+
+    Constraints:
+    * (C1) n and k are multiples of the instruction's tile and depth; j is at
+      least 1, and 1 if tied along d.
+  }];
+  let parameters = (ins
+    "::ks::FragmentsAttr":$fragments, // Who holds what.
+    "int64_t":$n,                     // Rows n of a block.
+    "int64_t":$k,                     // Depth of a chunk.
+    "int64_t":$j,                     // Columns j of a block.
+    KS_TiesParameter:$tied            // Axes along which it is shared.
+  );
+  let assemblyFormat = "`<` struct(params) `>`";
+  let extraClassDeclaration = [{
+    ::ks::FragmentLayout getLayout() const { return getFragments().getLayout(); }
+    bool isTied(::ks::Ties axis) const {
+      return bitEnumContainsAny(getTied(), axis);
+    }
+    /// Sizes of [i][j block][n block][chunk][step][j][tile][lane][position].
+    ::llvm::SmallVector<int64_t> getPackedShape(const ::ks::KSPattern &p) const;
+  }];
+  let genVerifyDecl = 1;
+}
+
+def KS_GPUPlanAttr : KS_Attr<"GPUPlan", "gpu_plan",
+    [DeclareAttrInterfaceMethods<KS_PlanAttrInterface>]> {
+  let summary = "how one KS factor runs on a GPU";
+  let description = [{
+    A block of threads computes a *slab*: `entries` of the batch, `packing.n`
+    rows n and, batch-first, `vector` · warps[2] neighbouring columns j of one
+    group (batch-last, one j). It walks along k in chunks of `packing.k`, which
+    travel to shared memory through a ring of `stages`; `warps` divide the slab
+    along the batch, n and j. A lane's pieces of activations are `vector`
+    elements that are neighbours in memory: along j, or along the batch.
+
+    ```mlir
+    #ks.gpu_plan<entries = 64, vector = 4, warps = [2, 2, 1], stages = 3,
+      packing = <fragments = <mma16, run_k = 2>, n = 64, k = 64, j = 4>>
+    ```
+
+    Grid, threads and shared memory follow from it (ks/Analysis/GPUPlanner.h).
+
+    Constraints:
+    * (C1) entries, vector, stages and all three warps are at least 1.
+
+    For an op that carries it: it is a `ks.matmul`, and `checkGPUPlan` of the
+    planner has no objection.
+  }];
+  let parameters = (ins
+    "int64_t":$entries,             // Of the batch, per block.
+    "int64_t":$vector,              // Elements of a lane's piece.
+    ArrayRefParameter<"int64_t">:$warps, // Along the batch, n and j.
+    "int64_t":$stages,              // Of the ring of chunks.
+    "::ks::GPUPackingAttr":$packing // Layout of the packed weight.
+  );
+  let assemblyFormat = [{
+    `<` `entries` `=` $entries `,` `vector` `=` $vector `,`
+        `warps` `=` `[` $warps `]` `,` `stages` `=` $stages `,`
+        `packing` `=` $packing `>`
+  }];
+  let extraClassDeclaration = [{
+    /// The plan as a plain value, with what follows from it.
+    ::ks::GPUPlan getPlan(::ks::Layout layout) const;
+  }];
+  let genVerifyDecl = 1;
+}
+
+#endif // KS_DIALECT_KS_IR_KSGPUATTRS_TD

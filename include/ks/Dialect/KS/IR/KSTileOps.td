@@ -1,0 +1,188 @@
+//===- KSTileOps.td - What a warp does with a tile ---------*- tablegen -*-===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Rung 4 on GPUs. These ops are executed by all threads of a block; a vector is
+// what one lane of a warp holds of a fragment:
+//
+//   weights      [column][tile of n][position]   see #ks.gpu_packing
+//   activations  [column][tile of m][slot of k]
+//   accumulator  [column][tile of n][tile of m][element]
+//
+// A *column* is an element of the lane's piece of memory: a j (batch-first) or
+// an entry of the batch (batch-last). A complex number counts as two reals at
+// the innermost dimension. `convert-ks-tiles-to-nvgpu` expands them.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef KS_DIALECT_KS_IR_KSTILEOPS_TD
+#define KS_DIALECT_KS_IR_KSTILEOPS_TD
+
+include "ks/Dialect/KS/IR/KSGPUAttrs.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+def KS_Real : AnyTypeOf<[F16, BF16, F32, F64]>;
+class KS_Fragment<int rank> : VectorOfRankAndType<[rank], [KS_Real]>;
+def KS_AnyRealMemRef : MemRefOf<[KS_Real]>;
+
+class KS_TileOp<string mnemonic, list<Trait> traits = []>
+    : Op<KS_Dialect, mnemonic, traits>;
+
+def KS_CopyActivationsOp : KS_TileOp<"copy_activations"> {
+  let summary = "asynchronous copy of a slab of activations to shared memory";
+  let description = [{
+    Batch-first, row e of stage `stage` becomes X[m + e, (i·c + k + k')·d + j + j']
+    at k'·slab + j', for k' < depth and j' < slab; batch-last, row k' becomes
+    X[(i·c + k + k')·d + j, m + e] at e. Where k + k' is not below c it becomes
+    zero; entries beyond the batch and columns beyond d are any numbers that X
+    holds. Belongs to the group of asynchronous copies that is open.
+
+    ```mlir
+    ks.copy_activations <6, 64, 64, 1> %x[%m, %i, %k, %j] to %xs[%stage]
+      depth 64 slab 1 : memref<?x384xf16> to memref<2x64x72xf16, #workgroup>
+    ```
+  }];
+  let arguments = (ins
+    KS_PatternAttr:$pattern,
+    Arg<KS_AnyRealMemRef, "activations", [MemRead]>:$source,
+    Index:$m, Index:$i, Index:$k, Index:$j,
+    Arg<KS_AnyRealMemRef, "stages", [MemWrite]>:$destination, Index:$stage,
+    I64Attr:$depth,                   // Of the chunk along k.
+    I64Attr:$slab,                    // Columns j.
+    I64Attr:$rows,                    // Entries (batch-first) or k of a chunk.
+    I64Attr:$width,                   // Reals of a row without padding.
+    I64Attr:$threads,                 // Of the block.
+    DefaultValuedAttr<I64Attr, "1">:$parts, // Reals of an element.
+    DefaultValuedAttr<KS_LayoutAttr, "::ks::Layout::BatchFirst">:$layout
+  );
+  let assemblyFormat = [{
+    $pattern $source `[` $m `,` $i `,` $k `,` $j `]` `to`
+    $destination `[` $stage `]` `depth` $depth `slab` $slab `rows` $rows
+    `width` $width `threads` $threads (`layout` $layout^)? attr-dict
+    `:` type($source) `to` type($destination)
+  }];
+}
+
+def KS_CopyWeightsOp : KS_TileOp<"copy_weights"> {
+  let summary = "asynchronous copy of packed weights to shared memory";
+  let description = [{
+    One stage of `destination` becomes what begins at `offset`. Belongs to the
+    group of asynchronous copies that is open.
+  }];
+  let arguments = (ins
+    Arg<KS_AnyRealMemRef, "packed weights", [MemRead]>:$source,
+    Index:$offset,
+    Arg<KS_AnyRealMemRef, "stages", [MemWrite]>:$destination, Index:$stage,
+    I64Attr:$threads // Of the block.
+  );
+  let assemblyFormat = [{
+    $source `[` $offset `]` `to` $destination `[` $stage `]`
+    `threads` $threads attr-dict `:` type($source) `to` type($destination)
+  }];
+}
+
+def KS_LoadWeightsOp : KS_TileOp<"load_weights"> {
+  let summary = "this lane's weights of one step";
+  let description = [{
+    result[q][t] = source[stage, step, j + q, tile + t, lane], all positions.
+    The source is [stage][step][j][tile][lane][position].
+  }];
+  let arguments = (ins
+    Arg<KS_AnyRealMemRef, "stages", [MemRead]>:$source,
+    Index:$stage, Index:$step, Index:$j, Index:$tile
+  );
+  let results = (outs KS_Fragment<3>:$fragment);
+  let assemblyFormat = [{
+    $source `[` $stage `,` $step `,` $j `,` $tile `]` attr-dict
+    `:` type($source) `to` type($fragment)
+  }];
+}
+
+def KS_LoadActivationsOp : KS_TileOp<"load_activations"> {
+  let summary = "this lane's activations of one step";
+  let description = [{
+    result[q][t][s] is, for the lane's entry m' and slot s of k' (see
+    #ks.fragments), batch-first source[stage, row + 8t + m', column + k'·slab + q],
+    batch-last source[stage, row + k', column + 8·Q·t + Q·m' + q].
+  }];
+  let arguments = (ins
+    KS_FragmentsAttr:$fragments,
+    Arg<KS_AnyRealMemRef, "stages", [MemRead]>:$source,
+    Index:$stage, Index:$row, Index:$column,
+    I64Attr:$slab, // Columns j of a row (batch-first).
+    DefaultValuedAttr<KS_LayoutAttr, "::ks::Layout::BatchFirst">:$layout
+  );
+  let results = (outs KS_Fragment<3>:$fragment);
+  let assemblyFormat = [{
+    $fragments $source `[` $stage `,` $row `,` $column `]` `slab` $slab
+    (`layout` $layout^)? attr-dict `:` type($source) `to` type($fragment)
+  }];
+}
+
+def KS_WarpMmaOp : KS_TileOp<"warp_mma", [Pure, AllTypesMatch<["accumulator", "result"]>]> {
+  let summary = "multiplies two fragments and adds to an accumulator";
+  let description = [{
+    For each column, tile of n and tile of m, with the instruction of the
+    fragment layout. Weights that are shared by all columns have one.
+  }];
+  let arguments = (ins
+    KS_FragmentsAttr:$fragments,
+    KS_Fragment<3>:$weights, KS_Fragment<3>:$activations,
+    KS_Fragment<4>:$accumulator
+  );
+  let results = (outs KS_Fragment<4>:$result);
+  let assemblyFormat = [{
+    $fragments $weights `,` $activations `,` $accumulator attr-dict
+    `:` type($weights) `,` type($activations) `to` type($accumulator)
+  }];
+}
+
+/// Where a fragment of the result lies in memory.
+class KS_ResultFragmentOp<string mnemonic> : KS_TileOp<mnemonic>;
+
+def KS_LoadFragmentOp : KS_ResultFragmentOp<"load_fragment"> {
+  let summary = "this lane's part of an operand that is shaped like the result";
+  let description = [{
+    The elements of `source` at the places of an accumulator; `source` is
+    shaped like the result, or of rank 1 along the features. m, n and j are the
+    first of the warp. What lies outside is zero.
+  }];
+  let arguments = (ins
+    KS_PatternAttr:$pattern, KS_FragmentsAttr:$fragments,
+    Arg<KS_AnyRealMemRef, "operand", [MemRead]>:$source,
+    Index:$m, Index:$i, Index:$n, Index:$j,
+    Index:$batch, // Entries there are.
+    DefaultValuedAttr<KS_LayoutAttr, "::ks::Layout::BatchFirst">:$layout
+  );
+  let results = (outs KS_Fragment<4>:$fragment);
+  let assemblyFormat = [{
+    $pattern $fragments $source `[` $m `,` $i `,` $n `,` $j `]` `batch` $batch
+    (`layout` $layout^)? attr-dict `:` type($source) `to` type($fragment)
+  }];
+}
+
+def KS_StoreFragmentOp : KS_ResultFragmentOp<"store_fragment"> {
+  let summary = "stores this lane's part of the result";
+  let description = [{
+    m, n and j are the first of the warp. What lies outside of the pattern or
+    the batch is not stored.
+  }];
+  let arguments = (ins
+    KS_PatternAttr:$pattern, KS_FragmentsAttr:$fragments,
+    KS_Fragment<4>:$fragment,
+    Arg<KS_AnyRealMemRef, "result", [MemWrite]>:$destination,
+    Index:$m, Index:$i, Index:$n, Index:$j,
+    DefaultValuedAttr<KS_LayoutAttr, "::ks::Layout::BatchFirst">:$layout
+  );
+  let assemblyFormat = [{
+    $pattern $fragments $fragment `,` $destination
+    `[` $m `,` $i `,` $n `,` $j `]` (`layout` $layout^)? attr-dict
+    `:` type($fragment) `to` type($destination)
+  }];
+}
+
+#endif // KS_DIALECT_KS_IR_KSTILEOPS_TD

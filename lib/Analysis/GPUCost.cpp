@@ -1,0 +1,200 @@
+//===- GPUCost.cpp - What GPU plans cost ----------------------------------===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "ks/Analysis/GPUPlanner.h"
+
+#include "llvm/Support/MathExtras.h"
+
+#include <cmath>
+
+using namespace ks;
+
+/// The share of the bandwidth that is left when rows are read in pieces of
+/// `bytes` (measured on an H100; sectors have 32 bytes).
+static double getRowEfficiency(int64_t bytes) {
+  if (bytes >= 128)
+    return 0.95;
+  if (bytes >= 64)
+    return 0.85;
+  if (bytes >= 32)
+    return 0.72;
+  return 0.4 * static_cast<double>(bytes) / 16;
+}
+
+static double toDouble(int64_t value) { return static_cast<double>(value); }
+
+namespace {
+/// The terms of the model, one function each.
+class CostModel {
+public:
+  CostModel(const Problem &problem, const GPUPlan &plan,
+            const GPUTarget &target, int64_t batch)
+      : problem(problem), plan(plan), target(target),
+        p(problem.factors.front().pattern), batchFirst(problem.batchFirst),
+        bytes(problem.elementBytes()), batch(batch) {}
+
+  GPUCost predict();
+
+private:
+  /// Registers of a lane, as a guess.
+  int64_t getRegisters() const;
+  int64_t getBlocksPerSM() const;
+  /// Cycles that one block keeps an SM's units, or its shared memory, busy.
+  double getUnitCycles() const;
+  double getSharedCycles() const;
+  double getInputBytes() const; ///< Of a block.
+  double getWeightBytes() const;
+  double getOutputBytes() const;
+  int64_t getPieceBytes() const; ///< Of a row of X, read at once.
+  double getInstructionCycles() const;
+
+  const Problem &problem;
+  const GPUPlan &plan;
+  const GPUTarget &target;
+  KSPattern p;
+  bool batchFirst;
+  int64_t bytes, batch;
+};
+} // namespace
+
+int64_t CostModel::getRegisters() const {
+  int64_t words = std::max<int64_t>(1, bytes / 4);
+  int64_t accumulators = plan.getAccumulators(batchFirst) *
+                         problem.accumulatorBytes / 4 *
+                         (problem.isComplex ? 2 : 1);
+  int64_t fragments = plan.vector * FragmentLayout::slotsK *
+                          plan.getTilesM(batchFirst) * bytes / 4 +
+                      plan.getTilesN() * plan.fragments.weightsPerLane() *
+                          words * (bytes < 4 ? 1 : 2) / 2;
+  int64_t registers = accumulators + fragments + 48;
+  return std::min<int64_t>(255, (registers + 7) / 8 * 8);
+}
+
+int64_t CostModel::getBlocksPerSM() const {
+  int64_t byShared =
+      target.sharedPerSM / (plan.getSharedBytes(batchFirst, bytes) + 1024);
+  int64_t byRegisters =
+      target.registersPerSM / (getRegisters() * plan.getThreads());
+  int64_t byThreads = target.threadsPerSM / plan.getThreads();
+  return std::min({byShared, byRegisters, byThreads, target.blocksPerSM});
+}
+
+double CostModel::getUnitCycles() const {
+  double products = toDouble(plan.entries) * toDouble(plan.n) *
+                    toDouble(plan.j) *
+                    toDouble(plan.getNumChunks(p) * plan.k) *
+                    (problem.isComplex ? 4 : 1);
+  double rate = target.fma32PerClock;
+  if (plan.fragments.instruction == WarpInstruction::Mma16)
+    rate = target.mma16PerClock;
+  else if (plan.fragments.instruction == WarpInstruction::Mma8)
+    rate = target.mma8PerClock;
+  else if (problem.accumulatorBytes == 8)
+    rate = target.fma64PerClock;
+  return products / rate;
+}
+
+double CostModel::getSharedCycles() const {
+  // A step of a warp loads its weights and its activations, 128 bytes a cycle.
+  double steps =
+      toDouble(plan.getNumChunks(p) * (plan.k / plan.fragments.stepK()));
+  double weights = toDouble((plan.tiedD ? 1 : plan.vector) * plan.getTilesN() *
+                            plan.fragments.weightsPerLane() * 32 * bytes);
+  double activations =
+      toDouble(plan.vector * plan.getTilesM(batchFirst) *
+               FragmentLayout::slotsK * 32 * bytes);
+  double loads =
+      steps * toDouble(plan.getWarps()) * (weights + activations) / 128;
+  double stores = (getInputBytes() + getWeightBytes()) / 128;
+  return loads + stores;
+}
+
+/// Cycles to issue what is not a multiplication: a rough count.
+double CostModel::getInstructionCycles() const {
+  double steps =
+      toDouble(plan.getNumChunks(p) * (plan.k / plan.fragments.stepK()));
+  double perStep =
+      toDouble(plan.vector * (plan.getTilesM(batchFirst) * 4 +
+                              plan.getTilesN() * plan.getTilesM(batchFirst)));
+  double copies = (getInputBytes() + getWeightBytes()) / 16 / 32 * 6;
+  double stores = getOutputBytes() / 16 / 32 * 12;
+  // Four warps issue at a time.
+  return (steps * toDouble(plan.getWarps()) * perStep + copies + stores) / 4;
+}
+
+double CostModel::getInputBytes() const {
+  return toDouble(plan.entries) * toDouble(plan.j) *
+         toDouble(plan.getNumChunks(p) * plan.k) * toDouble(bytes);
+}
+
+double CostModel::getWeightBytes() const {
+  return toDouble(plan.getStageWeights()) * toDouble(plan.getNumChunks(p)) *
+         toDouble(bytes);
+}
+
+double CostModel::getOutputBytes() const {
+  return toDouble(plan.entries) * toDouble(plan.n) * toDouble(plan.j) *
+         toDouble(bytes);
+}
+
+int64_t CostModel::getPieceBytes() const {
+  if (!batchFirst)
+    return std::min(plan.entries, std::max<int64_t>(batch, 1)) * bytes;
+  if (plan.j >= p.d)
+    return std::min(p.c, plan.k) * p.d * bytes;
+  return plan.j * bytes;
+}
+
+GPUCost CostModel::predict() {
+  GPUCost cost;
+  cost.launch = 3e-6;
+  cost.blocksPerSM = getBlocksPerSM();
+  int64_t resident = std::max<int64_t>(1, cost.blocksPerSM);
+  double blocks = std::ceil(toDouble(batch) / toDouble(plan.entries)) *
+                  toDouble(plan.getNumSlabs(p));
+  double slots = toDouble(resident * target.multiprocessors);
+  double waves = std::ceil(blocks / slots);
+  // In the last wave, not all SMs work; short grids are dominated by it.
+  double perSM = waves <= 4 ? std::ceil(blocks / toDouble(target.multiprocessors))
+                            : blocks / toDouble(target.multiprocessors) +
+                                  0.5 * toDouble(resident);
+  double hertz = target.gigahertz * 1e9;
+  double overlap = resident > 1 || plan.stages > 1 ? 1.0 : 1.6;
+  if (plan.getNumChunks(p) == 1 && resident < 3)
+    overlap = resident == 1 ? 2.0 : 1.35;
+
+  cost.dramBytes = getMinimumBytes(problem, batch);
+  cost.l2Bytes = blocks * (getInputBytes() + getWeightBytes() +
+                           getOutputBytes());
+  double busy = std::min(1.0, blocks / toDouble(target.multiprocessors));
+  double efficiency = getRowEfficiency(getPieceBytes());
+  cost.dram = cost.dramBytes / (target.dramBandwidth * efficiency *
+                                std::max(busy, 1e-3));
+  cost.l2 = cost.l2Bytes / (target.l2Bandwidth * std::max(busy, 1e-3));
+  cost.shared = perSM * getSharedCycles() / hertz;
+  cost.units = perSM * std::max(getUnitCycles(), getInstructionCycles()) / hertz;
+  // The floor that the problem itself sets holds for any plan.
+  double most = std::max({cost.dram, cost.l2, cost.shared, cost.units});
+  double others = cost.dram + cost.l2 + cost.shared + cost.units - most;
+  cost.limit = most == cost.dram     ? "DRAM"
+               : most == cost.l2     ? "L2"
+               : most == cost.shared ? "shared memory"
+                                     : "multiplications";
+  double latency = 1.2e-6 * waves *
+                   (1 + 0.3 * toDouble(plan.getNumChunks(p) - 1) /
+                            toDouble(plan.stages));
+  cost.seconds = cost.launch + std::max(most * overlap + 0.15 * others, latency);
+  if (cost.launch > most)
+    cost.limit = "launch";
+  return cost;
+}
+
+GPUCost ks::predictGPU(const Problem &problem, const GPUPlan &plan,
+                       const GPUTarget &target, int64_t batch) {
+  return CostModel(problem, plan, target, batch).predict();
+}

@@ -1,0 +1,206 @@
+//===- GPUPlan.cpp - What is legal, and what follows from a plan ----------===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "ks/Analysis/GPUPlanner.h"
+
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/MathExtras.h"
+
+#include <array>
+
+using namespace ks;
+
+//===----------------------------------------------------------------------===//
+// Shared memory
+//===----------------------------------------------------------------------===//
+
+static int64_t roundUp(int64_t value, int64_t unit) {
+  return (value + unit - 1) / unit * unit;
+}
+
+/// How often shared memory must be asked for a warp's loads of `width` bytes at
+/// `addresses`: phases of 128 bytes, each once per distinct word of the fullest
+/// of 32 banks.
+static int64_t countWavefronts(const std::array<int64_t, 32> &addresses,
+                               int64_t width) {
+  int64_t lanesPerPhase = std::min<int64_t>(32, 128 / width), wavefronts = 0;
+  int64_t words = std::max<int64_t>(1, width / 4);
+  for (int64_t first = 0; first < 32; first += lanesPerPhase) {
+    std::array<std::array<int64_t, 32>, 32> seen;
+    std::array<int64_t, 32> counts{};
+    int64_t most = 0;
+    for (int64_t lane = first; lane < first + lanesPerPhase; ++lane)
+      for (int64_t w = 0; w < words; ++w) {
+        int64_t word = addresses[lane] / 4 + w, bank = word % 32;
+        bool isNew = true;
+        for (int64_t i = 0; i < counts[bank]; ++i)
+          isNew &= seen[bank][i] != word;
+        if (isNew && counts[bank] < 32)
+          seen[bank][counts[bank]++] = word;
+        most = std::max(most, counts[bank]);
+      }
+    wavefronts += most;
+  }
+  return wavefronts;
+}
+
+int64_t GPUPlan::getRowPitch(bool batchFirst, int64_t elementBytes) const {
+  int64_t bytes = roundUp(getRowElements(batchFirst) * elementBytes, 16);
+  int64_t piece = fragments.runK * vector * elementBytes;
+  int64_t width = std::min<int64_t>(16, piece & -piece);
+  int64_t best = bytes, fewest = INT64_MAX;
+  for (int64_t pitch = bytes; pitch < bytes + 128; pitch += 16) {
+    if (pitch % elementBytes != 0)
+      continue;
+    std::array<int64_t, 32> addresses;
+    for (int64_t lane = 0; lane < 32; ++lane) {
+      int64_t k = fragments.runK * fragments.laneK(lane);
+      int64_t m = fragments.laneM(lane);
+      addresses[lane] = batchFirst
+                            ? m * pitch + k * j * elementBytes
+                            : k * pitch + m * vector * elementBytes;
+    }
+    int64_t wavefronts = countWavefronts(addresses, width);
+    if (wavefronts < fewest) {
+      fewest = wavefronts;
+      best = pitch;
+    }
+  }
+  return best / elementBytes;
+}
+
+int64_t GPUPlan::getSharedBytes(bool batchFirst, int64_t elementBytes) const {
+  int64_t input = stages * getNumRows(batchFirst) *
+                  getRowPitch(batchFirst, elementBytes) * elementBytes;
+  return roundUp(input, 128) + stages * getStageWeights() * elementBytes;
+}
+
+//===----------------------------------------------------------------------===//
+// Legality
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Collects the first complaint.
+class Check {
+public:
+  template <typename... Args>
+  void require(bool condition, const char *format, Args &&...args) {
+    if (!condition && message.empty())
+      message = llvm::formatv(format, std::forward<Args>(args)...).str();
+  }
+  bool isGood() const { return message.empty(); }
+  std::string message;
+};
+} // namespace
+
+static void checkInstruction(Check &check, const Problem &problem,
+                             WarpInstruction instruction) {
+  switch (instruction) {
+  case WarpInstruction::Mma16:
+    check.require(problem.realBytes == 2 && !problem.isComplex,
+                  "instruction is mma16 for elements of another type; expected "
+                  "f16 or bf16");
+    return;
+  case WarpInstruction::Mma8:
+    check.require(problem.realBytes == 4 && !problem.isComplex && problem.tf32,
+                  "instruction is mma8 for another type or precision; expected "
+                  "f32 with precision(tf32)");
+    return;
+  case WarpInstruction::Fma:
+    check.require(problem.realBytes >= 4,
+                  "instruction is fma for a 16-bit type; expected mma16");
+    return;
+  }
+}
+
+std::string ks::checkGPUPlan(const Problem &problem, const GPUPlan &plan) {
+  Check check;
+  check.require(problem.factors.size() == 1,
+                "there are {0} factors; expected one", problem.factors.size());
+  for (auto [name, size] :
+       {std::pair{"entries", plan.entries}, {"n", plan.n}, {"k", plan.k},
+        {"j", plan.j}, {"warps along the batch", plan.warpsM},
+        {"warps along n", plan.warpsN}, {"warps along j", plan.warpsJ}})
+    check.require(size >= 1 && size <= (1 << 20), "{0} is {1}; expected 1 to 2^20",
+                  name, size);
+  check.require(plan.vector >= 1 && plan.vector <= 16,
+                "vector is {0}; expected 1 to 16", plan.vector);
+  check.require(plan.stages >= 1 && plan.stages <= 8,
+                "stages is {0}; expected 1 to 8", plan.stages);
+  if (!check.isGood())
+    return check.message;
+
+  const FragmentLayout &layout = plan.fragments;
+  bool batchFirst = problem.batchFirst;
+  checkInstruction(check, problem, layout.instruction);
+  auto multiple = [&](const char *name, int64_t size, int64_t unit) {
+    check.require(size % unit == 0, "{0} is {1}; expected a multiple of {2}",
+                  name, size, unit);
+  };
+  multiple("n", plan.n, plan.warpsN * layout.tileN());
+  multiple("entries", plan.entries,
+           plan.warpsM * plan.getTileEntries(batchFirst));
+  multiple("k", plan.k, layout.stepK());
+  check.require(layout.runK == 1 || layout.runK == 2 || layout.runK == 4,
+                "run_k is {0}; expected 1, 2 or 4", layout.runK);
+  check.require(layout.runN >= 1, "run_n is {0}; expected at least 1",
+                layout.runN);
+  if (!check.isGood())
+    return check.message;
+
+  const KSPattern &p = problem.factors.front().pattern;
+  if (batchFirst) {
+    check.require(plan.j == plan.vector * plan.warpsJ,
+                  "j is {0}; expected vector * warps along j = {1}", plan.j,
+                  plan.vector * plan.warpsJ);
+    check.require(layout.runK == 1 || plan.j == plan.vector,
+                  "run_k is {0} with several warps along j; expected 1",
+                  layout.runK);
+    check.require(layout.runN == 1 ||
+                      (plan.j == plan.vector && plan.vector == p.d),
+                  "run_n is {0} with vector = {1}; expected 1, or vector = d = "
+                  "{2}",
+                  layout.runN, plan.vector, p.d);
+    multiple("number of n of a lane", plan.getTilesN() * layout.slotsN(),
+             layout.runN);
+  } else {
+    check.require(plan.j == 1 && plan.warpsJ == 1 && layout.runK == 1 &&
+                      layout.runN == 1,
+                  "j, warps along j, run_k and run_n are {0}, {1}, {2} and {3}; "
+                  "expected 1 with layout batch_last",
+                  plan.j, plan.warpsJ, layout.runK, layout.runN);
+  }
+  const Problem::Factor &factor = problem.factors.front();
+  check.require(plan.tiedA == factor.tiedA && plan.tiedD == factor.tiedD,
+                "packed weights are {0}tied along a and {1}tied along d; "
+                "expected what the weight is",
+                plan.tiedA ? "" : "not ", plan.tiedD ? "" : "not ");
+  int64_t words = plan.getAccumulators(batchFirst) *
+                  (problem.isComplex ? 2 : 1) * problem.accumulatorBytes / 4;
+  check.require(words <= 128,
+                "a lane has {0} registers of accumulators; expected at most 128",
+                words);
+  check.require(plan.getThreads() <= 512,
+                "a block has {0} threads; expected at most 512",
+                plan.getThreads());
+  return check.message;
+}
+
+std::string ks::checkGPUPlan(const Problem &problem, const GPUPlan &plan,
+                             const GPUTarget &target) {
+  std::string complaint = checkGPUPlan(problem, plan);
+  if (!complaint.empty())
+    return complaint;
+  int64_t bytes =
+      plan.getSharedBytes(problem.batchFirst, problem.elementBytes());
+  if (bytes > target.sharedPerBlock)
+    return llvm::formatv("a block takes {0} bytes of shared memory; expected at "
+                         "most {1} on {2}",
+                         bytes, target.sharedPerBlock, target.name);
+  return {};
+}

@@ -1,0 +1,173 @@
+//===- GPUPlanner.cpp - Plans for GPUs ------------------------------------===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "ks/Analysis/GPUPlanner.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/bit.h"
+
+#include <numeric>
+
+using namespace ks;
+
+namespace {
+/// Enumerates the plans of one problem.
+class Enumerator {
+public:
+  Enumerator(const Problem &problem, const GPUTarget &target)
+      : problem(problem), target(target), p(problem.factors.front().pattern),
+        batch(problem.batch.value_or(kAssumedGPUBatch)) {}
+
+  llvm::SmallVector<RankedGPUPlan> rank(unsigned count);
+
+private:
+  /// A slab's columns, and how lanes read them.
+  struct Columns {
+    int64_t vector, warpsJ, runK;
+    bool isFlat;
+  };
+  llvm::SmallVector<Columns> getColumns() const;
+  void addPlans(const Columns &columns);
+  void addTiles(GPUPlan plan, bool isFlat);
+  void add(const GPUPlan &plan);
+  WarpInstruction getInstruction() const {
+    if (problem.realBytes == 2)
+      return WarpInstruction::Mma16;
+    return problem.tf32 && !problem.isComplex ? WarpInstruction::Mma8
+                                              : WarpInstruction::Fma;
+  }
+
+  const Problem &problem;
+  const GPUTarget &target;
+  KSPattern p;
+  int64_t batch;
+  llvm::SmallVector<RankedGPUPlan> plans;
+};
+} // namespace
+
+/// Elements of 16 bytes.
+static int64_t getWidest(const Problem &problem) {
+  return std::max<int64_t>(1, 16 / problem.elementBytes());
+}
+
+llvm::SmallVector<Enumerator::Columns> Enumerator::getColumns() const {
+  int64_t widest = getWidest(problem);
+  llvm::SmallVector<Columns> all;
+  if (!problem.batchFirst) {
+    for (int64_t vector = widest; vector >= 1; vector /= 2)
+      if (vector == widest || vector * 4 >= batch)
+        all.push_back({vector, 1, 1, false});
+    return all;
+  }
+  // A flat slab: a run of k with all its columns is one piece of memory.
+  if (p.d <= 8) {
+    bool isPower = (p.d & (p.d - 1)) == 0;
+    int64_t run =
+        isPower ? std::max<int64_t>(1, std::min<int64_t>(4, widest / p.d)) : 4;
+    all.push_back({p.d, 1, run, true});
+    if (run != 1)
+      all.push_back({p.d, 1, 1, true});
+  }
+  // Part of the columns: whole pieces, of several warps where there are more.
+  for (int64_t vector = widest; vector >= 1; vector /= 2)
+    for (int64_t warps : {1, 2, 4, 8}) {
+      bool divides = p.d % (vector * warps) == 0;
+      bool covers = vector * warps < 2 * p.d;
+      if (p.d > 4 && covers && (divides || vector == widest))
+        all.push_back({vector, warps, 1, vector * warps == p.d});
+    }
+  return all;
+}
+
+void Enumerator::add(const GPUPlan &plan) {
+  if (!checkGPUPlan(problem, plan, target).empty())
+    return;
+  plans.push_back({plan, predictGPU(problem, plan, target, batch)});
+}
+
+/// All depths and numbers of stages.
+void Enumerator::addTiles(GPUPlan plan, bool isFlat) {
+  // Neighbouring n make a piece of the result, where columns leave room.
+  if (isFlat && plan.vector == p.d && problem.batchFirst) {
+    int64_t slots = plan.getTilesN() * plan.fragments.slotsN();
+    int64_t run = std::max<int64_t>(1, getWidest(problem) / p.d);
+    plan.fragments.runN = std::gcd(run, slots);
+  }
+  int64_t step = plan.fragments.stepK();
+  for (int64_t k = step; k <= 128; k *= 2) {
+    if (k > step && k / 2 >= p.c)
+      break;
+    plan.k = k;
+    int64_t chunks = plan.getNumChunks(p);
+    for (int64_t stages : {1, 2, 3, 4}) {
+      if (stages > chunks)
+        break;
+      if (stages == 1 && chunks > 1)
+        continue;
+      plan.stages = stages;
+      add(plan);
+    }
+  }
+}
+
+void Enumerator::addPlans(const Columns &columns) {
+  GPUPlan plan;
+  plan.fragments.instruction = getInstruction();
+  plan.fragments.runK = columns.runK;
+  plan.vector = columns.vector;
+  plan.warpsJ = columns.warpsJ;
+  plan.j = problem.batchFirst ? columns.vector * columns.warpsJ : 1;
+  plan.tiedA = problem.factors.front().tiedA;
+  plan.tiedD = problem.factors.front().tiedD;
+  int64_t tileN = plan.fragments.tileN();
+  int64_t tileM = plan.getTileEntries(problem.batchFirst);
+  for (int64_t tilesN : {1, 2, 3, 4, 6, 8})
+    for (int64_t warpsN : {1, 2, 4, 8}) {
+      plan.n = tileN * tilesN * warpsN;
+      // No more than one tile too many.
+      if (plan.n >= p.b + tileN * warpsN && plan.n > tileN)
+        continue;
+      plan.warpsN = warpsN;
+      for (int64_t tilesM : {1, 2, 4, 8, 16})
+        for (int64_t warpsM : {1, 2, 4, 8}) {
+          plan.entries = tileM * tilesM * warpsM;
+          if (plan.entries >= 2 * batch && plan.entries > tileM)
+            continue;
+          plan.warpsM = warpsM;
+          int64_t warps = plan.getWarps();
+          if (warps > 16 || plan.entries > 512)
+            continue;
+          // Few warps only where there is little to do.
+          if (warps < 4 && plan.entries * 2 <= batch && plan.n < p.b)
+            continue;
+          addTiles(plan, columns.isFlat);
+        }
+    }
+}
+
+llvm::SmallVector<RankedGPUPlan> Enumerator::rank(unsigned count) {
+  for (const Columns &columns : getColumns())
+    addPlans(columns);
+  // Ties are broken by the order of enumeration.
+  llvm::SmallVector<unsigned> order(plans.size());
+  std::iota(order.begin(), order.end(), 0);
+  llvm::sort(order, [&](unsigned x, unsigned y) {
+    return std::pair(plans[x].cost.seconds, x) <
+           std::pair(plans[y].cost.seconds, y);
+  });
+  llvm::SmallVector<RankedGPUPlan> ranked;
+  for (unsigned index : llvm::ArrayRef(order).take_front(count))
+    ranked.push_back(plans[index]);
+  return ranked;
+}
+
+llvm::SmallVector<RankedGPUPlan>
+ks::planForGPU(const Problem &problem, const GPUTarget &target,
+               unsigned count) {
+  return Enumerator(problem, target).rank(std::max(1u, count));
+}

@@ -1,0 +1,65 @@
+//===- IndexBuilder.h - Index arithmetic ------------------------*- C++ -*-===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef KS_LIB_CONVERSION_INDEXBUILDER_H
+#define KS_LIB_CONVERSION_INDEXBUILDER_H
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Builders.h"
+
+namespace ks {
+
+/// Index arithmetic that folds as it is built.
+class IndexBuilder {
+public:
+  using Value = mlir::Value;
+
+  IndexBuilder(mlir::OpBuilder &b, mlir::Location loc) : b(b), loc(loc) {}
+
+  Value constant(int64_t value) {
+    return mlir::arith::ConstantIndexOp::create(b, loc, value);
+  }
+  Value add(Value x, Value y) { return fold<mlir::arith::AddIOp>(x, y); }
+  Value add(Value x, int64_t y) { return add(x, constant(y)); }
+  Value sub(Value x, Value y) { return fold<mlir::arith::SubIOp>(x, y); }
+  Value mul(Value x, Value y) { return fold<mlir::arith::MulIOp>(x, y); }
+  Value mul(Value x, int64_t y) { return mul(x, constant(y)); }
+  Value min(Value x, Value y) { return fold<mlir::arith::MinSIOp>(x, y); }
+  Value min(Value x, int64_t y) { return min(x, constant(y)); }
+  Value max(Value x, int64_t y) {
+    return fold<mlir::arith::MaxSIOp>(x, constant(y));
+  }
+  /// Of numbers that are not negative.
+  Value div(Value x, int64_t y) {
+    return fold<mlir::arith::DivUIOp>(x, constant(y));
+  }
+  Value rem(Value x, int64_t y) {
+    return fold<mlir::arith::RemUIOp>(x, constant(y));
+  }
+  Value less(Value x, Value y) {
+    return b.createOrFold<mlir::arith::CmpIOp>(
+        loc, mlir::arith::CmpIPredicate::slt, x, y);
+  }
+  Value less(Value x, int64_t y) { return less(x, constant(y)); }
+  Value select(Value condition, Value x, Value y) {
+    return b.createOrFold<mlir::arith::SelectOp>(loc, condition, x, y);
+  }
+  Value both(Value x, Value y) { return fold<mlir::arith::AndIOp>(x, y); }
+
+private:
+  template <typename Op> Value fold(Value x, Value y) {
+    return b.createOrFold<Op>(loc, x, y);
+  }
+
+  mlir::OpBuilder &b;
+  mlir::Location loc;
+};
+
+} // namespace ks
+
+#endif // KS_LIB_CONVERSION_INDEXBUILDER_H

@@ -1,0 +1,237 @@
+//===- Copies.cpp - Copies to shared memory -------------------------------===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A block's threads share out the pieces of a slab, piece p to thread p mod
+// threads. A piece is what one cp.async takes, 16, 8 or 4 bytes that are
+// neighbours in memory and lie entirely inside or outside of the pattern; where
+// there is none, or pointers do not allow it, single elements go through
+// registers.
+//
+//===----------------------------------------------------------------------===//
+
+#include "TileExpander.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace ks;
+
+void TileExpander::forEachPiece(int64_t count, int64_t threads,
+                                function_ref<void(Value)> body) {
+  // A few copies are written out, so that their addresses are shared.
+  constexpr int64_t kMaxUnrolled = 16;
+  int64_t rounds = llvm::divideCeil(count, threads);
+  if (rounds > kMaxUnrolled) {
+    auto loop = scf::ForOp::create(b, loc, thread, index.constant(count),
+                                   index.constant(threads));
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(loop.getBody());
+    return body(loop.getInductionVar());
+  }
+  for (int64_t round = 0; round < rounds; ++round) {
+    Value piece = index.add(thread, round * threads);
+    if ((round + 1) * threads <= count) {
+      body(piece);
+      continue;
+    }
+    auto isThere =
+        scf::IfOp::create(b, loc, index.less(piece, count), /*else=*/false);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(isThere.thenBlock());
+    body(piece);
+  }
+}
+
+namespace {
+/// Elements of a slab that are neighbours: where they come from and go to, and
+/// how many of them there are to read; the others become zero. Null: all.
+struct SlabPiece {
+  SmallVector<Value> source, destination;
+  Value available;
+};
+
+/// The maps of ks.copy_activations, in reals.
+class SlabMap {
+public:
+  SlabMap(OpBuilder &b, CopyActivationsOp op)
+      : index(b, op.getLoc()), op(op), p(op.getPattern().getPattern()),
+        isBatchFirst(op.getLayout() == Layout::BatchFirst),
+        slab(static_cast<int64_t>(op.getSlab())),
+        depth(static_cast<int64_t>(op.getDepth())),
+        width(static_cast<int64_t>(op.getWidth())),
+        parts(static_cast<int64_t>(op.getParts())), isFlat(slab == p.d) {
+    batch = memref::DimOp::create(b, op.getLoc(), op.getSource(),
+                                  isBatchFirst ? 0 : 1);
+  }
+
+  /// The widest piece that never lies half inside of the pattern, and begins at
+  /// a multiple of its size.
+  int64_t getWidth() {
+    int64_t limit = kWidestBytes / getElementBytes(op.getSource());
+    if (!isBatchFirst)
+      return getCommonPowerOfTwo(limit, {width});
+    if (isFlat)
+      return getCommonPowerOfTwo(limit, {p.c * p.d * parts, width});
+    return getCommonPowerOfTwo(limit, {p.d * parts, slab * parts});
+  }
+
+  /// Piece number `piece` of `width` reals.
+  SlabPiece getPiece(Value piece, int64_t size) {
+    Value row = index.div(piece, width / size);
+    Value column = index.mul(index.rem(piece, width / size), size);
+    SlabPiece result;
+    Value left = !isBatchFirst ? mapBatchLast(row, column, result)
+                 : isFlat      ? mapFlat(row, column, result)
+                               : mapStrided(row, column, result);
+    result.destination = {op.getStage(), row, column};
+    if (left)
+      result.available = index.max(index.min(left, size), 0);
+    return result;
+  }
+
+private:
+  // Each sets the source, and returns how many reals there are from there to
+  // the end of what is inside.
+  Value mapFlat(Value row, Value column, SlabPiece &piece) {
+    int64_t d = p.d * parts;
+    Value k = op.getK();
+    piece.source = {getEntry(row),
+                    index.add(index.mul(getGroup(k), d), column)};
+    if (p.c % depth == 0)
+      return {};
+    return index.sub(index.mul(index.sub(index.constant(p.c), k), d), column);
+  }
+  Value mapStrided(Value row, Value column, SlabPiece &piece) {
+    int64_t d = p.d * parts, columns = slab * parts;
+    Value k = index.add(op.getK(), index.div(column, columns));
+    Value j =
+        index.add(index.mul(op.getJ(), parts), index.rem(column, columns));
+    piece.source = {getEntry(row), index.add(index.mul(getGroup(k), d), j)};
+    Value left =
+        p.d % slab == 0 ? Value() : index.sub(index.constant(d), j);
+    return onlyBelowC(k, left ? left : index.constant(columns), bool(left));
+  }
+  Value mapBatchLast(Value row, Value column, SlabPiece &piece) {
+    Value k = index.add(op.getK(), row);
+    Value m = index.add(index.mul(op.getM(), parts), column);
+    piece.source = {index.add(index.mul(getGroup(k), p.d), op.getJ()), m};
+    return onlyBelowC(k, index.sub(index.mul(batch, parts), m), true);
+  }
+
+  /// `left` for k < c, else 0; null if that is certain and `isNeeded` is not.
+  Value onlyBelowC(Value k, Value left, bool isNeeded) {
+    if (p.c % depth == 0)
+      return isNeeded ? left : Value();
+    return index.select(index.less(k, p.c), left, index.constant(0));
+  }
+  Value getGroup(Value k) { return index.add(index.mul(op.getI(), p.c), k); }
+  /// Entries beyond the batch repeat the last one; they are not stored.
+  Value getEntry(Value row) {
+    return index.min(index.add(op.getM(), row), index.add(batch, -1));
+  }
+
+  IndexBuilder index;
+  CopyActivationsOp op;
+  KSPattern p;
+  bool isBatchFirst;
+  int64_t slab, depth, width, parts;
+  bool isFlat; ///< Rows of the slab are contiguous in memory.
+  Value batch;
+};
+} // namespace
+
+static void createAsyncCopy(OpBuilder &b, Location loc, Value source,
+                            ValueRange sourceIndices, Value destination,
+                            ValueRange destinationIndices, int64_t width,
+                            Value available = {}) {
+  bool isWidest = width * getElementBytes(source) == kWidestBytes;
+  nvgpu::DeviceAsyncCopyOp::create(
+      b, loc, nvgpu::DeviceAsyncTokenType::get(b.getContext()), destination,
+      destinationIndices, source, sourceIndices, b.getIndexAttr(width),
+      available, isWidest ? b.getUnitAttr() : UnitAttr());
+}
+
+void TileExpander::copyPieces(CopyActivationsOp op, int64_t width) {
+  SlabMap map(b, op);
+  forEachPiece(op.getRows() * op.getWidth() / width, op.getThreads(),
+               [&](Value number) {
+                 SlabPiece piece = map.getPiece(number, width);
+                 createAsyncCopy(b, loc, op.getSource(), piece.source,
+                                 op.getDestination(), piece.destination, width,
+                                 piece.available);
+               });
+}
+
+void TileExpander::copyElements(CopyActivationsOp op) {
+  SlabMap map(b, op);
+  Type type = getElementTypeOrSelf(op.getSource().getType());
+  auto loop = scf::ForOp::create(b, loc, thread,
+                                 index.constant(op.getRows() * op.getWidth()),
+                                 index.constant(op.getThreads()));
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  SlabPiece element = map.getPiece(loop.getInductionVar(), 1);
+  auto load = [&]() -> Value {
+    return memref::LoadOp::create(b, loc, op.getSource(), element.source);
+  };
+  Value value;
+  if (!element.available) {
+    value = load();
+  } else {
+    auto isThere = scf::IfOp::create(
+        b, loc, type, index.less(index.constant(0), element.available),
+        /*else=*/true);
+    OpBuilder::InsertionGuard inIf(b);
+    b.setInsertionPointToStart(isThere.thenBlock());
+    scf::YieldOp::create(b, loc, load());
+    b.setInsertionPointToStart(isThere.elseBlock());
+    scf::YieldOp::create(
+        b, loc,
+        arith::ConstantOp::create(b, loc, b.getZeroAttr(type)).getResult());
+    value = isThere.getResult(0);
+  }
+  memref::StoreOp::create(b, loc, value, op.getDestination(),
+                          element.destination);
+}
+
+void TileExpander::expand(CopyActivationsOp op) {
+  constexpr int64_t kNarrowestBytes = 4; // of cp.async
+  int64_t width = SlabMap(b, op).getWidth();
+  int64_t bytes = width * getElementBytes(op.getSource());
+  if (bytes < kNarrowestBytes)
+    copyElements(op);
+  else
+    ifElse(
+        isAligned(op.getSource(), bytes), [&] { copyPieces(op, width); },
+        [&] { copyElements(op); });
+  b.eraseOp(op);
+}
+
+void TileExpander::expand(CopyWeightsOp op) {
+  // Packed weights are the compiler's own: aligned, without edges.
+  auto type = cast<MemRefType>(op.getDestination().getType());
+  ArrayRef<int64_t> shape = type.getShape().drop_front();
+  int64_t width = kWidestBytes / getElementBytes(op.getSource());
+  int64_t count = ShapedType::getNumElements(shape);
+  forEachPiece(count / width, op.getThreads(), [&](Value piece) {
+    Value element = index.mul(piece, width);
+    SmallVector<Value> destination(shape.size());
+    Value rest = element;
+    for (size_t dim = shape.size(); dim-- > 0;) {
+      destination[dim] = dim == 0 ? rest : index.rem(rest, shape[dim]);
+      rest = index.div(rest, shape[dim]);
+    }
+    destination.insert(destination.begin(), op.getStage());
+    createAsyncCopy(b, loc, op.getSource(),
+                    index.add(op.getOffset(), element), op.getDestination(),
+                    destination, width);
+  });
+  b.eraseOp(op);
+}

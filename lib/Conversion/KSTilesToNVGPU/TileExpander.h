@@ -1,0 +1,78 @@
+//===- TileExpander.h - Expansion of tile ops -------------------*- C++ -*-===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef KS_LIB_CONVERSION_KSTILESTONVGPU_TILEEXPANDER_H
+#define KS_LIB_CONVERSION_KSTILESTONVGPU_TILEEXPANDER_H
+
+#include "../IndexBuilder.h"
+
+#include "ks/Dialect/KS/IR/KS.h"
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/IR/PatternMatch.h"
+
+namespace ks {
+
+/// Expands the tile ops of one kernel, one after another.
+class TileExpander {
+public:
+  TileExpander(mlir::RewriterBase &b, mlir::gpu::GPUFuncOp kernel);
+
+  void expand(CopyActivationsOp op);
+  void expand(CopyWeightsOp op);
+  void expand(LoadWeightsOp op);
+  void expand(LoadActivationsOp op);
+  void expand(WarpMmaOp op);
+  void expand(LoadFragmentOp op);
+  void expand(StoreFragmentOp op);
+
+private:
+  using Value = mlir::Value;
+  using ValueRange = mlir::ValueRange;
+
+  /// Calls `body` with 0 ≤ piece < count, shared out to the block's threads.
+  void forEachPiece(int64_t count, int64_t threads,
+                    llvm::function_ref<void(Value)> body);
+  /// Whether pointer and row pitch of `memref`, an argument of the kernel or a
+  /// view of one, are multiples of `bytes`. Computed at the kernel's beginning.
+  Value isAligned(Value memref, int64_t bytes);
+  /// If `condition` (always if null), `yes`, else `no`.
+  void ifElse(Value condition, llvm::function_ref<void()> yes,
+              llvm::function_ref<void()> no);
+  void copyPieces(CopyActivationsOp op, int64_t width);
+  void copyElements(CopyActivationsOp op);
+
+  /// `count` elements from `memref`, at least `width` at a time.
+  llvm::SmallVector<Value> loadElements(Value memref, ValueRange indices,
+                                        int64_t count, int64_t width);
+  void storeElements(llvm::ArrayRef<Value> elements, Value memref,
+                     ValueRange indices, int64_t width);
+  /// Puts vectors, in row-major order of the leading dimensions, together.
+  Value assemble(mlir::VectorType type, llvm::ArrayRef<Value> vectors);
+
+  mlir::RewriterBase &b;
+  mlir::gpu::GPUFuncOp kernel;
+  mlir::Location loc;
+  IndexBuilder index;
+  Value thread, lane; ///< In the block; in the warp.
+  llvm::DenseMap<std::pair<Value, int64_t>, Value> aligned;
+};
+
+/// Bits of 16 bytes: the widest access.
+constexpr int64_t kWidestBytes = 16;
+
+/// The largest power of two that divides all of `numbers` (0 counts as divisible
+/// by all) and is at most `limit`.
+int64_t getCommonPowerOfTwo(int64_t limit, llvm::ArrayRef<int64_t> numbers);
+
+/// Bytes of an element of `memref`.
+int64_t getElementBytes(mlir::Value memref);
+
+} // namespace ks
+
+#endif // KS_LIB_CONVERSION_KSTILESTONVGPU_TILEEXPANDER_H

@@ -1,0 +1,459 @@
+//===- KSToGPU.cpp - GPU plans as kernels ---------------------------------===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A planned ks.matmul becomes a kernel and its launch. The kernel, for one slab:
+//
+//   for each chunk of k           (a ring of stages in shared memory)
+//     copy_activations, copy_weights of a chunk that comes `stages - 1` later
+//     for each step of the chunk
+//       accumulator = warp_mma(load_weights, load_activations)
+//   epilogue, rounding
+//   store_fragment
+//
+//===----------------------------------------------------------------------===//
+
+#include "KSToGPU.h"
+
+#include "../IndexBuilder.h"
+#include "../KSToVector/TileEmitter.h"
+
+#include "ks/Conversion/Passes.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Complex/IR/Complex.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/PatternMatch.h"
+
+namespace ks {
+#define GEN_PASS_DEF_CONVERTKSTOGPU
+#include "ks/Conversion/Passes.h.inc"
+} // namespace ks
+
+using namespace mlir;
+using namespace ks;
+
+//===----------------------------------------------------------------------===//
+// Kernels and launches
+//===----------------------------------------------------------------------===//
+
+gpu::GPUFuncOp KernelModule::createKernel(Location loc, StringRef name,
+                                          TypeRange arguments,
+                                          int64_t threads) {
+  OpBuilder b(module.getContext());
+  if (!kernels) {
+    b.setInsertionPointToEnd(module.getBody());
+    kernels = gpu::GPUModuleOp::create(b, module.getLoc(), "ks_kernels");
+    SymbolTable(module).insert(kernels);
+    module->setAttr(gpu::GPUDialect::getContainerModuleAttrName(),
+                    b.getUnitAttr());
+  }
+  b.setInsertionPointToEnd(&kernels.getBodyRegion().front());
+  auto kernel = gpu::GPUFuncOp::create(
+      b, loc, name, FunctionType::get(b.getContext(), arguments, {}));
+  kernel->setAttr(gpu::GPUDialect::getKernelFuncAttrName(), b.getUnitAttr());
+  kernel.setKnownBlockSize(
+      ArrayRef<int32_t>{static_cast<int32_t>(threads), 1, 1});
+  SymbolTable(kernels).insert(kernel);
+  b.setInsertionPointToEnd(&kernel.getBody().front());
+  gpu::ReturnOp::create(b, loc);
+  return kernel;
+}
+
+void ks::createLaunch(OpBuilder &b, gpu::GPUFuncOp kernel, Value blocks,
+                      int64_t threads, int64_t sharedBytes,
+                      ValueRange operands) {
+  Location loc = kernel.getLoc();
+  IndexBuilder index(b, loc);
+  Value one = index.constant(1);
+  Value shared;
+  if (sharedBytes != 0)
+    shared = arith::ConstantIntOp::create(b, loc, sharedBytes, 32);
+  gpu::LaunchFuncOp::create(
+      b, loc, kernel, gpu::KernelDim3{blocks, one, one},
+      gpu::KernelDim3{index.constant(threads), one, one}, shared, operands);
+}
+
+//===----------------------------------------------------------------------===//
+// Products
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// The kernel of one product.
+class ProductKernel {
+public:
+  ProductKernel(RewriterBase &b, ProductOpInterface op, GPUPlanAttr attr)
+      : b(b), loc(op->getLoc()), index(b, loc), op(op), attr(attr),
+        plan(attr.getPlan(op.getLayout())), p(op.getPatternList().front()),
+        batchFirst(op.getLayout() == Layout::BatchFirst),
+        parts(isa<ComplexType>(op.getElementType()) ? 2 : 1),
+        real(getRealType(op.getElementType())),
+        accumulatorReal(getRealType(op.getAccumulatorType())),
+        fragments(attr.getPacking().getFragments()) {}
+
+  void lower(KernelModule &kernels, StringRef name);
+
+private:
+  int64_t getElementBytes() const {
+    return parts * real.getIntOrFloatBitWidth() / 8;
+  }
+  int64_t getSharedBytes() const {
+    return plan.getSharedBytes(batchFirst, getElementBytes());
+  }
+  Value asReals(Value memref);
+  void createShared();
+  void findSlab();
+  void emitBody(Block &block);
+  Value emitProduct();
+  Value emitStage(Value stage, Value accumulator);
+  void copyChunk(Value chunk, Value stage);
+  void closeGroup();
+  void waitFor(int64_t pendingGroups);
+  /// First of the warp along the batch, n and j.
+  struct Place {
+    Value m, n, j;
+  };
+  Value finish(Value accumulator, const Place &place);
+
+  RewriterBase &b;
+  Location loc;
+  IndexBuilder index;
+  ProductOpInterface op;
+  GPUPlanAttr attr;
+  GPUPlan plan;
+  KSPattern p;
+  bool batchFirst;
+  int64_t parts; // Reals of an element.
+  Type real, accumulatorReal;
+  FragmentsAttr fragments;
+
+  // Arguments of the kernel; complex ones as reals.
+  Value input, weight, output;
+  SmallVector<Value> extras;
+  Value batch;
+  // Rings of stages in shared memory.
+  Value inputStages, weightStages;
+  // First of the block; and of the warp, counted in the block.
+  Value m, i, blockJ, blockN;
+  Value warpM, warpTile, warpJ;
+};
+
+Value ProductKernel::asReals(Value memref) {
+  return parts == 2 ? RealViewOp::create(b, loc, memref).getResult() : memref;
+}
+
+void ProductKernel::createShared() {
+  auto workgroup = gpu::AddressSpaceAttr::get(
+      b.getContext(), gpu::AddressSpace::Workgroup);
+  Value bytes = gpu::DynamicSharedMemoryOp::create(
+      b, loc,
+      MemRefType::get({ShapedType::kDynamic}, b.getI8Type(),
+                      MemRefLayoutAttrInterface(), workgroup));
+  auto view = [&](ArrayRef<int64_t> shape, int64_t offset) -> Value {
+    return memref::ViewOp::create(
+        b, loc,
+        MemRefType::get(shape, real, MemRefLayoutAttrInterface(), workgroup),
+        bytes, index.constant(offset), ValueRange{});
+  };
+  int64_t pitch = plan.getRowPitch(batchFirst, getElementBytes());
+  inputStages =
+      view({plan.stages, plan.getNumRows(batchFirst), pitch * parts}, 0);
+  // [stage][step][j][tile][lane][position]
+  SmallVector<int64_t> shape = attr.getPacking().getPackedShape(p);
+  shape.erase(shape.begin(), shape.begin() + 3);
+  shape.front() = plan.stages;
+  shape.back() *= parts;
+  weightStages =
+      view(shape, getSharedBytes() - plan.stages * plan.getStageWeights() *
+                                         getElementBytes());
+}
+
+/// Which slab the block computes, and which part of it the warp.
+void ProductKernel::findSlab() {
+  auto delinearize = [&](Value value, ArrayRef<int64_t> sizes) {
+    return affine::AffineDelinearizeIndexOp::create(b, loc, value, sizes,
+                                                    /*hasOuterBound=*/false)
+        .getResults();
+  };
+  // Slabs are fastest.
+  auto slab = delinearize(gpu::BlockIdOp::create(b, loc, gpu::Dimension::x),
+                          {p.a, plan.getNumBlocksJ(p), plan.getNumBlocksN(p)});
+  m = index.mul(slab[0], plan.entries);
+  i = slab[1];
+  blockJ = slab[2];
+  blockN = slab[3];
+  Value warp =
+      index.div(gpu::ThreadIdOp::create(b, loc, gpu::Dimension::x), 32);
+  auto part = delinearize(warp, {plan.warpsN, plan.warpsJ});
+  warpM = index.mul(part[0], plan.entries / plan.warpsM);
+  warpTile = index.mul(part[1], plan.getTilesN());
+  warpJ = index.mul(part[2], batchFirst ? plan.vector : 0);
+}
+
+/// Copies a chunk of both operands to a stage of the rings.
+void ProductKernel::copyChunk(Value chunk, Value stage) {
+  Value k = index.mul(chunk, plan.k);
+  Value j = index.mul(blockJ, plan.j);
+  CopyActivationsOp::create(
+      b, loc, PatternAttr::get(b.getContext(), p), input, m, i, k, j,
+      inputStages, stage, b.getI64IntegerAttr(plan.k),
+      b.getI64IntegerAttr(plan.j),
+      b.getI64IntegerAttr(plan.getNumRows(batchFirst)),
+      b.getI64IntegerAttr(plan.getRowElements(batchFirst) * parts),
+      b.getI64IntegerAttr(plan.getThreads()), b.getI64IntegerAttr(parts),
+      LayoutAttr::get(b.getContext(), op.getLayout()));
+  // packed[i][j block][n block][chunk]
+  SmallVector<int64_t> shape = attr.getPacking().getPackedShape(p);
+  Value offset = plan.tiedA ? index.constant(0) : i;
+  offset = index.mul(offset, shape[1]);
+  if (!plan.tiedD)
+    offset = index.add(offset, blockJ);
+  offset = index.add(index.mul(offset, shape[2]), blockN);
+  offset = index.add(index.mul(offset, shape[3]), chunk);
+  CopyWeightsOp::create(
+      b, loc, weight, index.mul(offset, plan.getStageWeights() * parts),
+      weightStages, stage, b.getI64IntegerAttr(plan.getThreads()));
+}
+
+void ProductKernel::closeGroup() { NVVM::CpAsyncCommitGroupOp::create(b, loc); }
+
+/// Until all threads' copies have arrived, but for the last few groups.
+void ProductKernel::waitFor(int64_t pendingGroups) {
+  NVVM::CpAsyncWaitGroupOp::create(b, loc, b.getI32IntegerAttr(pendingGroups));
+  gpu::BarrierOp::create(b, loc);
+}
+
+/// All steps of the chunk that lies in `stage`.
+Value ProductKernel::emitStage(Value stage, Value accumulator) {
+  int64_t depth = plan.fragments.stepK();
+  int64_t columns = plan.vector;
+  auto weightType = VectorType::get({plan.tiedD ? 1 : columns, plan.getTilesN(),
+                                     plan.fragments.weightsPerLane() * parts},
+                                    real);
+  auto inputType =
+      VectorType::get({columns, plan.getTilesM(batchFirst),
+                       FragmentLayout::slotsK * parts},
+                      real);
+  auto emitStep = [&](Value step, Value accumulator) -> Value {
+    Value weights = LoadWeightsOp::create(
+        b, loc, weightType, weightStages, stage, step,
+        plan.tiedD ? index.constant(0) : warpJ, warpTile);
+    Value k = index.mul(step, depth);
+    Value row = batchFirst ? warpM : k;
+    Value column =
+        batchFirst ? index.add(index.mul(k, plan.j), warpJ) : warpM;
+    Value activations = LoadActivationsOp::create(
+        b, loc, inputType, fragments, inputStages, stage, row, column,
+        b.getI64IntegerAttr(plan.j),
+        LayoutAttr::get(b.getContext(), op.getLayout()));
+    return WarpMmaOp::create(b, loc, accumulator.getType(), fragments, weights,
+                             activations, accumulator);
+  };
+  if (plan.k == depth)
+    return emitStep(index.constant(0), accumulator);
+  auto loop = scf::ForOp::create(
+      b, loc, index.constant(0), index.constant(plan.k / depth),
+      index.constant(1), accumulator,
+      [&](OpBuilder &, Location, Value step, ValueRange carried) {
+        scf::YieldOp::create(b, loc, emitStep(step, carried.front()));
+      });
+  return loop.getResult(0);
+}
+
+/// The product, before the epilogue: a loop over chunks behind a ring of copies.
+Value ProductKernel::emitProduct() {
+  auto type = VectorType::get(
+      {plan.vector, plan.getTilesN(), plan.getTilesM(batchFirst),
+       plan.fragments.slotsN() * plan.fragments.slotsM() * parts},
+      accumulatorReal);
+  Value accumulator =
+      arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
+  int64_t chunks = plan.getNumChunks(p);
+  int64_t ahead = std::min(plan.stages - 1, chunks);
+  if (chunks == 1) {
+    Value zero = index.constant(0);
+    copyChunk(zero, zero);
+    closeGroup();
+    waitFor(0);
+    return emitStage(zero, accumulator);
+  }
+  for (int64_t chunk = 0; chunk < ahead; ++chunk) {
+    copyChunk(index.constant(chunk), index.constant(chunk));
+    closeGroup();
+  }
+  auto loop = scf::ForOp::create(
+      b, loc, index.constant(0), index.constant(chunks), index.constant(1),
+      accumulator);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  Value chunk = loop.getInductionVar();
+  Value next = index.add(chunk, ahead);
+  auto copyNext = [&] {
+    auto isThere =
+        scf::IfOp::create(b, loc, index.less(next, chunks), /*else=*/false);
+    OpBuilder::InsertionGuard inIf(b);
+    b.setInsertionPointToStart(isThere.thenBlock());
+    copyChunk(next, index.rem(next, plan.stages));
+  };
+  if (ahead == 0) {
+    // One stage: nothing overlaps, and all must have read it before it is
+    // written again.
+    gpu::BarrierOp::create(b, loc);
+    copyNext();
+    closeGroup();
+    waitFor(0);
+  } else {
+    // Behind the barrier, all have read the stage that the next chunk takes.
+    waitFor(ahead - 1);
+    copyNext();
+    closeGroup();
+  }
+  Value sum = emitStage(index.rem(chunk, plan.stages),
+                        loop.getRegionIterArgs().front());
+  scf::YieldOp::create(b, loc, sum);
+  return loop.getResult(0);
+}
+
+/// The epilogue on the accumulator, and the rounding to the element type.
+Value ProductKernel::finish(Value accumulator, const Place &place) {
+  auto type = cast<VectorType>(accumulator.getType());
+  auto context = b.getContext();
+  if (op.hasEpilogue()) {
+    auto flat = [&](Value value) -> Value {
+      auto shaped = cast<VectorType>(value.getType());
+      return vector::ShapeCastOp::create(
+          b, loc,
+          VectorType::get({shaped.getNumElements()}, shaped.getElementType()),
+          value);
+    };
+    SmallVector<Value> arguments{flat(accumulator)};
+    for (Value extra : extras)
+      arguments.push_back(flat(LoadFragmentOp::create(
+          b, loc, VectorType::get(type.getShape(), real),
+          PatternAttr::get(context, p), fragments, extra, place.m, i, place.n,
+          place.j, batch, LayoutAttr::get(context, op.getLayout()))));
+    Value result = emitVectorEpilogue(b, loc, op.getEpilogue()->front(),
+                                      arguments, parts == 2);
+    accumulator = vector::ShapeCastOp::create(b, loc, type, result);
+  }
+  if (real == accumulatorReal)
+    return accumulator;
+  return arith::TruncFOp::create(b, loc, VectorType::get(type.getShape(), real),
+                                 accumulator);
+}
+
+void ProductKernel::emitBody(Block &block) {
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(&block);
+  ValueRange arguments = block.getArguments();
+  Value result = arguments[2];
+  input = asReals(arguments[0]);
+  weight = arguments[1];
+  output = asReals(result);
+  for (Value extra : arguments.drop_front(3))
+    extras.push_back(asReals(extra));
+  batch = memref::DimOp::create(b, loc, result, op.getBatchDim());
+  findSlab();
+  createShared();
+  Value accumulator = emitProduct();
+  b.setInsertionPoint(block.getTerminator());
+  int64_t tileN = plan.fragments.tileN();
+  Place place{index.add(m, warpM),
+              index.add(index.mul(blockN, plan.n), index.mul(warpTile, tileN)),
+              index.add(index.mul(blockJ, plan.j), warpJ)};
+  Value rounded = finish(accumulator, place);
+  StoreFragmentOp::create(b, loc, PatternAttr::get(b.getContext(), p),
+                          fragments, rounded, output, place.m, i, place.n,
+                          place.j,
+                          LayoutAttr::get(b.getContext(), op.getLayout()));
+}
+
+void ProductKernel::lower(KernelModule &kernels, StringRef name) {
+  SmallVector<Value> operands{op.getInput(), op.getWeightOperands().front(),
+                              op.getInit()};
+  llvm::append_range(operands, op.getExtras());
+  gpu::GPUFuncOp kernel = kernels.createKernel(
+      loc, name, TypeRange(ValueRange(operands)), plan.getThreads());
+  emitBody(kernel.getBody().front());
+
+  b.setInsertionPoint(op);
+  Value entries = memref::DimOp::create(b, loc, op.getInit(), op.getBatchDim());
+  AffineExpr s0 = b.getAffineSymbolExpr(0);
+  Value blocks = affine::AffineApplyOp::create(
+      b, loc,
+      AffineMap::get(0, 1, s0.ceilDiv(plan.entries) * plan.getNumSlabs(p)),
+      ValueRange{entries});
+  createLaunch(b, kernel, blocks, plan.getThreads(), getSharedBytes(),
+               operands);
+  b.eraseOp(op);
+}
+
+/// What the verifier of the op cannot know to be required.
+LogicalResult checkLowerable(ProductOpInterface op) {
+  if (op.isOnTensors())
+    return op->emitOpError("is on tensors; expected memrefs (run ks-bufferize "
+                           "first)");
+  if (!isa_and_nonnull<GPUPlanAttr>(op.getPlanAttr()))
+    return op->emitOpError("has ")
+           << (op.getPlanAttr() ? "a plan for another target" : "no plan")
+           << "; expected a #ks.gpu_plan (run ks-select-plan with a GPU target "
+              "first)";
+  for (Value operand : op->getOperands()) {
+    SmallVector<int64_t> strides;
+    int64_t offset;
+    auto type = cast<MemRefType>(operand.getType());
+    if (failed(type.getStridesAndOffset(strides, offset)) ||
+        strides.back() != 1)
+      return op->emitOpError("has an operand of type ")
+             << type
+             << ", whose inner stride is not known to be 1; expected "
+                "strided<[?, 1], offset: ?> (use ks-bufferize)";
+  }
+  if (cast<ShapedType>(op.getWeightOperands().front().getType()).getRank() != 1)
+    return op->emitOpError("has an unpacked weight; expected a packed one (run "
+                           "ks-pack-weights first)");
+  return success();
+}
+
+struct ConvertKSToGPUPass
+    : ks::impl::ConvertKSToGPUBase<ConvertKSToGPUPass> {
+  void runOnOperation() override {
+    KernelModule kernels{getOperation(), {}};
+    IRRewriter rewriter(&getContext());
+    for (auto func : getOperation().getOps<func::FuncOp>()) {
+      SmallVector<Operation *> ops;
+      func.walk([&](Operation *op) {
+        if (isa<ProductOpInterface, PackWeightsOp>(op))
+          ops.push_back(op);
+      });
+      for (auto [number, op] : llvm::enumerate(ops)) {
+        std::string name = (func.getName() + "_" + Twine(number)).str();
+        if (auto pack = dyn_cast<PackWeightsOp>(op)) {
+          if (failed(lowerPackWeightsToGPU(rewriter, pack, kernels, name)))
+            return signalPassFailure();
+          continue;
+        }
+        auto product = cast<ProductOpInterface>(op);
+        if (failed(checkLowerable(product)))
+          return signalPassFailure();
+        ProductKernel(rewriter, product,
+                      cast<GPUPlanAttr>(product.getPlanAttr()))
+            .lower(kernels, name);
+      }
+    }
+  }
+};
+
+} // namespace

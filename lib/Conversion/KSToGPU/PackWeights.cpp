@@ -1,0 +1,148 @@
+//===- PackWeights.cpp - Packing of weights on GPUs -----------------------===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "KSToGPU.h"
+
+#include "../IndexBuilder.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Complex/IR/Complex.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/PatternMatch.h"
+
+using namespace mlir;
+using namespace ks;
+
+static constexpr int64_t kThreads = 256;
+
+namespace {
+/// Where a packed element comes from.
+struct Source {
+  Value i, n, k, j;
+};
+} // namespace
+
+/// The maps of FragmentLayout.h, as code.
+static Source getSource(IndexBuilder &index, GPUPackingAttr packing,
+                        ArrayRef<Value> at) {
+  FragmentLayout layout = packing.getLayout();
+  Value i = at[0], blockJ = at[1], blockN = at[2], chunk = at[3];
+  Value step = at[4], column = at[5], tile = at[6], lane = at[7];
+  Value position = at[8];
+  Value half = index.constant(0), slot = position;
+  if (layout.instruction == WarpInstruction::Mma16) {
+    half = index.rem(index.div(position, 2), 2);
+    slot = index.add(index.mul(index.div(position, 4), 2),
+                     index.rem(position, 2));
+  } else if (layout.instruction == WarpInstruction::Mma8) {
+    half = index.rem(position, 2);
+    slot = index.div(position, 2);
+  }
+  Value laneN = layout.isMma() ? index.div(lane, 4) : index.rem(lane, 4);
+  Value laneK = layout.isMma() ? index.rem(lane, 4) : index.constant(0);
+  // FragmentLayout::n and ::k
+  Value z = index.add(index.mul(tile, layout.slotsN()), half);
+  int64_t runN = layout.runN, runK = layout.runK;
+  Value n = index.mul(index.div(z, runN), layout.lanesN() * runN);
+  n = index.add(n, index.add(index.mul(laneN, runN), index.rem(z, runN)));
+  Value k = index.mul(index.div(slot, runK), layout.lanesK() * runK);
+  k = index.add(k, index.add(index.mul(laneK, runK), index.rem(slot, runK)));
+  n = index.add(index.mul(blockN, packing.getN()), n);
+  k = index.add(index.add(index.mul(chunk, packing.getK()),
+                          index.mul(step, layout.stepK())),
+                k);
+  Value j = index.add(index.mul(blockJ, packing.getJ()), column);
+  return {i, n, k, j};
+}
+
+/// `value` as the kernel's instruction takes it.
+static Value prepare(OpBuilder &b, Location loc, Value value,
+                     GPUPackingAttr packing) {
+  if (packing.getLayout().instruction != WarpInstruction::Mma8)
+    return value;
+  Value bits = NVVM::ConvertFloatToTF32Op::create(
+      b, loc, b.getI32Type(), value,
+      NVVM::FPRoundingModeAttr::get(b.getContext(), NVVM::FPRoundingMode::RNA));
+  return arith::BitcastOp::create(b, loc, value.getType(), bits);
+}
+
+static void emitPacking(OpBuilder &b, Location loc, PackWeightsOp op,
+                        Value weight, Value packed) {
+  IndexBuilder index(b, loc);
+  KSPattern p = op.getPattern().getPattern();
+  auto packing = cast<GPUPackingAttr>(op.getPacking());
+  auto weightType = cast<MemRefType>(weight.getType());
+  Ties ties = getTies(p, weightType.getShape());
+  bool isComplex = isa<ComplexType>(weightType.getElementType());
+  SmallVector<int64_t> shape = packing.getPackedShape(p);
+  int64_t count = 1;
+  for (int64_t size : shape)
+    count *= size;
+
+  Value thread = index.add(
+      index.mul(gpu::BlockIdOp::create(b, loc, gpu::Dimension::x), kThreads),
+      gpu::ThreadIdOp::create(b, loc, gpu::Dimension::x));
+  auto isThere =
+      scf::IfOp::create(b, loc, index.less(thread, count), /*else=*/false);
+  b.setInsertionPointToStart(isThere.thenBlock());
+  auto at = affine::AffineDelinearizeIndexOp::create(b, loc, thread, shape);
+  Source source =
+      getSource(index, packing, SmallVector<Value>(at.getResults()));
+
+  // What lies outside of the pattern is zero; the load is from inside.
+  Value isInside = index.both(
+      index.both(index.less(source.n, p.b), index.less(source.k, p.c)),
+      index.less(source.j, p.d));
+  Value zero = index.constant(0);
+  Value value = memref::LoadOp::create(
+      b, loc, weight,
+      ValueRange{bitEnumContainsAny(ties, Ties::A) ? zero : source.i,
+                 index.min(source.n, p.b - 1), index.min(source.k, p.c - 1),
+                 bitEnumContainsAny(ties, Ties::D)
+                     ? zero
+                     : index.min(source.j, p.d - 1)});
+  auto store = [&](Value real, Value place) {
+    Value none =
+        arith::ConstantOp::create(b, loc, b.getZeroAttr(real.getType()));
+    real = arith::SelectOp::create(b, loc, isInside, real, none);
+    memref::StoreOp::create(b, loc, prepare(b, loc, real, packing), packed,
+                            place);
+  };
+  if (!isComplex)
+    return store(value, thread);
+  Value place = index.mul(thread, 2);
+  store(complex::ReOp::create(b, loc, value), place);
+  store(complex::ImOp::create(b, loc, value), index.add(place, 1));
+}
+
+LogicalResult ks::lowerPackWeightsToGPU(RewriterBase &b, PackWeightsOp op,
+                                        KernelModule &kernels, StringRef name) {
+  if (op->getNumResults() != 0 || !isa<GPUPackingAttr>(op.getPacking()))
+    return op.emitOpError("cannot be lowered for a GPU; expected memrefs and a "
+                          "#ks.gpu_packing");
+  Location loc = op.getLoc();
+  SmallVector<Value> operands{op.getWeight(), op.getInit()};
+  gpu::GPUFuncOp kernel = kernels.createKernel(
+      loc, name, TypeRange(ValueRange(operands)), kThreads);
+  b.setInsertionPointToStart(&kernel.getBody().front());
+  emitPacking(b, loc, op, kernel.getArgument(0), kernel.getArgument(1));
+
+  b.setInsertionPoint(op);
+  int64_t count = 1;
+  for (int64_t size :
+       cast<GPUPackingAttr>(op.getPacking())
+           .getPackedShape(op.getPattern().getPattern()))
+    count *= size;
+  Value blocks = IndexBuilder(b, loc).constant(
+      static_cast<int64_t>(llvm::divideCeil(count, kThreads)));
+  createLaunch(b, kernel, blocks, kThreads, /*sharedBytes=*/0, operands);
+  b.eraseOp(op);
+  return success();
+}

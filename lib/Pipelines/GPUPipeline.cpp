@@ -1,0 +1,78 @@
+//===- GPUPipeline.cpp - To PTX -------------------------------------------===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "PipelineSupport.h"
+
+#include "ks/Analysis/Target.h"
+#include "ks/Conversion/Passes.h"
+#include "ks/Dialect/KS/Transforms/Passes.h"
+#include "ks/Pipelines/Pipelines.h"
+
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Affine/Transforms/Passes.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/GPU/Transforms/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace ks;
+
+/// From tile ops to the nvvm dialect.
+static void addMachine(OpPassManager &pm) {
+  OpPassManager &kernels = pm.nest<gpu::GPUModuleOp>();
+  kernels.addPass(createConvertKSTilesToNVGPU());
+  kernels.addPass(createCanonicalizerPass());
+  kernels.addPass(createCSEPass());
+  kernels.addPass(createLoopInvariantCodeMotionPass());
+  kernels.addPass(affine::createAffineExpandIndexOpsPass());
+  kernels.addPass(memref::createExpandStridedMetadataPass());
+  kernels.addPass(createLowerAffinePass());
+  kernels.addPass(createConvertNVGPUToNVVMPass());
+  kernels.addPass(createSCFToControlFlowPass());
+  kernels.addPass(createConvertComplexToStandardPass());
+  kernels.addPass(createConvertVectorToLLVMPass());
+  kernels.addPass(createConvertComplexToLLVMPass());
+  kernels.addPass(createConvertKSToLLVM());
+  kernels.addPass(createConvertGpuOpsToNVVMOps());
+  kernels.addPass(createCanonicalizerPass());
+  kernels.addPass(createCSEPass());
+  kernels.addPass(createReconcileUnrealizedCastsPass());
+}
+
+void ks::buildGPUPipeline(OpPassManager &pm,
+                          const GPUPipelineOptions &options) {
+  auto toPlans = [&] {
+    addCleanUp(pm);
+    addResultsInPlace(pm);
+    pm.addPass(createDecomposeToDense());
+    pm.addPass(createSplitChains());
+    SelectPlanOptions plan;
+    plan.target = options.target;
+    pm.addPass(createSelectPlan(plan));
+    pm.addPass(createPackWeights());
+  };
+  auto toBuffers = [&] { pm.addPass(createBufferize()); };
+  auto toTiles = [&] { pm.addPass(createConvertKSToGPU()); };
+  auto toMachine = [&] { addMachine(pm); };
+  addStages(pm, options.from, options.to,
+            {toPlans, toBuffers, toTiles, toMachine});
+  if (options.to != Rung::Binary)
+    return;
+  GpuNVVMAttachTargetOptions attach;
+  if (std::optional<GPUTarget> target = getGPUTarget(options.target)) {
+    attach.chip = target->name;
+    attach.features = target->ptxVersion;
+  }
+  attach.optLevel = 3;
+  pm.addPass(createGpuNVVMAttachTarget(attach));
+  GpuModuleToBinaryPassOptions binary;
+  binary.compilationTarget = options.format;
+  pm.addPass(createGpuModuleToBinaryPass(binary));
+}

@@ -41,8 +41,6 @@ public:
   GPUCost predict();
 
 private:
-  /// Registers of a lane, as a guess.
-  int64_t getRegisters() const;
   int64_t getBlocksPerSM() const;
   /// Cycles that one block keeps an SM's units, or its shared memory, busy.
   double getUnitCycles() const;
@@ -62,24 +60,11 @@ private:
 };
 } // namespace
 
-int64_t CostModel::getRegisters() const {
-  int64_t words = std::max<int64_t>(1, bytes / 4);
-  int64_t accumulators = plan.getAccumulators(batchFirst) *
-                         problem.accumulatorBytes / 4 *
-                         (problem.isComplex ? 2 : 1);
-  int64_t fragments = plan.vector * FragmentLayout::slotsK *
-                          plan.getTilesM(batchFirst) * bytes / 4 +
-                      plan.getTilesN() * plan.fragments.weightsPerLane() *
-                          words * (bytes < 4 ? 1 : 2) / 2;
-  int64_t registers = accumulators + fragments + 48;
-  return std::min<int64_t>(255, (registers + 7) / 8 * 8);
-}
-
 int64_t CostModel::getBlocksPerSM() const {
   int64_t byShared =
       target.sharedPerSM / (plan.getSharedBytes(batchFirst, bytes) + 1024);
   int64_t byRegisters =
-      target.registersPerSM / (getRegisters() * plan.getThreads());
+      target.registersPerSM / ((plan.getRegisters(problem) + 7) / 8 * 8 * plan.getThreads());
   int64_t byThreads = target.threadsPerSM / plan.getThreads();
   return std::min({byShared, byRegisters, byThreads, target.blocksPerSM});
 }

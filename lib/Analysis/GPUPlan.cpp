@@ -80,6 +80,20 @@ int64_t GPUPlan::getSharedBytes(bool batchFirst, int64_t elementBytes) const {
   return roundUp(input, 128) + stages * getStageWeights() * elementBytes;
 }
 
+int64_t GPUPlan::getRegisters(const Problem &problem) const {
+  // In registers of 32 bits. What is left is for addresses and copies, found by
+  // looking at what the assembler takes; epilogues hold temporaries as well.
+  int64_t parts = problem.isComplex ? 2 : 1;
+  int64_t accumulators = getAccumulators(problem.batchFirst) * parts *
+                         problem.accumulatorBytes / 4;
+  int64_t activations = vector * getTilesM(problem.batchFirst) *
+                        FragmentLayout::slotsK * problem.elementBytes() / 4;
+  int64_t weights =
+      getTilesN() * fragments.weightsPerLane() * problem.elementBytes() / 4;
+  return accumulators + activations + weights + 56 +
+         (problem.hasEpilogue ? std::max<int64_t>(24, accumulators / 2) : 0);
+}
+
 //===----------------------------------------------------------------------===//
 // Legality
 //===----------------------------------------------------------------------===//
@@ -180,11 +194,13 @@ std::string ks::checkGPUPlan(const Problem &problem, const GPUPlan &plan) {
                 "packed weights are {0}tied along a and {1}tied along d; "
                 "expected what the weight is",
                 plan.tiedA ? "" : "not ", plan.tiedD ? "" : "not ");
-  int64_t words = plan.getAccumulators(batchFirst) *
-                  (problem.isComplex ? 2 : 1) * problem.accumulatorBytes / 4;
-  check.require(words <= 128,
-                "a lane has {0} registers of accumulators; expected at most 128",
-                words);
+  int64_t available =
+      std::min<int64_t>(255, 65536 / plan.getThreads() / 8 * 8);
+  int64_t registers = plan.getRegisters(problem);
+  check.require(registers <= available,
+                "a lane needs about {0} registers; expected at most {1} with "
+                "{2} threads",
+                registers, available, plan.getThreads());
   check.require(plan.getThreads() <= 512,
                 "a block has {0} threads; expected at most 512",
                 plan.getThreads());

@@ -36,9 +36,13 @@ public:
   }
   /// Of numbers that are not negative.
   Value div(Value x, int64_t y) {
+    if (y == 1)
+      return x;
     return fold<mlir::arith::DivUIOp>(x, constant(y));
   }
   Value rem(Value x, int64_t y) {
+    if (y == 1)
+      return constant(0);
     return fold<mlir::arith::RemUIOp>(x, constant(y));
   }
   Value less(Value x, Value y) {
@@ -50,6 +54,20 @@ public:
     return b.createOrFold<mlir::arith::SelectOp>(loc, condition, x, y);
   }
   Value both(Value x, Value y) { return fold<mlir::arith::AndIOp>(x, y); }
+
+  /// The row-major indices of `value` in an array of `sizes`, the first of
+  /// which does not matter. `value` is not negative.
+  llvm::SmallVector<Value> delinearize(Value value,
+                                       llvm::ArrayRef<int64_t> sizes) {
+    llvm::SmallVector<Value> indices(sizes.size());
+    for (size_t dim = sizes.size(); dim-- > 0;) {
+      bool isFirst = dim == 0;
+      indices[dim] = isFirst ? value : rem(value, sizes[dim]);
+      if (!isFirst)
+        value = div(value, sizes[dim]);
+    }
+    return indices;
+  }
 
 private:
   template <typename Op> Value fold(Value x, Value y) {

@@ -14,7 +14,6 @@
 #include "ks/Pipelines/Pipelines.h"
 
 #include "mlir/Conversion/Passes.h"
-#include "mlir/Dialect/Affine/Transforms/Passes.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/GPU/Transforms/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
@@ -27,17 +26,16 @@ using namespace ks;
 /// From tile ops to the nvvm dialect.
 static void addMachine(OpPassManager &pm) {
   OpPassManager &kernels = pm.nest<gpu::GPUModuleOp>();
+  // No canonicalization behind it: that turns elements that are put together
+  // in order into vector.shape_cast, which nothing behind it lowers.
   kernels.addPass(createConvertKSTilesToNVGPU());
-  kernels.addPass(createCanonicalizerPass());
   kernels.addPass(createCSEPass());
   kernels.addPass(createLoopInvariantCodeMotionPass());
-  kernels.addPass(affine::createAffineExpandIndexOpsPass());
   kernels.addPass(memref::createExpandStridedMetadataPass());
   kernels.addPass(createLowerAffinePass());
   kernels.addPass(createConvertNVGPUToNVVMPass());
   kernels.addPass(createSCFToControlFlowPass());
   kernels.addPass(createConvertComplexToStandardPass());
-  kernels.addPass(createConvertVectorToLLVMPass());
   kernels.addPass(createConvertComplexToLLVMPass());
   kernels.addPass(createConvertKSToLLVM());
   kernels.addPass(createConvertGpuOpsToNVVMOps());

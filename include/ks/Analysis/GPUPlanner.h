@@ -92,6 +92,9 @@ struct GPUPlan {
   /// Bytes of shared memory of a block.
   int64_t getSharedBytes(bool batchFirst, int64_t elementBytes) const;
 
+  /// Registers of a lane, as a guess.
+  int64_t getRegisters(const Problem &problem) const;
+
   /// Blocks of a grid along n, along j, and (with groups) in all per block of
   /// the batch; chunks along k.
   int64_t getNumBlocksN(const KSPattern &p) const { return (p.b + n - 1) / n; }

@@ -34,6 +34,7 @@ struct Problem {
   std::optional<int64_t> batch;      ///< None if only known at run time.
   bool batchFirst = true;
   bool isComplex = false;
+  bool hasEpilogue = false;
   bool tf32 = false;            ///< f32 factors may be rounded to 10 bits.
   int64_t realBytes = 4;        ///< Of a real of the element type.
   int64_t accumulatorBytes = 4; ///< Of a real of the accumulator type.

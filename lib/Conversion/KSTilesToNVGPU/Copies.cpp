@@ -222,12 +222,7 @@ void TileExpander::expand(CopyWeightsOp op) {
   int64_t count = ShapedType::getNumElements(shape);
   forEachPiece(count / width, op.getThreads(), [&](Value piece) {
     Value element = index.mul(piece, width);
-    SmallVector<Value> destination(shape.size());
-    Value rest = element;
-    for (size_t dim = shape.size(); dim-- > 0;) {
-      destination[dim] = dim == 0 ? rest : index.rem(rest, shape[dim]);
-      rest = index.div(rest, shape[dim]);
-    }
+    SmallVector<Value> destination = index.delinearize(element, shape);
     destination.insert(destination.begin(), op.getStage());
     createAsyncCopy(b, loc, op.getSource(),
                     index.add(op.getOffset(), element), op.getDestination(),

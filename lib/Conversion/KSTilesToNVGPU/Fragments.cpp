@@ -51,6 +51,37 @@ Value TileExpander::assemble(VectorType type, ArrayRef<Value> vectors) {
   return result;
 }
 
+/// `value`'s innermost vectors, in row-major order.
+static SmallVector<Value> getInnermost(OpBuilder &b, Location loc,
+                                       Value value) {
+  auto type = cast<VectorType>(value.getType());
+  if (type.getRank() == 1)
+    return {value};
+  SmallVector<Value> vectors;
+  for (int64_t i = 0; i < type.getDimSize(0); ++i)
+    llvm::append_range(
+        vectors, getInnermost(b, loc, vector::ExtractOp::create(b, loc, value, i)));
+  return vectors;
+}
+
+void TileExpander::expand(vector::ShapeCastOp op) {
+  SmallVector<Value> elements;
+  for (Value vector : getInnermost(b, loc, op.getSource()))
+    for (int64_t i = 0; i < cast<VectorType>(vector.getType()).getDimSize(0);
+         ++i)
+      elements.push_back(vector::ExtractOp::create(b, loc, vector, i));
+  VectorType type = op.getResultVectorType();
+  auto innermost =
+      VectorType::get(type.getShape().take_back(), type.getElementType());
+  SmallVector<Value> vectors;
+  for (ArrayRef<Value> rest = elements; !rest.empty();
+       rest = rest.drop_front(innermost.getDimSize(0)))
+    vectors.push_back(vector::FromElementsOp::create(
+        b, loc, innermost, rest.take_front(innermost.getDimSize(0))));
+  b.replaceOp(op, type.getRank() == 1 ? vectors.front()
+                                      : assemble(type, vectors));
+}
+
 static Value withOffset(IndexBuilder &index, Value value, int64_t offset) {
   return offset == 0 ? value : index.add(value, offset);
 }
@@ -242,9 +273,8 @@ private:
     SmallVector<Value> pairs;
     for (int64_t i = 0; i < cast<VectorType>(vector.getType()).getDimSize(0);
          i += 2) {
-      Value pair = vector::ExtractStridedSliceOp::create(
-          b, loc, vector, ArrayRef<int64_t>{i}, ArrayRef<int64_t>{2},
-          ArrayRef<int64_t>{1});
+      Value pair = vector::ShuffleOp::create(b, loc, vector, vector,
+                                             ArrayRef<int64_t>{i, i + 1});
       if (element.isBF16()) {
         pair = vector::BitCastOp::create(
             b, loc, VectorType::get({1}, b.getI32Type()), pair);

@@ -99,8 +99,8 @@ struct ConvertKSTilesToNVGPUPass
       SmallVector<Operation *> ops;
       kernel.walk([&](Operation *op) {
         if (isa<CopyActivationsOp, CopyWeightsOp, LoadWeightsOp,
-                LoadActivationsOp, WarpMmaOp, LoadFragmentOp, StoreFragmentOp>(
-                op))
+                LoadActivationsOp, WarpMmaOp, LoadFragmentOp, StoreFragmentOp,
+                vector::ShapeCastOp>(op))
           ops.push_back(op);
       });
       if (ops.empty())
@@ -111,7 +111,7 @@ struct ConvertKSTilesToNVGPUPass
         llvm::TypeSwitch<Operation *, void>(op)
             .Case<CopyActivationsOp, CopyWeightsOp, LoadWeightsOp,
                   LoadActivationsOp, WarpMmaOp, LoadFragmentOp,
-                  StoreFragmentOp>([&](auto tile) { expander.expand(tile); });
+                  StoreFragmentOp, vector::ShapeCastOp>([&](auto tile) { expander.expand(tile); });
       }
     }
   }

@@ -14,6 +14,7 @@
 #include "ks/Dialect/KS/IR/KS.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/PatternMatch.h"
 
 namespace ks {
@@ -30,6 +31,8 @@ public:
   void expand(WarpMmaOp op);
   void expand(LoadFragmentOp op);
   void expand(StoreFragmentOp op);
+  /// Between fragments and the flat vectors of epilogues.
+  void expand(mlir::vector::ShapeCastOp op);
 
 private:
   using Value = mlir::Value;

@@ -182,21 +182,18 @@ void ProductKernel::createShared() {
 
 /// Which slab the block computes, and which part of it the warp.
 void ProductKernel::findSlab() {
-  auto delinearize = [&](Value value, ArrayRef<int64_t> sizes) {
-    return affine::AffineDelinearizeIndexOp::create(b, loc, value, sizes,
-                                                    /*hasOuterBound=*/false)
-        .getResults();
-  };
   // Slabs are fastest.
-  auto slab = delinearize(gpu::BlockIdOp::create(b, loc, gpu::Dimension::x),
-                          {p.a, plan.getNumBlocksJ(p), plan.getNumBlocksN(p)});
+  SmallVector<Value> slab = index.delinearize(
+      gpu::BlockIdOp::create(b, loc, gpu::Dimension::x),
+      {1, p.a, plan.getNumBlocksJ(p), plan.getNumBlocksN(p)});
   m = index.mul(slab[0], plan.entries);
   i = slab[1];
   blockJ = slab[2];
   blockN = slab[3];
   Value warp =
       index.div(gpu::ThreadIdOp::create(b, loc, gpu::Dimension::x), 32);
-  auto part = delinearize(warp, {plan.warpsN, plan.warpsJ});
+  SmallVector<Value> part =
+      index.delinearize(warp, {plan.warpsM, plan.warpsN, plan.warpsJ});
   warpM = index.mul(part[0], plan.entries / plan.warpsM);
   warpTile = index.mul(part[1], plan.getTilesN());
   warpJ = index.mul(part[2], batchFirst ? plan.vector : 0);

@@ -10,7 +10,6 @@
 
 #include "../IndexBuilder.h"
 
-#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Complex/IR/Complex.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -92,9 +91,8 @@ static void emitPacking(OpBuilder &b, Location loc, PackWeightsOp op,
   auto isThere =
       scf::IfOp::create(b, loc, index.less(thread, count), /*else=*/false);
   b.setInsertionPointToStart(isThere.thenBlock());
-  auto at = affine::AffineDelinearizeIndexOp::create(b, loc, thread, shape);
   Source source =
-      getSource(index, packing, SmallVector<Value>(at.getResults()));
+      getSource(index, packing, index.delinearize(thread, shape));
 
   // What lies outside of the pattern is zero; the load is from inside.
   Value isInside = index.both(

@@ -32,6 +32,7 @@ Problem ks::getProblem(ProductOpInterface op) {
     problem.batch = op.getBatch();
   problem.batchFirst = op.getLayout() == Layout::BatchFirst;
   problem.isComplex = isa<ComplexType>(op.getElementType());
+  problem.hasEpilogue = op.hasEpilogue();
   problem.tf32 =
       op.getElementType().isF32() && op.getPrecision() == Precision::TF32;
   problem.realBytes =

@@ -1,0 +1,481 @@
+# Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The process of gpu_factors.py that measures one element type in one layout."""
+
+import argparse
+import contextlib
+import datetime
+import json
+import math
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import gpu_peers as peers
+import torch
+from gpu_cases import (
+    TRITON_PATTERNS,
+    WAYS,
+    Case,
+    Kind,
+    Row,
+    append_row,
+    finish_row,
+    marker_path,
+    number,
+)
+from gpu_timing import (
+    Timer,
+    get_device_info,
+    get_fma_peak,
+    measure_copy,
+    measure_peak,
+    set_precision,
+    time_runs,
+)
+from ks_runtime import Runtime
+from machine import get_ks_version
+
+Tensor = torch.Tensor
+HERE = Path(__file__).resolve().parent
+BEYOND_CACHE = 4  # times L2: what rotating buffers fill at least
+MAX_SETS = 64
+OUT_OF_RACE = 3  # times the best: a way so slow gets one round
+MAX_DENSE_MS = 50
+
+
+def say(*words: object) -> None:
+    print(*words, file=sys.stderr, flush=True)
+
+
+class Fatal(Exception):
+    """The GPU can do no more in this process."""
+
+
+class Marker:
+    """A file that says what is being measured. It tells the parent that this process is
+    alive, and the next process what this one died of."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.state: dict = {}
+        if path.exists():
+            with contextlib.suppress(ValueError):
+                self.state = json.loads(path.read_text())
+
+    def begin(self, case: Case) -> None:
+        key = list(case.key)
+        tries = self.state.get("tries", 0) if self.state.get("key") == key else 0
+        self.state = {"key": key, "tries": tries + 1, "way": ""}
+        self.enter("")
+
+    def has_failed(self, case: Case) -> str:
+        """The way in which processes died twice in this case, or ''."""
+        if self.state.get("key") == list(case.key) and self.state.get("tries", 0) >= 2:
+            return self.state.get("way") or "its set-up"
+        return ""
+
+    def enter(self, way: str) -> None:
+        self.state["way"] = way
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.write_text(json.dumps(self.state))
+
+    def clear(self) -> None:
+        self.state = {}
+        self.path.unlink(missing_ok=True)
+
+
+# ----------------------------------------------------------------------------------------
+# Buffers
+# ----------------------------------------------------------------------------------------
+
+
+def round_up(size: int, multiple: int) -> int:
+    return -(-size // multiple) * multiple
+
+
+class Buffers:
+    """Memory for inputs and outputs that all cases share; inputs are random in [-1, 1]."""
+
+    def __init__(self, cases: list[Case], kind: Kind, limit: int):
+        """`limit` is in bytes. Cases beyond it do not fit."""
+        self.cache = torch.cuda.get_device_properties(0).L2_cache_size
+        self.kind = kind
+        sizes = [(0, 0)]
+        for case in cases:
+            x, y = (self.count_sets(case) * step for step in self.steps(case))
+            if (x + y) * kind.size <= limit:
+                sizes.append((x, y))
+        dtype = getattr(torch, kind.dtype)
+        self.x = torch.empty(max(x for x, _ in sizes), dtype=dtype, device="cuda")
+        self.y = torch.empty(max(y for _, y in sizes), dtype=dtype, device="cuda")
+        self.x.uniform_(-1, 1)
+
+    def count_sets(self, case: Case) -> int:
+        if case.batch == 0:
+            return 1
+        return min(MAX_SETS, max(1, -(-BEYOND_CACHE * self.cache // case.array_bytes)))
+
+    @staticmethod
+    def steps(case: Case) -> tuple[int, int]:
+        """Elements from an input to the next, and from an output to the next."""
+        multiple = 256 // case.kind.size
+        return (
+            round_up(math.prod(case.x_shape), multiple),
+            round_up(math.prod(case.y_shape), multiple),
+        )
+
+    def fit(self, case: Case) -> bool:
+        sets = self.count_sets(case)
+        x, y = self.steps(case)
+        return sets * x <= self.x.numel() and sets * y <= self.y.numel()
+
+    def take(self, case: Case) -> tuple[list[Tensor], list[Tensor]]:
+        def cut(arena: Tensor, shape: tuple[int, int], step: int) -> list[Tensor]:
+            starts = range(0, self.count_sets(case) * max(step, 1), max(step, 1))
+            return [arena[at : at + math.prod(shape)].view(shape) for at in starts]
+
+        x, y = self.steps(case)
+        return cut(self.x, case.x_shape, x), cut(self.y, case.y_shape, y)
+
+
+def make_weight(case: Case) -> Tensor:
+    """Uniform, scaled so that results stay of the order of 1."""
+    generator = torch.Generator(device="cuda").manual_seed(1)
+    weight = torch.rand(case.pattern, generator=generator, device="cuda")
+    weight.mul_(2).sub_(1).mul_(math.sqrt(3 / case.pattern[2]))
+    return weight.to(getattr(torch, case.kind.dtype))
+
+
+# ----------------------------------------------------------------------------------------
+# Ours
+# ----------------------------------------------------------------------------------------
+
+
+def with_pitch(array: Tensor, alignment: int) -> Tensor:
+    """The array itself, or a copy with a gap after each row where rows must be aligned."""
+    size = array.element_size()
+    if array.shape[0] <= 1 or array.stride(0) * size % alignment == 0:
+        return array
+    pitch = round_up(array.shape[1] * size, alignment) // size
+    copy = torch.empty(array.shape[0], pitch, dtype=array.dtype, device=array.device)
+    copy[:, : array.shape[1]] = array
+    return copy[:, : array.shape[1]]
+
+
+def ours(
+    case: Case,
+    weight: Tensor,
+    xs: list[Tensor],
+    ys: list[Tensor],
+    measure: "Measurement",
+    stack: contextlib.ExitStack,
+) -> peers.Call:
+    """A compiled layer, with its weights packed."""
+    stream = torch.cuda.current_stream().cuda_stream
+    layer = stack.enter_context(measure.runtime.load(measure.args.artifacts / case.artifact))
+    measure.row["target"] = layer.target
+    weights = [argument for argument in layer.arguments if argument.is_weight]
+    results = [argument for argument in layer.arguments if argument.is_result]
+    inputs = [a for a in layer.arguments if not a.is_weight and not a.is_result]
+    if not len(weights) == len(results) == len(inputs) == 1:
+        names = ", ".join(argument.name for argument in layer.arguments)
+        raise RuntimeError(f"expected an input, a weight and a result; it has {names}")
+    packed = torch.empty(layer.packed_bytes, dtype=torch.uint8, device="cuda")
+    layer.pack([weight], packed, stream)
+    space = layer.workspace_bytes(case.batch)
+    workspace = torch.empty(space, dtype=torch.uint8, device="cuda")
+    wide_xs = [with_pitch(x, inputs[0].alignment) for x in xs]
+    wide_ys = [with_pitch(y, results[0].alignment) for y in ys]
+    if wide_xs[0] is not xs[0] or wide_ys[0] is not ys[0]:
+        measure.notes.append("ks: rows with a gap, for alignment")
+    order = [a for a in layer.arguments if not a.is_weight]
+    calls = [
+        layer.bind(packed, [y if a.is_result else x for a in order], workspace)
+        for x, y in zip(wide_xs, wide_ys)
+    ]
+
+    def run(at: int) -> Tensor:
+        calls[at](stream)
+        return wide_ys[at]
+
+    run.outputs = wide_ys  # type: ignore[attr-defined]
+    return run
+
+
+# ----------------------------------------------------------------------------------------
+# Measuring
+# ----------------------------------------------------------------------------------------
+
+
+def time_briefly(call: Callable[[], object]) -> float:
+    """Good enough to choose by; the first call may compile."""
+    call()
+    torch.cuda.synchronize()
+    ms = time_runs(lambda _: call(), 1)
+    return ms if ms > 5 else time_runs(lambda _: call(), 5, 0.3)
+
+
+class Measurement:
+    """Of one type and layout: what the GPU can do, and then case after case."""
+
+    def __init__(self, args: argparse.Namespace, kind: Kind, cases: list[Case], marker: Marker):
+        self.args, self.kind, self.marker = args, kind, marker
+        self.row: Row = {}
+        self.notes: list[str] = []
+        torch.set_grad_enabled(False)
+        torch.manual_seed(2)
+        torch.cuda.init()
+        set_precision(kind)
+        device, driver, clock = get_device_info()
+        self.copy, self.peak = measure_copy(), measure_peak(kind)
+        fma = get_fma_peak(clock)
+        torch.cuda.empty_cache()
+        say(
+            f"{device}, driver {driver}, {kind.name}: copy {self.copy / 1e9:.0f} GB/s, "
+            f"matrix product {self.peak / 1e12:.1f} TFLOP/s, f32 FMA {fma / 1e12:.1f} TFLOP/s"
+        )
+        self.constants = {
+            "copy_gbps": f"{self.copy / 1e9:.5g}",
+            "peak_tflops": f"{self.peak / 1e12:.5g}",
+            "fma_tflops": f"{fma / 1e12:.4g}" if fma else "",
+            "device": device,
+            "driver": driver,
+            "date": datetime.date.today().isoformat(),
+            "torch": torch.__version__,
+            "ks": args.ks_version or get_ks_version(HERE.parent),
+        }
+        with contextlib.suppress(ImportError):
+            import triton
+
+            self.constants["triton"] = triton.__version__
+        total = torch.cuda.get_device_properties(0).total_memory
+        self.buffers = Buffers(cases, kind, int(0.4 * total))
+        self.runtime = Runtime(args.runtime) if args.runtime else None
+        self.cublas: peers.Cublas | None = None
+
+    def run_case(self, case: Case) -> Row:
+        """Fills self.row, which holds what there is also when this raises."""
+        floor = max(case.bytes / self.copy, case.flops / self.peak) * 1e3 if case.batch else 0
+        self.notes = []
+        self.row = {"pattern": case.name, "batch": str(case.batch), "type": case.kind.name}
+        self.row.update(self.constants, layout=case.layout, status="failed", wrong="")
+        self.row.update(flops=str(case.flops), bytes=str(case.bytes))
+        if floor:
+            self.row["floor_ms"] = f"{floor:.5g}"
+        if not self.buffers.fit(case):
+            self.row.update(status="skipped", notes="arrays do not fit the device")
+            return self.row
+        try:
+            with contextlib.ExitStack() as stack:
+                try:
+                    self.run_ways(case, stack)
+                    torch.cuda.synchronize()
+                except Exception:
+                    stack.pop_all()  # freeing a layer may need a GPU that works
+                    raise
+        finally:
+            self.row["notes"] = "; ".join(self.notes)
+            finish_row(self.row)
+        torch.cuda.empty_cache()
+        return self.row
+
+    def run_ways(self, case: Case, stack: contextlib.ExitStack) -> None:
+        self.marker.enter("the reference")
+        weight = make_weight(case)
+        xs, ys = self.buffers.take(case)
+        self.row["sets"] = str(len(xs))
+        entries = peers.choose_entries(case.batch).cuda()
+        reference = peers.Reference(case, weight, entries)
+        reference.solve(xs[0])
+        timers: dict[str, Timer] = {}
+
+        def add(way: str, make: Callable[[], peers.Call]) -> peers.Call | None:
+            """Checks the way and gives it its first round; one that fails is noted."""
+            try:
+                return self.add_way(case, way, make, ys[0], reference, timers)
+            except Exception as error:
+                text = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+            say(f"  {way} failed: {case.name}, batch {case.batch}: {text}")
+            self.notes.append(f"{way}: {text}")
+            self.finish_times(timers)
+            try:
+                torch.cuda.synchronize()
+                torch.cuda.empty_cache()
+            except RuntimeError as error:
+                raise Fatal(f"{way}: {text}") from error
+            return None
+
+        if case.batch > 0:
+            self.add_peers(case, weight, xs, ys, add, timers)
+        call = None
+        if self.runtime is None or not (self.args.artifacts / case.artifact).exists():
+            self.row["status"] = "no artefact"
+        else:
+            call = add("ks", lambda: ours(case, weight, xs, ys, self, stack))
+
+        best = min((timer.ms for timer in timers.values()), default=0.0)
+        turns = [way for way, t in timers.items() if t.ms <= OUT_OF_RACE * best or way == "ks"]
+        for at in range(1, self.args.rounds):
+            first = at % max(len(turns), 1)
+            for way in turns[first:] + turns[:first]:
+                self.marker.enter(way)
+                timers[way].measure()
+        self.finish_times(timers)
+        if call:
+            # Once more, after all the others have had the memory.
+            self.check("ks", call, case, reference)
+            self.row["status"] = "wrong" if "ks" in self.row["wrong"].split() else "ok"
+
+    def add_way(
+        self,
+        case: Case,
+        way: str,
+        make: Callable[[], peers.Call],
+        output: Tensor,
+        reference: peers.Reference,
+        timers: dict[str, Timer],
+    ) -> peers.Call:
+        self.marker.enter(way)
+        call = make()
+        self.check(way, call, case, reference, output)
+        timer = Timer(call, int(self.row["sets"]), self.args.ms)
+        timer.measure()
+        timers[way] = timer
+        return call
+
+    def check(
+        self,
+        way: str,
+        call: peers.Call,
+        case: Case,
+        reference: peers.Reference,
+        output: Tensor | None = None,
+    ) -> None:
+        """Poisons the output, runs, and compares with f64. A wrong result is recorded."""
+        outputs = getattr(call, "outputs", None)
+        target = outputs[0] if outputs else output
+        if target is not None and target.numel():
+            target.fill_(math.nan)
+        result = call(0)
+        torch.cuda.synchronize()
+        error = reference.error_ratio(result)
+        field = f"{way}_error"
+        self.row[field] = f"{max(error, number(self.row, field), 0.0):.3f}"
+        if error > 1 and way not in self.row["wrong"].split():
+            self.row["wrong"] = f"{self.row['wrong']} {way}".strip()
+            text = f"{way}: WRONG: error is {error:.3g} of the bound"
+            self.notes.append(text)
+            say(f"\n*** {case.name}, batch {case.batch}: {text}\n")
+
+    def add_peers(
+        self,
+        case: Case,
+        weight: Tensor,
+        xs: list[Tensor],
+        ys: list[Tensor],
+        add: Callable[[str, Callable[[], peers.Call]], object],
+        timers: dict[str, Timer],
+    ) -> None:
+        arrays = (case, weight, xs, ys)
+        wanted = self.args.ways
+        if "bmm" in wanted:
+            add("bmm", lambda: peers.bmm(*arrays))
+        if "einsum" in wanted:
+            add("einsum", lambda: peers.einsum(*arrays))
+        if "cublas_ptr" in wanted and case.layout == "last":
+            reason = peers.why_no_pointers(case)
+            if reason:
+                self.notes.append(f"cublas_ptr: {reason}")
+            else:
+                add("cublas_ptr", lambda: peers.cublas_ptr(*arrays, self.get_cublas()))
+        if "triton" in wanted and case.pattern in TRITON_PATTERNS:
+            add("triton", lambda: peers.triton(*arrays, time_briefly))
+        if "dense" in wanted:
+            best = min((timer.ms for timer in timers.values()), default=math.inf)
+            bound = peers.dense_flops(case) / self.peak * 1e3
+            self.row["dense_bound_ms"] = f"{bound:.4g}"
+            if peers.dense_bytes(case) > peers.MAX_DENSE_BYTES:
+                self.notes.append("dense: the matrix is too large")
+            elif bound > MAX_DENSE_MS and bound > 2 * best:
+                self.notes.append("dense: slower than others even at the peak")
+            else:
+                add("dense", lambda: peers.dense(*arrays))
+
+    def get_cublas(self) -> peers.Cublas:
+        if self.cublas is None:
+            self.cublas = peers.Cublas()
+        return self.cublas
+
+    def finish_times(self, timers: dict[str, Timer]) -> None:
+        for way, timer in timers.items():
+            if timer.rounds:
+                self.row[f"{way}_ms"] = f"{timer.ms:.5g}"
+                self.row[f"{way}_spread"] = f"{timer.spread:.3f}"
+
+
+def describe(row: Row) -> str:
+    """A line for the log."""
+    times = [f"{way} {row[f'{way}_ms']}" for way in WAYS if row.get(f"{way}_ms")]
+    words = [row["status"], f"floor {row.get('floor_ms') or '-'}", *times]
+    if row.get("ks_over_floor"):
+        words.append(f"{row['ks_over_floor']}x floor")
+    if row.get("speedup"):
+        words.append(f"{row['speedup']}x {row['best_peer']}")
+    return ", ".join(words)
+
+
+def run_process(args: argparse.Namespace, kind: Kind, layout: str, cases: list[Case]) -> int:
+    """Measures the cases, a row each. 0: all done; 3: to be started again."""
+    warnings.filterwarnings("ignore", category=UserWarning)
+    start = time.perf_counter()
+    marker = Marker(marker_path(args.csv, kind.name, layout))
+    measurement = Measurement(args, kind, cases, marker)
+    for at, case in enumerate(cases):
+        minutes = (time.perf_counter() - start) / 60
+        if args.max_minutes and minutes > args.max_minutes:
+            say(f"stopped after {minutes:.1f} minutes; run again to go on")
+            break
+        begin = time.perf_counter()
+        dead = marker.has_failed(case)
+        if dead:
+            row = {"pattern": case.name, "batch": str(case.batch), "type": kind.name}
+            row.update(measurement.constants, layout=layout, status="failed")
+            row["notes"] = f"the process ended, twice, in {dead}"
+            append_row(args.csv, row)
+            marker.clear()
+            continue
+        marker.begin(case)
+        try:
+            row = measurement.run_case(case)
+        except Exception as error:
+            # What is left of the CUDA context decides; a failed set-up may be harmless.
+            fatal = isinstance(error, Fatal)
+            row = measurement.row
+            if not fatal:
+                text = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+                row["notes"] = "; ".join([*filter(None, [row.get("notes", "")]), text])
+                try:
+                    torch.cuda.synchronize()
+                    torch.cuda.empty_cache()
+                except RuntimeError:
+                    fatal = True
+            row["status"] = "failed"
+            append_row(args.csv, row)
+            marker.clear()
+            say(f"*** {case.name}, batch {case.batch}: {row['notes']}")
+            if fatal:
+                say("the GPU cannot go on in this process")
+                return 3
+            continue
+        append_row(args.csv, row)
+        say(
+            f"[{at + 1}/{len(cases)}, {time.perf_counter() - begin:.1f} s] {kind.name} {layout} "
+            f"{case.name}, batch {case.batch}: {describe(row)}"
+        )
+    marker.clear()
+    say(f"{kind.name} {layout}: {(time.perf_counter() - start) / 60:.1f} minutes")
+    return 0

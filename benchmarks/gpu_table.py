@@ -1,0 +1,317 @@
+# Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The page and the picture of single factors, from the rows that gpu_factors.py measured."""
+
+import math
+import statistics
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from gpu_cases import BATCH, KINDS, LAYOUTS, PEERS, WAYS, Row, number
+
+INTRODUCTION = """\
+# Single Kronecker-sparse factors on a GPU
+
+<!-- Made by `python benchmarks/gpu_factors.py --table docs/gpu_factors.md`; do not edit. -->
+
+- **floor**: the least time that this GPU needs, max(bytes / copy bandwidth, flops / matrix peak), where the bytes are input,
+  output and weights, once each; bandwidth is that of a 2 GiB copy and the peak that of a large cuBLAS product of the type, both
+  in the same process. For f32 (`ieee`) it is the rate of FMAs, so that less than 1 is possible.
+- **best peer**: the fastest correct way of
+  `dense` (cuBLAS with the N×M matrix),
+  `bmm` (permute, `torch.bmm`, permute back; with d = 1 nothing is permuted),
+  `einsum` (`torch.einsum` on 4-D views),
+  `triton` (a plain kernel in Triton, the best of a few tilings; 12 patterns only) and
+  `cublas_ptr` (batch-last: `cublasGemmBatchedEx` with arrays of pointers, which needs no permutation).
+- **speedup**: time of the best peer / ours. Above 1, ours is faster.
+- Each case is measured in rounds in which ours and the peers take turns; a time is the median over the rounds. Times are those of the GPU,
+  by events, with launches queued ahead. Inputs and outputs rotate through more than L2 holds; weights do not. Weights of all ways are
+  arranged ahead of all timing. A peer three times slower than the best has one round.
+- All results are compared with f64, element by element, on up to 128 entries of the batch, in outputs filled with NaN before. A result beyond
+  the error bound is marked **wrong** and is no peer.
+- Not measured: dense where the matrix takes more than 2 GiB, or would take more than 50 ms and twice the best at the peak;
+  `cublas_ptr` where rows are not aligned to 16 bytes.
+"""
+
+
+def make_table(
+    head: list[str], rows: Iterable[list[str]], left: tuple[int, ...] = (0,)
+) -> list[str]:
+    lines = ["| " + " | ".join(head) + " |"]
+    lines.append("|" + "|".join("---" if at in left else "--:" for at in range(len(head))) + "|")
+    return lines + ["| " + " | ".join(row) + " |" for row in rows]
+
+
+def show(value: float, digits: int = 2) -> str:
+    return "–" if math.isnan(value) else f"{value:.{digits}f}"
+
+
+def show_us(ms: float) -> str:
+    return "–" if math.isnan(ms) else f"{ms * 1e3:.3g}" if ms < 0.1 else f"{ms * 1e3:.0f}"
+
+
+def label(row: Row) -> str:
+    return f"({row['pattern']})"
+
+
+def is_wrong(row: Row, way: str) -> bool:
+    return way in row.get("wrong", "").split()
+
+
+def values(rows: Iterable[Row], field: str) -> list[float]:
+    return [value for row in rows if not math.isnan(value := number(row, field))]
+
+
+def median(rows: Iterable[Row], field: str) -> float:
+    found = values(rows, field)
+    return statistics.median(found) if found else math.nan
+
+
+def good(rows: Iterable[Row]) -> list[Row]:
+    """With a correct time of ours."""
+    return [row for row in rows if row.get("ks_ms") and not is_wrong(row, "ks")]
+
+
+def get_worst(rows: list[Row], field: str, best: Callable = max) -> str:
+    rows = [row for row in rows if row.get(field)]
+    if not rows:
+        return "–"
+    row = best(rows, key=lambda row: number(row, field))
+    return f"{show(number(row, field))} {label(row)}"
+
+
+def group(rows: list[Row]) -> list[tuple[str, str, int, list[Row]]]:
+    """By type, layout and batch; the batch of the benchmark comes first."""
+    keys = {(row["type"], row["layout"], int(row["batch"])) for row in rows}
+    kinds = list(KINDS)
+    ordered = sorted(
+        keys, key=lambda k: (k[2] != BATCH, kinds.index(k[0]), LAYOUTS.index(k[1]), k[2])
+    )
+    return [
+        (*key, [r for r in rows if (r["type"], r["layout"], int(r["batch"])) == key])
+        for key in ordered
+    ]
+
+
+def summarize(rows: list[Row]) -> list[str]:
+    head = ["type", "layout", "batch", "patterns", "ours / floor", "best peer / floor"]
+    head += ["best peer / ours", "worst ours / floor", "worst best peer / ours", "peer is faster"]
+    lines = []
+    for kind, layout, batch, some in group(rows):
+        if batch == 0:
+            continue
+        ours = good(some)
+        slower = sum(speedup < 1 for speedup in values(ours, "speedup"))
+        lines.append(
+            [
+                *(kind, layout, str(batch), f"{len(ours)} of {len(some)}"),
+                show(median(ours, "ks_over_floor")),
+                show(median(some, "best_peer_over_floor")),
+                f"**{show(median(ours, 'speedup'))}**",
+                get_worst(ours, "ks_over_floor"),
+                get_worst(ours, "speedup", min),
+                f"{slower} of {len(values(ours, 'speedup'))}",
+            ]
+        )
+    return make_table(head, lines, left=(0, 1))
+
+
+def list_peers(rows: list[Row]) -> list[str]:
+    """The median over the floor of every way, with the number of patterns."""
+    lines = []
+    for kind, layout, batch, some in group(rows):
+        if batch == 0:
+            continue
+        cells = []
+        for way in WAYS:
+            ratios = [
+                number(row, f"{way}_ms") / number(row, "floor_ms")
+                for row in some
+                if row.get(f"{way}_ms") and row.get("floor_ms") and not is_wrong(row, way)
+            ]
+            cells.append(f"{statistics.median(ratios):.2f} ({len(ratios)})" if ratios else "–")
+        lines.append([kind, layout, str(batch), *cells])
+    return make_table(["type", "layout", "batch", "ours", *PEERS], lines, left=(0, 1))
+
+
+def list_slower(rows: list[Row]) -> list[str]:
+    slower = [row for row in good(rows) if number(row, "speedup") < 1]
+    if not slower:
+        return ["No case is slower than a peer.", ""]
+    slower.sort(key=lambda row: number(row, "speedup"))
+    lines = [
+        f"- {row['type']} {row['layout']} {label(row)}, batch {row['batch']}: "
+        f"{show(number(row, 'speedup'))} ({row['best_peer']})"
+        for row in slower
+    ]
+    return [f"Slower than the best peer ({len(slower)}), best peer / ours:", "", *lines, ""]
+
+
+def list_troubles(rows: list[Row]) -> list[str]:
+    """Nothing that went wrong is left out."""
+    lines = []
+    for row in rows:
+        where = f"{row['type']} {row['layout']} {label(row)}, batch {row['batch']}"
+        notes = [note for note in row.get("notes", "").split("; ") if note]
+        if row["status"] != "ok":
+            lines.append(f"- {where}: {row['status']}" + (f": {'; '.join(notes)}" if notes else ""))
+        else:
+            odd = [n for n in notes if "WRONG" in n or "Error" in n or "error" in n]
+            lines += [f"- {where}: {note}" for note in odd]
+    return lines
+
+
+def list_cases(rows: list[Row]) -> list[str]:
+    head = ["pattern", "floor, µs", "ours, µs", "ours / floor", "spread", "best peer"]
+    head += ["best peer / ours", *(f"{peer} / floor" for peer in PEERS)]
+    lines = []
+    for row in sorted(rows, key=lambda row: number(row, "floor_ms")):
+        floor, speedup = number(row, "floor_ms"), number(row, "speedup")
+        ours = show_us(number(row, "ks_ms"))
+        if is_wrong(row, "ks"):
+            ours = f"**wrong** ({ours})"
+        elif row["status"] not in ("ok", "wrong"):
+            ours = row["status"]
+        cells = [label(row), show_us(floor), ours, show(number(row, "ks_over_floor"))]
+        cells += [show(number(row, "ks_spread")), row.get("best_peer") or "–"]
+        cells.append(f"**{show(speedup)}**" if speedup >= 1 else show(speedup))
+        for peer in PEERS:
+            ratio = show(number(row, f"{peer}_ms") / floor)
+            cells.append(f"wrong ({ratio})" if is_wrong(row, peer) else ratio)
+        lines.append(cells)
+    return make_table(head, lines, left=(0, 5))
+
+
+def list_batches(rows: list[Row]) -> list[str]:
+    """Ours and the best peer over batches, in microseconds."""
+    lines = []
+    for row in sorted(rows, key=lambda row: (row["pattern"], int(row["batch"]))):
+        cells = [label(row), row["batch"], show_us(number(row, "floor_ms"))]
+        ours = show_us(number(row, "ks_ms"))
+        cells.append(f"**wrong** ({ours})" if is_wrong(row, "ks") else ours)
+        for peer in PEERS:
+            time = show_us(number(row, f"{peer}_ms"))
+            cells.append(f"wrong ({time})" if is_wrong(row, peer) else time)
+        cells.append(show(number(row, "speedup")))
+        lines.append(cells)
+    return make_table(["pattern", "batch", "floor, µs", "ours", *PEERS, "best peer / ours"], lines)
+
+
+def describe(rows: list[Row]) -> list[str]:
+    def words(field: str) -> str:
+        return ", ".join(dict.fromkeys(row[field] for row in rows if row.get(field))) or "?"
+
+    peaks = []
+    for kind in KINDS:
+        some = [row for row in rows if row["type"] == kind]
+        if values(some, "peak_tflops"):
+            peaks.append(f"{kind} {median(some, 'peak_tflops'):.0f}")
+    dates = sorted(row["date"] for row in rows if row.get("date")) or ["?"]
+    return [
+        f"- GPU: {words('device')}; driver {words('driver')}; copy {median(rows, 'copy_gbps'):.0f} GB/s; products, TFLOP/s: "
+        f"{', '.join(peaks)} (f32 FMA by the specification: {median(rows, 'fma_tflops'):.0f}).",
+        f"- Versions: ks {words('ks')}, code for {words('target')}; torch {words('torch')}; triton {words('triton')}.",
+        f"- Date: {' to '.join(dict.fromkeys([dates[0], dates[-1]]))}.",
+    ]
+
+
+def write_table(rows: list[Row], path: Path) -> None:
+    if not rows:
+        raise SystemExit("the CSV holds no case; run gpu_factors.py first")
+    main = [row for row in rows if int(row["batch"]) == BATCH]
+    others = [row for row in rows if int(row["batch"]) != BATCH]
+    lines = [INTRODUCTION, *describe(rows), ""]
+    lines += ["## Summary", "", "Medians over the patterns.", "", *summarize(rows), ""]
+    lines += ["Each way / floor (number of patterns):", "", *list_peers(rows), ""]
+    lines += list_slower(rows)
+    errors = [(number(row, "ks_error"), row) for row in good(rows) if row.get("ks_error")]
+    if errors:
+        error, row = max(errors, key=lambda pair: pair[0])
+        lines.append(
+            f"Largest error of ours against f64: {show(error)} of the bound "
+            f"({row['type']} {row['layout']} {label(row)}, batch {row['batch']})."
+        )
+        lines.append("")
+    troubles = list_troubles(rows)
+    if troubles:
+        lines += ["Wrong, failed or left out:", "", *troubles, ""]
+    for kind, layout, batch, some in group(main):
+        lines += [f"## {kind}, batch-{layout}, batch {batch}", "", *list_cases(some), ""]
+    for kind in KINDS:
+        for layout in LAYOUTS:
+            some = [row for row in others if (row["type"], row["layout"]) == (kind, layout)]
+            if some:
+                lines += [f"## {kind}, batch-{layout}, other batches", ""]
+                lines += ["Times in µs.", "", *list_batches(some), ""]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines).rstrip() + "\n")
+
+
+STYLES = {
+    "ks": ("ours", "#d62728", "o"),
+    "dense": ("dense", "#999999", "s"),
+    "bmm": ("bmm", "#e69f00", "^"),
+    "einsum": ("einsum", "#cc79a7", "v"),
+    "triton": ("triton", "#009e73", "D"),
+    "cublas_ptr": ("cublas_ptr", "#56b4e9", "P"),
+}
+
+
+def draw_picture(rows: list[Row], path: Path, say: Callable[..., None]) -> None:
+    """Ours and the best peer over the floor; a panel for each type and layout."""
+    try:
+        import matplotlib
+    except ImportError:
+        say("no matplotlib: the picture is left out; draw it elsewhere from the CSV")
+        return
+    matplotlib.use("Agg")
+    matplotlib.rcParams.update({"svg.hashsalt": "ks", "svg.fonttype": "none"})
+    from matplotlib import pyplot
+
+    main = [row for row in rows if int(row["batch"]) == BATCH and row.get("floor_ms")]
+    kinds = [kind for kind in KINDS if any(row["type"] == kind for row in main)]
+    if not kinds:
+        raise SystemExit(f"the CSV holds no case of batch {BATCH}")
+    order = {row["pattern"]: number(row, "floor_ms") for row in reversed(main)}
+    names = sorted(order, key=lambda name: order[name])
+    places = {name: at for at, name in enumerate(names)}
+    figure, panels = pyplot.subplots(
+        len(kinds), 2, figsize=(17, 3.2 * len(kinds) + 1), sharex=True, sharey="row", squeeze=False
+    )
+    for line, kind in zip(panels, kinds):
+        for panel, layout in zip(line, LAYOUTS):
+            some = [row for row in main if (row["type"], row["layout"]) == (kind, layout)]
+            for way in [*PEERS, "ks"]:
+                points = [
+                    (places[row["pattern"]], number(row, f"{way}_ms") / number(row, "floor_ms"))
+                    for row in (good(some) if way == "ks" else some)
+                    if way in ("ks", row.get("best_peer"))
+                ]
+                if points:
+                    name, colour, mark = STYLES[way]
+                    style = {"marker": mark, "color": colour, "label": name}
+                    panel.plot(*zip(*points), linestyle="none", markersize=6, **style)
+            panel.axhline(1, color="black", linewidth=0.8)
+            panel.set_yscale("log", base=2)
+            panel.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+            panel.grid(axis="y", linewidth=0.3)
+            panel.grid(axis="x", linewidth=0.15)
+            panel.set_title(f"{kind}, batch-{layout}", fontsize=10)
+            panel.set_xticks(range(len(names)), names, rotation=90, fontsize=7)
+        line[0].set_ylabel("time / floor")
+    found: dict[str, object] = {}
+    for panel in panels.flat:
+        for handle, text in zip(*panel.get_legend_handles_labels()):
+            found.setdefault(text, handle)
+    if found:
+        figure.legend(found.values(), found.keys(), loc="upper center", ncols=6, frameon=False)
+    device = next((row["device"] for row in main if row.get("device")), "")
+    figure.supxlabel(
+        f"ours and the best peer; patterns a,b,c,d by their floor; batch {BATCH}; {device}",
+        fontsize=9,
+    )
+    figure.tight_layout(rect=(0, 0, 1, 0.97))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+    pyplot.close(figure)

@@ -50,6 +50,10 @@ private:
   double getOutputBytes() const;
   int64_t getPieceBytes() const; ///< Of a row of X, read at once.
   double getInstructionCycles() const;
+  double getActivationLoads() const;
+  double getWeightLoads() const;
+  double getStores() const;
+  double getSteps() const; ///< Of all warps of a block.
 
   const Problem &problem;
   const GPUPlan &plan;
@@ -64,15 +68,15 @@ int64_t CostModel::getBlocksPerSM() const {
   int64_t byShared =
       target.sharedPerSM / (plan.getSharedBytes(batchFirst, bytes) + 1024);
   int64_t byRegisters =
-      target.registersPerSM / ((plan.getRegisters(problem) + 7) / 8 * 8 * plan.getThreads());
+      target.registersPerSM /
+      ((plan.getRegisters(problem) + 7) / 8 * 8 * plan.getThreads());
   int64_t byThreads = target.threadsPerSM / plan.getThreads();
   return std::min({byShared, byRegisters, byThreads, target.blocksPerSM});
 }
 
 double CostModel::getUnitCycles() const {
   double products = toDouble(plan.entries) * toDouble(plan.n) *
-                    toDouble(plan.j) *
-                    toDouble(plan.getNumChunks(p) * plan.k) *
+                    toDouble(plan.j) * toDouble(plan.getNumChunks(p) * plan.k) *
                     (problem.isComplex ? 4 : 1);
   double rate = target.fma32PerClock;
   if (plan.fragments.instruction == WarpInstruction::Mma16)
@@ -84,32 +88,59 @@ double CostModel::getUnitCycles() const {
   return products / rate;
 }
 
-double CostModel::getSharedCycles() const {
-  // A step of a warp loads its weights and its activations, 128 bytes a cycle.
-  double steps =
-      toDouble(plan.getNumChunks(p) * (plan.k / plan.fragments.stepK()));
-  double weights = toDouble((plan.tiedD ? 1 : plan.vector) * plan.getTilesN() *
-                            plan.fragments.weightsPerLane() * 32 * bytes);
-  double activations =
-      toDouble(plan.vector * plan.getTilesM(batchFirst) *
-               FragmentLayout::slotsK * 32 * bytes);
-  double loads =
-      steps * toDouble(plan.getWarps()) * (weights + activations) / 128;
-  double stores = (getInputBytes() + getWeightBytes()) / 128;
-  return loads + stores;
+/// Bytes that a lane loads, or stores, at a time, of neighbours of `size`
+/// bytes.
+static int64_t getAccessBytes(int64_t size) {
+  return std::min<int64_t>(16, size & -size);
 }
 
-/// Cycles to issue what is not a multiplication: a rough count.
+/// Loads of activations of a warp and step.
+double CostModel::getActivationLoads() const {
+  int64_t piece = plan.fragments.runK * plan.vector * bytes;
+  int64_t pieces =
+      plan.getTilesM(batchFirst) * FragmentLayout::slotsK / plan.fragments.runK;
+  return toDouble(pieces * (piece / getAccessBytes(piece)));
+}
+
+double CostModel::getWeightLoads() const {
+  return toDouble((plan.tiedD ? 1 : plan.vector) * plan.getTilesN()) *
+         std::max(1.0, toDouble(plan.fragments.weightsPerLane() * bytes) / 16);
+}
+
+/// Stores of a lane, in all.
+double CostModel::getStores() const {
+  int64_t elements = plan.getAccumulators(batchFirst);
+  int64_t piece = batchFirst ? plan.fragments.runN * plan.vector
+                             : plan.fragments.slotsM() * plan.vector;
+  return toDouble(elements / piece) *
+         toDouble(piece * bytes / getAccessBytes(piece * bytes));
+}
+
+double CostModel::getSteps() const {
+  return toDouble(plan.getNumChunks(p) * (plan.k / plan.fragments.stepK())) *
+         toDouble(plan.getWarps());
+}
+
+double CostModel::getSharedCycles() const {
+  // 128 bytes a cycle; a load is a cycle at least, however narrow.
+  int64_t width = getAccessBytes(plan.fragments.runK * plan.vector * bytes);
+  double activations =
+      getActivationLoads() * std::max(1.0, toDouble(width) / 4);
+  double stores = (getInputBytes() + getWeightBytes()) / 128;
+  return getSteps() * (activations + getWeightLoads() * 4) + stores;
+}
+
+/// Cycles to issue everything, four warps at a time: a rough count.
 double CostModel::getInstructionCycles() const {
-  double steps =
-      toDouble(plan.getNumChunks(p) * (plan.k / plan.fragments.stepK()));
-  double perStep =
-      toDouble(plan.vector * (plan.getTilesM(batchFirst) * 4 +
-                              plan.getTilesN() * plan.getTilesM(batchFirst)));
+  double tiles = toDouble(plan.vector * plan.getTilesM(batchFirst));
+  double perStep = 8 + 2 * (getActivationLoads() + getWeightLoads()) +
+                   (bytes == 2 ? 3 : 1) * tiles +
+                   tiles * toDouble(plan.getTilesN());
   double copies = (getInputBytes() + getWeightBytes()) / 16 / 32 * 6;
-  double stores = getOutputBytes() / 16 / 32 * 12;
-  // Four warps issue at a time.
-  return (steps * toDouble(plan.getWarps()) * perStep + copies + stores) / 4;
+  double stores = getStores() * toDouble(plan.getWarps()) * 8;
+  // A chunk is a wait, a barrier and new addresses.
+  double chunks = toDouble(plan.getNumChunks(p) * plan.getWarps()) * 40;
+  return (getSteps() * perStep + chunks + copies + stores) / 4;
 }
 
 double CostModel::getInputBytes() const {
@@ -145,24 +176,40 @@ GPUCost CostModel::predict() {
   double slots = toDouble(resident * target.multiprocessors);
   double waves = std::ceil(blocks / slots);
   // In the last wave, not all SMs work; short grids are dominated by it.
-  double perSM = waves <= 4 ? std::ceil(blocks / toDouble(target.multiprocessors))
-                            : blocks / toDouble(target.multiprocessors) +
-                                  0.5 * toDouble(resident);
+  double perSM = waves <= 4
+                     ? std::ceil(blocks / toDouble(target.multiprocessors))
+                     : blocks / toDouble(target.multiprocessors) +
+                           0.5 * toDouble(resident);
   double hertz = target.gigahertz * 1e9;
   double overlap = resident > 1 || plan.stages > 1 ? 1.0 : 1.6;
   if (plan.getNumChunks(p) == 1 && resident < 3)
     overlap = resident == 1 ? 2.0 : 1.35;
 
   cost.dramBytes = getMinimumBytes(problem, batch);
-  cost.l2Bytes = blocks * (getInputBytes() + getWeightBytes() +
-                           getOutputBytes());
+  // What is stored in pieces below a sector costs a sector each.
+  int64_t stored = bytes * (batchFirst ? plan.fragments.runN * plan.vector
+                                       : 2 * plan.vector);
+  bool isContiguous = !batchFirst || plan.j >= p.d;
+  double waste = isContiguous || stored >= 32 ? 1 : 32 / toDouble(stored);
+  cost.l2Bytes =
+      blocks * (getInputBytes() + getWeightBytes() + getOutputBytes() * waste);
   double busy = std::min(1.0, blocks / toDouble(target.multiprocessors));
-  double efficiency = getRowEfficiency(getPieceBytes());
-  cost.dram = cost.dramBytes / (target.dramBandwidth * efficiency *
-                                std::max(busy, 1e-3));
+  // Little's law: bytes under way per SM, against bandwidth times latency.
+  constexpr double kLatency = 900e-9;
+  double stage =
+      (getInputBytes() + getWeightBytes()) / toDouble(plan.getNumChunks(p));
+  double underWay = toDouble(resident) * stage *
+                    (plan.stages > 1 ? toDouble(plan.stages - 1) : 0.4);
+  double needed =
+      target.dramBandwidth / toDouble(target.multiprocessors) * kLatency;
+  double efficiency = getRowEfficiency(getPieceBytes()) *
+                      std::min(1.0, std::pow(underWay / needed, 0.8));
+  cost.dram = cost.dramBytes /
+              (target.dramBandwidth * efficiency * std::max(busy, 1e-3));
   cost.l2 = cost.l2Bytes / (target.l2Bandwidth * std::max(busy, 1e-3));
   cost.shared = perSM * getSharedCycles() / hertz;
-  cost.units = perSM * std::max(getUnitCycles(), getInstructionCycles()) / hertz;
+  cost.units =
+      perSM * std::max(getUnitCycles(), getInstructionCycles()) / hertz;
   // The floor that the problem itself sets holds for any plan.
   double most = std::max({cost.dram, cost.l2, cost.shared, cost.units});
   double others = cost.dram + cost.l2 + cost.shared + cost.units - most;
@@ -170,10 +217,11 @@ GPUCost CostModel::predict() {
                : most == cost.l2     ? "L2"
                : most == cost.shared ? "shared memory"
                                      : "multiplications";
-  double latency = 1.2e-6 * waves *
-                   (1 + 0.3 * toDouble(plan.getNumChunks(p) - 1) /
-                            toDouble(plan.stages));
-  cost.seconds = cost.launch + std::max(most * overlap + 0.15 * others, latency);
+  double latency =
+      1.2e-6 * waves *
+      (1 + 0.3 * toDouble(plan.getNumChunks(p) - 1) / toDouble(plan.stages));
+  cost.seconds =
+      cost.launch + std::max(most * overlap + 0.15 * others, latency);
   if (cost.launch > most)
     cost.limit = "launch";
   return cost;

@@ -61,9 +61,8 @@ int64_t GPUPlan::getRowPitch(bool batchFirst, int64_t elementBytes) const {
     for (int64_t lane = 0; lane < 32; ++lane) {
       int64_t k = fragments.runK * fragments.laneK(lane);
       int64_t m = fragments.laneM(lane);
-      addresses[lane] = batchFirst
-                            ? m * pitch + k * j * elementBytes
-                            : k * pitch + m * vector * elementBytes;
+      addresses[lane] = batchFirst ? m * pitch + k * j * elementBytes
+                                   : k * pitch + m * vector * elementBytes;
     }
     int64_t wavefronts = countWavefronts(addresses, width);
     if (wavefronts < fewest) {
@@ -136,12 +135,15 @@ std::string ks::checkGPUPlan(const Problem &problem, const GPUPlan &plan) {
   Check check;
   check.require(problem.factors.size() == 1,
                 "there are {0} factors; expected one", problem.factors.size());
-  for (auto [name, size] :
-       {std::pair{"entries", plan.entries}, {"n", plan.n}, {"k", plan.k},
-        {"j", plan.j}, {"warps along the batch", plan.warpsM},
-        {"warps along n", plan.warpsN}, {"warps along j", plan.warpsJ}})
-    check.require(size >= 1 && size <= (1 << 20), "{0} is {1}; expected 1 to 2^20",
-                  name, size);
+  for (auto [name, size] : {std::pair{"entries", plan.entries},
+                            {"n", plan.n},
+                            {"k", plan.k},
+                            {"j", plan.j},
+                            {"warps along the batch", plan.warpsM},
+                            {"warps along n", plan.warpsN},
+                            {"warps along j", plan.warpsJ}})
+    check.require(size >= 1 && size <= (1 << 20),
+                  "{0} is {1}; expected 1 to 2^20", name, size);
   check.require(plan.vector >= 1 && plan.vector <= 16,
                 "vector is {0}; expected 1 to 16", plan.vector);
   check.require(plan.stages >= 1 && plan.stages <= 8,
@@ -183,19 +185,18 @@ std::string ks::checkGPUPlan(const Problem &problem, const GPUPlan &plan) {
     multiple("number of n of a lane", plan.getTilesN() * layout.slotsN(),
              layout.runN);
   } else {
-    check.require(plan.j == 1 && plan.warpsJ == 1 && layout.runK == 1 &&
-                      layout.runN == 1,
-                  "j, warps along j, run_k and run_n are {0}, {1}, {2} and {3}; "
-                  "expected 1 with layout batch_last",
-                  plan.j, plan.warpsJ, layout.runK, layout.runN);
+    check.require(
+        plan.j == 1 && plan.warpsJ == 1 && layout.runK == 1 && layout.runN == 1,
+        "j, warps along j, run_k and run_n are {0}, {1}, {2} and {3}; "
+        "expected 1 with layout batch_last",
+        plan.j, plan.warpsJ, layout.runK, layout.runN);
   }
   const Problem::Factor &factor = problem.factors.front();
   check.require(plan.tiedA == factor.tiedA && plan.tiedD == factor.tiedD,
                 "packed weights are {0}tied along a and {1}tied along d; "
                 "expected what the weight is",
                 plan.tiedA ? "" : "not ", plan.tiedD ? "" : "not ");
-  int64_t available =
-      std::min<int64_t>(255, 65536 / plan.getThreads() / 8 * 8);
+  int64_t available = std::min<int64_t>(255, 65536 / plan.getThreads() / 8 * 8);
   int64_t registers = plan.getRegisters(problem);
   check.require(registers <= available,
                 "a lane needs about {0} registers; expected at most {1} with "
@@ -215,8 +216,9 @@ std::string ks::checkGPUPlan(const Problem &problem, const GPUPlan &plan,
   int64_t bytes =
       plan.getSharedBytes(problem.batchFirst, problem.elementBytes());
   if (bytes > target.sharedPerBlock)
-    return llvm::formatv("a block takes {0} bytes of shared memory; expected at "
-                         "most {1} on {2}",
-                         bytes, target.sharedPerBlock, target.name);
+    return llvm::formatv(
+        "a block takes {0} bytes of shared memory; expected at "
+        "most {1} on {2}",
+        bytes, target.sharedPerBlock, target.name);
   return {};
 }

@@ -166,8 +166,8 @@ llvm::SmallVector<RankedGPUPlan> Enumerator::rank(unsigned count) {
   return ranked;
 }
 
-llvm::SmallVector<RankedGPUPlan>
-ks::planForGPU(const Problem &problem, const GPUTarget &target,
-               unsigned count) {
+llvm::SmallVector<RankedGPUPlan> ks::planForGPU(const Problem &problem,
+                                                const GPUTarget &target,
+                                                unsigned count) {
   return Enumerator(problem, target).rank(std::max(1u, count));
 }

@@ -59,7 +59,8 @@ static llvm::Expected<ArrayInfo> getArrayInfo(Type type, Twine name) {
     info.shape.push_back(ShapedType::isDynamic(size) ? Size{0, 1}
                                                      : Size{size, 0});
   // Kernels look at pointers and pitches themselves.
-  info.alignment = getRealType(memref.getElementType()).getIntOrFloatBitWidth() / 8;
+  info.alignment =
+      getRealType(memref.getElementType()).getIntOrFloatBitWidth() / 8;
   return info;
 }
 
@@ -117,8 +118,7 @@ llvm::Error LaunchReader::readGrid(Value blocks, Launch &launch) {
   auto apply = blocks.getDefiningOp<affine::AffineApplyOp>();
   if (!apply || apply.getMapOperands().size() != 1 ||
       !apply.getMapOperands().front().getDefiningOp<memref::DimOp>() ||
-      !matchGrid(apply.getAffineMap().getResult(0), launch.tile,
-                 launch.factor))
+      !matchGrid(apply.getAffineMap().getResult(0), launch.tile, launch.factor))
     return makeError("kernel @" + launch.kernel +
                      " has a grid that is not ceil(batch / tile) * factor");
   return llvm::Error::success();
@@ -165,14 +165,13 @@ llvm::Error LaunchReader::read(func::FuncOp func,
       if (!info)
         return info.takeError();
       workspace.push_back(std::move(*info));
-      operands[alloc] = {Operand::Kind::Workspace, Operand::Form::Descriptor,
-                         index, {}};
+      operands[alloc] = {
+          Operand::Kind::Workspace, Operand::Form::Descriptor, index, {}};
     } else if (!isa<memref::DeallocOp, memref::CastOp, memref::DimOp,
                     affine::AffineApplyOp, func::ReturnOp>(op) &&
                !op.hasTrait<OpTrait::ConstantLike>()) {
       return makeError("an artefact cannot hold the op '" +
-                       op.getName().getStringRef() + "' of @" +
-                       func.getName() +
+                       op.getName().getStringRef() + "' of @" + func.getName() +
                        "; expected KS products of the function's arguments");
     }
   }
@@ -242,13 +241,12 @@ llvm::Error TargetBuilder::readSplit(StringRef packName, StringRef packedName) {
     for (BlockArgument argument : func.getArguments()) {
       unsigned number = argument.getArgNumber();
       bool isArgument = number < arguments.size();
-      map[argument] = {isArgument ? Operand::Kind::Argument
-                                  : Operand::Kind::Packed,
-                       Operand::Form::Descriptor,
-                       static_cast<uint32_t>(isArgument
-                                                 ? arguments[number]
-                                                 : number - arguments.size()),
-                       {}};
+      map[argument] = {
+          isArgument ? Operand::Kind::Argument : Operand::Kind::Packed,
+          Operand::Form::Descriptor,
+          static_cast<uint32_t>(isArgument ? arguments[number]
+                                           : number - arguments.size()),
+          {}};
     }
     return map;
   };
@@ -262,8 +260,8 @@ llvm::Error TargetBuilder::readSplit(StringRef packName, StringRef packedName) {
     code.packed.push_back(std::move(*info));
   }
   std::vector<ArrayInfo> none;
-  if (llvm::Error error = LaunchReader(bind(pack, packArguments), none)
-                              .read(pack, code.pack))
+  if (llvm::Error error =
+          LaunchReader(bind(pack, packArguments), none).read(pack, code.pack))
     return error;
   Variant &variant = code.variants.front();
   return LaunchReader(bind(packed, getArguments("ks.packed_args")),
@@ -278,8 +276,10 @@ llvm::Error TargetBuilder::readHost() {
     return readSplit(pack.getValue(), packed.getValue());
   OperandMap map;
   for (BlockArgument argument : entry.getArguments())
-    map[argument] = {Operand::Kind::Argument, Operand::Form::Descriptor,
-                     argument.getArgNumber(), {}};
+    map[argument] = {Operand::Kind::Argument,
+                     Operand::Form::Descriptor,
+                     argument.getArgNumber(),
+                     {}};
   Variant &variant = code.variants.front();
   return LaunchReader(std::move(map), variant.workspace)
       .read(entry, variant.launches);
@@ -341,8 +341,8 @@ llvm::Error TargetBuilder::build() {
 static llvm::Error readArguments(func::FuncOp entry, Artifact &artifact) {
   auto listed = [&](StringRef name, unsigned number) {
     auto list = entry->getAttrOfType<DenseI64ArrayAttr>(name);
-    return !list || llvm::is_contained(list.asArrayRef(),
-                                       static_cast<int64_t>(number));
+    return !list ||
+           llvm::is_contained(list.asArrayRef(), static_cast<int64_t>(number));
   };
   for (BlockArgument argument : entry.getArguments()) {
     unsigned number = argument.getArgNumber();
@@ -362,8 +362,7 @@ static llvm::Error readArguments(func::FuncOp entry, Artifact &artifact) {
   return llvm::Error::success();
 }
 
-llvm::Expected<BuiltArtifact>
-ks::buildArtifact(ModuleOp original, const ArtifactOptions &options) {
+static void initializeNVPTX() {
   static const bool initialized = [] {
     LLVMInitializeNVPTXTarget();
     LLVMInitializeNVPTXTargetInfo();
@@ -372,6 +371,21 @@ ks::buildArtifact(ModuleOp original, const ArtifactOptions &options) {
     return true;
   }();
   (void)initialized;
+}
+
+llvm::Expected<OwningOpRef<ModuleOp>>
+ks::lowerToGPURung(ModuleOp original, StringRef target, Rung to) {
+  initializeNVPTX();
+  DiagnosticCollector diagnostics(original.getContext());
+  OwningOpRef<ModuleOp> module(cast<ModuleOp>(original->clone()));
+  if (failed(runPipeline(*module, target, Rung::Math, to)))
+    return diagnostics.asError();
+  return std::move(module);
+}
+
+llvm::Expected<BuiltArtifact>
+ks::buildArtifact(ModuleOp original, const ArtifactOptions &options) {
+  initializeNVPTX();
   BuiltArtifact result;
   for (const std::string &name : options.targets) {
     std::optional<GPUTarget> target = getGPUTarget(name);

@@ -38,8 +38,8 @@ static std::vector<KernelResources> parseReport(llvm::StringRef report,
                                                 llvm::StringRef target) {
   std::vector<KernelResources> kernels;
   llvm::Regex entry("Compiling entry function '([^']+)'"),
-      spill("([0-9]+) bytes spill stores"), registers("Used ([0-9]+) registers"),
-      shared("([0-9]+) bytes smem");
+      spill("([0-9]+) bytes spill stores"),
+      registers("Used ([0-9]+) registers"), shared("([0-9]+) bytes smem");
   llvm::SmallVector<llvm::StringRef> lines, match;
   report.split(lines, '\n');
   auto number = [&] {
@@ -101,8 +101,8 @@ llvm::Expected<Assembled> ks::runPtxas(llvm::StringRef ptx,
     os << ptx;
   }
   std::string arch = ("-arch=" + target).str();
-  llvm::StringRef arguments[] = {program, "-v",        "-O3", arch, "-o",
-                                 output.path, input.path};
+  llvm::StringRef arguments[] = {program, "-v",        "-O3",     arch,
+                                 "-o",    output.path, input.path};
   std::optional<llvm::StringRef> redirects[] = {llvm::StringRef(),
                                                 llvm::StringRef(report.path),
                                                 llvm::StringRef(report.path)};

@@ -41,7 +41,7 @@ OPTIONS = {
 }
 
 
-def reference(case: Case, data: Data) -> Bounded:
+def reference(case: Case, data: Data, tf32: bool = False) -> Bounded:
     """The result and its bound, both of shape (features, batch)."""
 
     def columns(array: np.ndarray) -> np.ndarray:
@@ -57,7 +57,7 @@ def reference(case: Case, data: Data) -> Bounded:
         epilogue = lambda v: case.epilogue_case.reference(v, *extras)  # noqa: E731
     weights = [ks_cases.widen(weight, case.dtype) for weight in data.weights]
     patterns = [tuple(p) for p in case.chain]
-    return ks_reference.chain(patterns, weights, columns(data.x), case.dtype, epilogue)
+    return ks_reference.chain(patterns, weights, columns(data.x), case.dtype, epilogue, tf32)
 
 
 def compare(case: Case, got: np.ndarray, expected: Bounded) -> str | None:

@@ -44,18 +44,23 @@ def multiply(pattern, weight, x):
     return y.transpose(0, 2, 1, 3).reshape(a * b * d, x.shape[1])
 
 
-def factor(pattern, weight, x: Bounded, dtype: str) -> Bounded:
-    """One factor before its result is rounded; `weight` and `x` are wide."""
+def factor(pattern, weight, x: Bounded, dtype: str, tf32: bool = False) -> Bounded:
+    """One factor before its result is rounded; `weight` and `x` are wide.
+
+    With tf32, both factors of each product are rounded to 10 bits first.
+    """
     c = pattern[2]
     _, accumulator = PRECISIONS[dtype]
     growth = (c + 2) * accumulator.unit * (4 if dtype.startswith("complex") else 1)
+    if tf32:
+        growth += 2 * 2.0**-11 * (1 + growth) + 2.0**-22
     error = multiply(pattern, np.abs(weight), (1 + growth) * x.error + growth * np.abs(x.value))
     return Bounded(
         multiply(pattern, weight, x.value), error + (c + 2) * accumulator.tiny, accumulator
     )
 
 
-def chain(patterns, weights, x, dtype: str, epilogue=None) -> Bounded:
+def chain(patterns, weights, x, dtype: str, epilogue=None, tf32: bool = False) -> Bounded:
     """The chain on x of shape (features, batch); all arrays are wide.
 
     `epilogue` maps the Bounded accumulator of the last factor.
@@ -63,7 +68,7 @@ def chain(patterns, weights, x, dtype: str, epilogue=None) -> Bounded:
     storage, accumulator = PRECISIONS[dtype]
     result = Bounded(x, np.zeros(x.shape), accumulator)
     for number, (pattern, weight) in enumerate(zip(patterns, weights)):
-        result = factor(pattern, weight, result, dtype)
+        result = factor(pattern, weight, result, dtype, tf32)
         if epilogue and number + 1 == len(patterns):
             result = epilogue(result)
         result = result.stored_as(storage)

@@ -13,17 +13,19 @@
 // pattern; weights are the first operand, activations the second, whatever the
 // layout of activations. Its 32 lanes form a grid:
 //
-//   instruction      lanes along n   along m   along k    rows n   entries m   k
-//   mma (16 x 8)     g = lane / 4    8 (*)     t = lane%4   16        8       16
-//   fma              t = lane % 4    8         1             4        8        4
+//   instruction      lanes along n   along m   along k    rows n   entries m k
+//   mma (16 x 8)     g = lane / 4    8 (*)     t = lane%4   16        8 16 fma
+//   t = lane % 4    8         1             4        8        4
 //
-// (*) In an mma, lane = 4g + t holds rows g and g + 8 of the weights, entry g of
-// the activations, and of the result rows g, g + 8 and entries 2t, 2t + 1 (PTX
-// ISA, "Matrix Fragments for mma.m16n8k16"). m16n8k8 on tf32 is issued twice.
+// (*) In an mma, lane = 4g + t holds rows g and g + 8 of the weights, entry g
+// of the activations, and of the result rows g, g + 8 and entries 2t, 2t + 1
+// (PTX ISA, "Matrix Fragments for mma.m16n8k16"). m16n8k8 on tf32 is issued
+// twice.
 //
 // The order of k inside a step is free, as long as weights and activations
-// agree, and so is the order of n. So memory keeps its natural order, lanes read
-// it in the widest pieces there are, and the packed weights make up for it:
+// agree, and so is the order of n. So memory keeps its natural order, lanes
+// read it in the widest pieces there are, and the packed weights make up for
+// it:
 //
 //  * k. A lane holds 4 values of k per step, its slots s. Slot s of lane t is
 //
@@ -69,7 +71,7 @@ struct FragmentLayout {
   int64_t runN = 1; ///< R: slots of n that are neighbours.
 
   static constexpr int64_t lanes = 32;
-  static constexpr int64_t slotsK = 4;    ///< Values of k that a lane holds.
+  static constexpr int64_t slotsK = 4;      ///< Values of k that a lane holds.
   static constexpr int64_t tileEntries = 8; ///< Entries m of a tile.
 
   bool isMma() const { return instruction != WarpInstruction::Fma; }

@@ -23,8 +23,8 @@
 // that are neighbours in memory: along j (batch-first) or the batch
 // (batch-last). See FragmentLayout.h for who holds what.
 //
-// Blocks are ordered with the slabs fastest, so that those that share rows of X,
-// and halves of a sector of Y, run at the same time and meet in L2.
+// Blocks are ordered with the slabs fastest, so that those that share rows of
+// X, and halves of a sector of Y, run at the same time and meet in L2.
 //
 // What a plan costs is the largest of
 //
@@ -58,7 +58,7 @@ struct GPUPlan {
   int64_t j = 1;       ///< Columns j per block (the slab).
   int64_t vector = 1;  ///< Elements of a lane's piece along j, or the batch.
   int64_t warpsM = 1, warpsN = 1, warpsJ = 1;
-  int64_t stages = 2;  ///< Of the ring; 1 without overlap.
+  int64_t stages = 2;                ///< Of the ring; 1 without overlap.
   bool tiedA = false, tiedD = false; ///< Packed weights are shared.
 
   // --- Derived ---
@@ -103,14 +103,13 @@ struct GPUPlan {
     return p.a * getNumBlocksN(p) * getNumBlocksJ(p);
   }
   int64_t getNumChunks(const KSPattern &p) const { return (p.c + k - 1) / k; }
-
 };
 
 /// What a plan is predicted to cost; times in seconds.
 struct GPUCost {
   double dram = 0, l2 = 0, shared = 0, units = 0; ///< If nothing else counted.
   double launch = 0;
-  double seconds = 0;      ///< In all.
+  double seconds = 0; ///< In all.
   double dramBytes = 0, l2Bytes = 0;
   int64_t blocksPerSM = 0; ///< That fit at a time.
   const char *limit = "";  ///< "DRAM", "L2", "shared memory", "tensor cores",
@@ -139,9 +138,8 @@ GPUCost predictGPU(const Problem &problem, const GPUPlan &plan,
 
 /// Up to `count` legal plans for the one factor of `problem`, fastest first.
 /// Never empty for a valid problem.
-llvm::SmallVector<RankedGPUPlan> planForGPU(const Problem &problem,
-                                            const GPUTarget &target,
-                                            unsigned count = 1);
+llvm::SmallVector<RankedGPUPlan>
+planForGPU(const Problem &problem, const GPUTarget &target, unsigned count = 1);
 
 } // namespace ks
 

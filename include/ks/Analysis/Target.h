@@ -60,23 +60,23 @@ std::string getCPUTargetNames();
 /// A GPU, as far as kernels for it depend on it. Rates are what kernels reach,
 /// not what data sheets promise.
 struct GPUTarget {
-  std::string name;           ///< LLVM's name of the chip: "sm_90".
-  int64_t capability;         ///< 10 · major + minor.
-  std::string ptxVersion;     ///< LLVM's feature for the PTX version it needs.
-  int64_t multiprocessors;    ///< Number of SMs.
-  int64_t sharedPerBlock;     ///< Bytes of shared memory a block may take.
-  int64_t sharedPerSM;        ///< Bytes of shared memory of an SM.
-  int64_t registersPerSM;     ///< 32-bit registers of an SM.
-  int64_t threadsPerSM;       ///< Threads resident on an SM.
-  int64_t blocksPerSM;        ///< Blocks resident on an SM.
-  int64_t l2Bytes;            ///< L2 cache.
-  double dramBandwidth;       ///< Bytes per second.
-  double l2Bandwidth;         ///< Bytes per second from L2 into all SMs.
-  double gigahertz;           ///< Clock of SMs.
-  double mma16PerClock;       ///< FMAs per clock and SM of mma on f16, bf16.
-  double mma8PerClock;        ///< FMAs per clock and SM of mma on tf32.
-  double fma32PerClock;       ///< f32 FMAs per clock and SM.
-  double fma64PerClock;       ///< f64 FMAs per clock and SM.
+  std::string name;        ///< LLVM's name of the chip: "sm_90".
+  int64_t capability;      ///< 10 · major + minor.
+  std::string ptxVersion;  ///< LLVM's feature for the PTX version it needs.
+  int64_t multiprocessors; ///< Number of SMs.
+  int64_t sharedPerBlock;  ///< Bytes of shared memory a block may take.
+  int64_t sharedPerSM;     ///< Bytes of shared memory of an SM.
+  int64_t registersPerSM;  ///< 32-bit registers of an SM.
+  int64_t threadsPerSM;    ///< Threads resident on an SM.
+  int64_t blocksPerSM;     ///< Blocks resident on an SM.
+  int64_t l2Bytes;         ///< L2 cache.
+  double dramBandwidth;    ///< Bytes per second.
+  double l2Bandwidth;      ///< Bytes per second from L2 into all SMs.
+  double gigahertz;        ///< Clock of SMs.
+  double mma16PerClock;    ///< FMAs per clock and SM of mma on f16, bf16.
+  double mma8PerClock;     ///< FMAs per clock and SM of mma on tf32.
+  double fma32PerClock;    ///< f32 FMAs per clock and SM.
+  double fma64PerClock;    ///< f64 FMAs per clock and SM.
 };
 
 /// The table of GPUs: one row per architecture.

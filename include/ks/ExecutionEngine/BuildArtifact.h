@@ -14,9 +14,11 @@
 #ifndef KS_EXECUTIONENGINE_BUILDARTIFACT_H
 #define KS_EXECUTIONENGINE_BUILDARTIFACT_H
 
+#include "ks/Pipelines/Pipelines.h"
 #include "ks/Runtime/Artifact.h"
 
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
 #include "llvm/Support/Error.h"
 
 namespace ks {
@@ -49,6 +51,10 @@ struct BuiltArtifact {
 /// Compiles a copy of `module`. Errors carry all diagnostics.
 llvm::Expected<BuiltArtifact> buildArtifact(mlir::ModuleOp module,
                                             const ArtifactOptions &options);
+
+/// A copy of `module`, taken to rung `to` for a row of the GPU target table.
+llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>>
+lowerToGPURung(mlir::ModuleOp module, llvm::StringRef target, Rung to);
 
 } // namespace ks
 

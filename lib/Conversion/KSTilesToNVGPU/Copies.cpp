@@ -114,8 +114,7 @@ private:
     Value j =
         index.add(index.mul(op.getJ(), parts), index.rem(column, columns));
     piece.source = {getEntry(row), index.add(index.mul(getGroup(k), d), j)};
-    Value left =
-        p.d % slab == 0 ? Value() : index.sub(index.constant(d), j);
+    Value left = p.d % slab == 0 ? Value() : index.sub(index.constant(d), j);
     return onlyBelowC(k, left ? left : index.constant(columns), bool(left));
   }
   Value mapBatchLast(Value row, Value column, SlabPiece &piece) {
@@ -224,9 +223,8 @@ void TileExpander::expand(CopyWeightsOp op) {
     Value element = index.mul(piece, width);
     SmallVector<Value> destination = index.delinearize(element, shape);
     destination.insert(destination.begin(), op.getStage());
-    createAsyncCopy(b, loc, op.getSource(),
-                    index.add(op.getOffset(), element), op.getDestination(),
-                    destination, width);
+    createAsyncCopy(b, loc, op.getSource(), index.add(op.getOffset(), element),
+                    op.getDestination(), destination, width);
   });
   b.eraseOp(op);
 }

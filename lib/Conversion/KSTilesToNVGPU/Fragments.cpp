@@ -60,7 +60,8 @@ static SmallVector<Value> getInnermost(OpBuilder &b, Location loc,
   SmallVector<Value> vectors;
   for (int64_t i = 0; i < type.getDimSize(0); ++i)
     llvm::append_range(
-        vectors, getInnermost(b, loc, vector::ExtractOp::create(b, loc, value, i)));
+        vectors,
+        getInnermost(b, loc, vector::ExtractOp::create(b, loc, value, i)));
   return vectors;
 }
 
@@ -78,8 +79,8 @@ void TileExpander::expand(vector::ShapeCastOp op) {
        rest = rest.drop_front(innermost.getDimSize(0)))
     vectors.push_back(vector::FromElementsOp::create(
         b, loc, innermost, rest.take_front(innermost.getDimSize(0))));
-  b.replaceOp(op, type.getRank() == 1 ? vectors.front()
-                                      : assemble(type, vectors));
+  b.replaceOp(op,
+              type.getRank() == 1 ? vectors.front() : assemble(type, vectors));
 }
 
 static Value withOffset(IndexBuilder &index, Value value, int64_t offset) {
@@ -111,15 +112,13 @@ void TileExpander::storeElements(ArrayRef<Value> elements, Value memref,
   SmallVector<Value> at(indices);
   Type type = getElementTypeOrSelf(memref.getType());
   for (size_t first = 0; first < elements.size(); first += width) {
-    at.back() =
-        withOffset(index, indices.back(), static_cast<int64_t>(first));
+    at.back() = withOffset(index, indices.back(), static_cast<int64_t>(first));
     if (width == 1) {
       memref::StoreOp::create(b, loc, elements[first], memref, at);
       continue;
     }
     Value vector = vector::FromElementsOp::create(
-        b, loc, VectorType::get({width}, type),
-        elements.slice(first, width));
+        b, loc, VectorType::get({width}, type), elements.slice(first, width));
     vector::StoreOp::create(b, loc, vector, memref, at, /*nontemporal=*/false,
                             llvm::MaybeAlign(width * getElementBytes(memref)));
   }
@@ -166,8 +165,8 @@ void TileExpander::expand(LoadActivationsOp op) {
     Value k = withOffset(index, index.mul(laneK, run), firstK);
     Value row = op.getRow(), column = index.mul(op.getColumn(), parts);
     if (batchFirst) {
-      row = index.add(withOffset(index, row, FragmentLayout::tileEntries * tile),
-                      laneM);
+      row = index.add(
+          withOffset(index, row, FragmentLayout::tileEntries * tile), laneM);
       column = index.add(column, index.mul(k, slab * parts));
     } else {
       row = index.add(row, k);
@@ -358,8 +357,8 @@ namespace {
 struct ResultPiece {
   /// Where in the fragment: [column, tile n, tile m, real].
   SmallVector<std::array<int64_t, 4>> elements;
-  Value entry, n, j;                ///< Of the first element.
-  int64_t rows = 1, columns = 1;    ///< Of the piece along n, and j or m.
+  Value entry, n, j;             ///< Of the first element.
+  int64_t rows = 1, columns = 1; ///< Of the piece along n, and j or m.
 };
 
 /// The maps of load_fragment and store_fragment.
@@ -386,10 +385,9 @@ public:
     if (!isBatchFirst)
       return getCommonPowerOfTwo(limit, {columns * layout.slotsM() * parts});
     int64_t d = p.d * parts;
-    return getCommonPowerOfTwo(
-        limit, {p.b * d, layout.runN * d,
-                columns == p.d ? 0 : columns * parts,
-                layout.runN * columns * parts});
+    return getCommonPowerOfTwo(limit, {p.b * d, layout.runN * d,
+                                       columns == p.d ? 0 : columns * parts,
+                                       layout.runN * columns * parts});
   }
 
   /// (i·b + n)·d + j
@@ -506,8 +504,8 @@ void TileExpander::expand(LoadFragmentOp op) {
         indices = {entry, inner(feature)};
       else
         indices = {feature, inner(entry)};
-      int64_t vector = (at[0] * type.getDimSize(1) + at[1]) * type.getDimSize(2) +
-                       at[2];
+      int64_t vector =
+          (at[0] * type.getDimSize(1) + at[1]) * type.getDimSize(2) + at[2];
       fragment[vector][at[3]] =
           memref::LoadOp::create(b, loc, op.getSource(), indices);
     }
@@ -546,9 +544,8 @@ void TileExpander::expand(StoreFragmentOp op) {
     b.setInsertionPointToStart(isInside.thenBlock());
     Value feature = map.getFeature(n, j);
     SmallVector<Value> indices =
-        batchFirst
-            ? SmallVector<Value>{entry, index.mul(feature, parts)}
-            : SmallVector<Value>{feature, index.mul(entry, parts)};
+        batchFirst ? SmallVector<Value>{entry, index.mul(feature, parts)}
+                   : SmallVector<Value>{feature, index.mul(entry, parts)};
     storeElements(elements, memref, indices, chunk);
   };
 
@@ -568,9 +565,9 @@ void TileExpander::expand(StoreFragmentOp op) {
         Value j = batchFirst ? withOffset(index, piece.j, column) : piece.j;
         Value entry =
             batchFirst ? piece.entry : withOffset(index, piece.entry, column);
-        Value isInside = index.both(index.both(index.less(n, p.b),
-                                               index.less(j, p.d)),
-                                    index.less(entry, batch));
+        Value isInside =
+            index.both(index.both(index.less(n, p.b), index.less(j, p.d)),
+                       index.less(entry, batch));
         storeIf(isInside, ArrayRef(elements).slice(first * parts, parts), n, j,
                 entry, 1);
       }
@@ -578,7 +575,8 @@ void TileExpander::expand(StoreFragmentOp op) {
   };
   Value isWhole = isAligned(memref, width * getElementBytes(memref));
   auto mustFit = [&](Value first, int64_t count, Value size) {
-    isWhole = index.both(isWhole, index.less(index.add(first, count - 1), size));
+    isWhole =
+        index.both(isWhole, index.less(index.add(first, count - 1), size));
   };
   FragmentLayout layout = op.getFragments().getLayout();
   int64_t rows = type.getDimSize(1) * layout.tileN();

@@ -7,8 +7,8 @@
 //===----------------------------------------------------------------------===//
 //
 // The pass, and what the expansions share. Copies.cpp brings data to shared
-// memory, Fragments.cpp from there to registers, through the multiplication, and
-// back to memory.
+// memory, Fragments.cpp from there to registers, through the multiplication,
+// and back to memory.
 //
 //===----------------------------------------------------------------------===//
 
@@ -69,8 +69,8 @@ Value TileExpander::isAligned(Value memref, int64_t bytes) {
       memref::ExtractAlignedPointerAsIndexOp::create(b, loc, memref), offset);
   // The low bits of all of them at once.
   for (Value stride : metadata.getStrides().take_front(type.getRank() - 1))
-    address = b.createOrFold<arith::OrIOp>(loc, address,
-                                           index.mul(stride, element));
+    address =
+        b.createOrFold<arith::OrIOp>(loc, address, index.mul(stride, element));
   flag = arith::CmpIOp::create(
       b, loc, arith::CmpIPredicate::eq,
       b.createOrFold<arith::AndIOp>(loc, address, index.constant(bytes - 1)),
@@ -110,8 +110,9 @@ struct ConvertKSTilesToNVGPUPass
         rewriter.setInsertionPoint(op);
         llvm::TypeSwitch<Operation *, void>(op)
             .Case<CopyActivationsOp, CopyWeightsOp, LoadWeightsOp,
-                  LoadActivationsOp, WarpMmaOp, LoadFragmentOp,
-                  StoreFragmentOp, vector::ShapeCastOp>([&](auto tile) { expander.expand(tile); });
+                  LoadActivationsOp, WarpMmaOp, LoadFragmentOp, StoreFragmentOp,
+                  vector::ShapeCastOp>(
+                [&](auto tile) { expander.expand(tile); });
       }
     }
   }

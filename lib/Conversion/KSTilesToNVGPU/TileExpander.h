@@ -69,8 +69,8 @@ private:
 /// Bits of 16 bytes: the widest access.
 constexpr int64_t kWidestBytes = 16;
 
-/// The largest power of two that divides all of `numbers` (0 counts as divisible
-/// by all) and is at most `limit`.
+/// The largest power of two that divides all of `numbers` (0 counts as
+/// divisible by all) and is at most `limit`.
 int64_t getCommonPowerOfTwo(int64_t limit, llvm::ArrayRef<int64_t> numbers);
 
 /// Bytes of an element of `memref`.

@@ -6,7 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A planned ks.matmul becomes a kernel and its launch. The kernel, for one slab:
+// A planned ks.matmul becomes a kernel and its launch. The kernel, for one
+// slab:
 //
 //   for each chunk of k           (a ring of stages in shared memory)
 //     copy_activations, copy_weights of a chunk that comes `stages - 1` later
@@ -80,9 +81,9 @@ void ks::createLaunch(OpBuilder &b, gpu::GPUFuncOp kernel, Value blocks,
   Value shared;
   if (sharedBytes != 0)
     shared = arith::ConstantIntOp::create(b, loc, sharedBytes, 32);
-  gpu::LaunchFuncOp::create(
-      b, loc, kernel, gpu::KernelDim3{blocks, one, one},
-      gpu::KernelDim3{index.constant(threads), one, one}, shared, operands);
+  gpu::LaunchFuncOp::create(b, loc, kernel, gpu::KernelDim3{blocks, one, one},
+                            gpu::KernelDim3{index.constant(threads), one, one},
+                            shared, operands);
 }
 
 //===----------------------------------------------------------------------===//
@@ -155,8 +156,8 @@ Value ProductKernel::asReals(Value memref) {
 }
 
 void ProductKernel::createShared() {
-  auto workgroup = gpu::AddressSpaceAttr::get(
-      b.getContext(), gpu::AddressSpace::Workgroup);
+  auto workgroup =
+      gpu::AddressSpaceAttr::get(b.getContext(), gpu::AddressSpace::Workgroup);
   Value bytes = gpu::DynamicSharedMemoryOp::create(
       b, loc,
       MemRefType::get({ShapedType::kDynamic}, b.getI8Type(),
@@ -176,16 +177,16 @@ void ProductKernel::createShared() {
   shape.front() = plan.stages;
   shape.back() *= parts;
   weightStages =
-      view(shape, getSharedBytes() - plan.stages * plan.getStageWeights() *
-                                         getElementBytes());
+      view(shape, getSharedBytes() -
+                      plan.stages * plan.getStageWeights() * getElementBytes());
 }
 
 /// Which slab the block computes, and which part of it the warp.
 void ProductKernel::findSlab() {
   // Slabs are fastest.
-  SmallVector<Value> slab = index.delinearize(
-      gpu::BlockIdOp::create(b, loc, gpu::Dimension::x),
-      {1, p.a, plan.getNumBlocksJ(p), plan.getNumBlocksN(p)});
+  SmallVector<Value> slab =
+      index.delinearize(gpu::BlockIdOp::create(b, loc, gpu::Dimension::x),
+                        {1, p.a, plan.getNumBlocksJ(p), plan.getNumBlocksN(p)});
   m = index.mul(slab[0], plan.entries);
   i = slab[1];
   blockJ = slab[2];
@@ -239,18 +240,16 @@ Value ProductKernel::emitStage(Value stage, Value accumulator) {
   auto weightType = VectorType::get({plan.tiedD ? 1 : columns, plan.getTilesN(),
                                      plan.fragments.weightsPerLane() * parts},
                                     real);
-  auto inputType =
-      VectorType::get({columns, plan.getTilesM(batchFirst),
-                       FragmentLayout::slotsK * parts},
-                      real);
+  auto inputType = VectorType::get(
+      {columns, plan.getTilesM(batchFirst), FragmentLayout::slotsK * parts},
+      real);
   auto emitStep = [&](Value step, Value accumulator) -> Value {
-    Value weights = LoadWeightsOp::create(
-        b, loc, weightType, weightStages, stage, step,
-        plan.tiedD ? index.constant(0) : warpJ, warpTile);
+    Value weights =
+        LoadWeightsOp::create(b, loc, weightType, weightStages, stage, step,
+                              plan.tiedD ? index.constant(0) : warpJ, warpTile);
     Value k = index.mul(step, depth);
     Value row = batchFirst ? warpM : k;
-    Value column =
-        batchFirst ? index.add(index.mul(k, plan.j), warpJ) : warpM;
+    Value column = batchFirst ? index.add(index.mul(k, plan.j), warpJ) : warpM;
     Value activations = LoadActivationsOp::create(
         b, loc, inputType, fragments, inputStages, stage, row, column,
         b.getI64IntegerAttr(plan.j),
@@ -269,14 +268,14 @@ Value ProductKernel::emitStage(Value stage, Value accumulator) {
   return loop.getResult(0);
 }
 
-/// The product, before the epilogue: a loop over chunks behind a ring of copies.
+/// The product, before the epilogue: a loop over chunks behind a ring of
+/// copies.
 Value ProductKernel::emitProduct() {
   auto type = VectorType::get(
       {plan.vector, plan.getTilesN(), plan.getTilesM(batchFirst),
        plan.fragments.slotsN() * plan.fragments.slotsM() * parts},
       accumulatorReal);
-  Value accumulator =
-      arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
+  Value accumulator = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
   int64_t chunks = plan.getNumChunks(p);
   int64_t ahead = std::min(plan.stages - 1, chunks);
   if (chunks == 1) {
@@ -290,9 +289,9 @@ Value ProductKernel::emitProduct() {
     copyChunk(index.constant(chunk), index.constant(chunk));
     closeGroup();
   }
-  auto loop = scf::ForOp::create(
-      b, loc, index.constant(0), index.constant(chunks), index.constant(1),
-      accumulator);
+  auto loop =
+      scf::ForOp::create(b, loc, index.constant(0), index.constant(chunks),
+                         index.constant(1), accumulator);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
   Value chunk = loop.getInductionVar();
@@ -424,8 +423,7 @@ LogicalResult checkLowerable(ProductOpInterface op) {
   return success();
 }
 
-struct ConvertKSToGPUPass
-    : ks::impl::ConvertKSToGPUBase<ConvertKSToGPUPass> {
+struct ConvertKSToGPUPass : ks::impl::ConvertKSToGPUBase<ConvertKSToGPUPass> {
   void runOnOperation() override {
     KernelModule kernels{getOperation(), {}};
     IRRewriter rewriter(&getContext());

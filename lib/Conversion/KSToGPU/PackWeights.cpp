@@ -38,8 +38,8 @@ static Source getSource(IndexBuilder &index, GPUPackingAttr packing,
   Value half = index.constant(0), slot = position;
   if (layout.instruction == WarpInstruction::Mma16) {
     half = index.rem(index.div(position, 2), 2);
-    slot = index.add(index.mul(index.div(position, 4), 2),
-                     index.rem(position, 2));
+    slot =
+        index.add(index.mul(index.div(position, 4), 2), index.rem(position, 2));
   } else if (layout.instruction == WarpInstruction::Mma8) {
     half = index.rem(position, 2);
     slot = index.div(position, 2);
@@ -91,8 +91,7 @@ static void emitPacking(OpBuilder &b, Location loc, PackWeightsOp op,
   auto isThere =
       scf::IfOp::create(b, loc, index.less(thread, count), /*else=*/false);
   b.setInsertionPointToStart(isThere.thenBlock());
-  Source source =
-      getSource(index, packing, index.delinearize(thread, shape));
+  Source source = getSource(index, packing, index.delinearize(thread, shape));
 
   // What lies outside of the pattern is zero; the load is from inside.
   Value isInside = index.both(
@@ -134,9 +133,8 @@ LogicalResult ks::lowerPackWeightsToGPU(RewriterBase &b, PackWeightsOp op,
 
   b.setInsertionPoint(op);
   int64_t count = 1;
-  for (int64_t size :
-       cast<GPUPackingAttr>(op.getPacking())
-           .getPackedShape(op.getPattern().getPattern()))
+  for (int64_t size : cast<GPUPackingAttr>(op.getPacking())
+                          .getPackedShape(op.getPattern().getPattern()))
     count *= size;
   Value blocks = IndexBuilder(b, loc).constant(
       static_cast<int64_t>(llvm::divideCeil(count, kThreads)));

@@ -11,6 +11,7 @@
 #include "KSRun.h"
 
 #include "ks/Analysis/Problem.h"
+#include "ks/Analysis/Target.h"
 #include "ks/Dialect/KS/IR/KS.h"
 #include "ks/Dialect/KS/Transforms/Transforms.h"
 #include "ks/Runtime/ThreadPool.h"
@@ -18,6 +19,7 @@
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Verifier.h"
+#include "mlir/AsmParser/AsmParser.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -84,6 +86,32 @@ void Driver::print(llvm::StringRef label, const llvm::Twine &text) {
 // Compilation
 //===----------------------------------------------------------------------===//
 
+/// Gives all products without a plan the one in `text`, if there is one.
+static llvm::Error pinPlan(mlir::ModuleOp module, llvm::StringRef text) {
+  if (text.empty())
+    return llvm::Error::success();
+  std::string diagnostics;
+  mlir::ScopedDiagnosticHandler handler(
+      module.getContext(), [&](mlir::Diagnostic &diagnostic) {
+        diagnostics += diagnostic.str() + "\n";
+        return mlir::success();
+      });
+  auto plan = llvm::dyn_cast_if_present<PlanAttrInterface>(
+      mlir::parseAttribute(text, module.getContext()));
+  if (!plan)
+    return makeError("--plan is '" + text +
+                     "', which is not a plan; expected #ks.gpu_plan<...> or "
+                     "#ks.cpu_plan<...>\n" +
+                     diagnostics);
+  module.walk([&](ProductOpInterface op) {
+    if (!op.getPlanAttr())
+      op.setPlanAttr(plan);
+  });
+  if (mlir::failed(mlir::verify(module)))
+    return makeError("--plan does not fit:\n" + diagnostics);
+  return llvm::Error::success();
+}
+
 llvm::Error Driver::parse() {
   std::string text;
   std::string name = "<chain>";
@@ -115,7 +143,7 @@ llvm::Error Driver::parse() {
   module = mlir::parseSourceFile<mlir::ModuleOp>(sources, context.get());
   if (!module)
     return makeError("'" + name + "' is not a valid program:\n" + diagnostics);
-  return llvm::Error::success();
+  return pinPlan(*module, options.plan);
 }
 
 static CompileOptions getCompileOptions(const RunOptions &options) {
@@ -369,6 +397,11 @@ llvm::Expected<bool> Driver::check() {
 llvm::Expected<int> Driver::run() {
   if (llvm::Error error = parse())
     return std::move(error);
+  if (getGPUTarget(options.target)) {
+    if (llvm::Error error = compileForGPU(*module, options))
+      return std::move(error);
+    return 0;
+  }
   ksSetNumThreads(static_cast<int>(options.threads));
   if (options.emit) {
     if (llvm::Error error = emit())

@@ -31,6 +31,10 @@ struct RunOptions {
   unsigned optLevel = 2;
   bool verify = false, time = false, json = false;
   std::optional<Rung> emit;
+  bool emitArtifact = false;
+  std::string output; ///< Of the artefact.
+  std::string plan;   ///< Pinned; empty: the planner's.
+  int64_t plans = 0;  ///< To list.
 };
 
 /// Parses the command line. Prints help and exits where that is asked for.
@@ -39,6 +43,10 @@ llvm::Expected<RunOptions> parseCommandLine(int argc, char **argv);
 /// The text of a module whose only function, @chain, applies the chain that
 /// the options describe.
 llvm::Expected<std::string> buildChainModule(const RunOptions &options);
+
+/// Compiles `module` for the GPU architecture of `options`, and prints a rung,
+/// writes an artefact, or reports what the assembler says of the kernels.
+llvm::Error compileForGPU(mlir::ModuleOp module, const RunOptions &options);
 
 /// Flops and bytes of the products of a module, for `batch` entries where the
 /// batch is dynamic.

@@ -57,9 +57,28 @@ static llvm::Error check(const RunOptions &options) {
   if (llvm::Error error =
           checkChoice("--precision", options.precision, {"ieee", "tf32"}))
     return error;
-  if (!getCPUTarget(options.target))
+  if (options.plans < 0)
+    return makeError("--plans is " + llvm::Twine(options.plans) +
+                     "; expected 1 or more");
+  bool isGPU = getGPUTarget(options.target).has_value();
+  if (!isGPU && !getCPUTarget(options.target))
     return makeError("unknown --target '" + options.target +
-                     "'; expected one of " + getCPUTargetNames());
+                     "'; expected one of " + getCPUTargetNames() + ", " +
+                     getGPUTargetNames());
+  if (options.plans && !isGPU)
+    return makeError("--plans is given with --target '" + options.target +
+                     "'; expected a GPU, one of " + getGPUTargetNames());
+  if (options.emitArtifact && !isGPU)
+    return makeError("--emit is artifact with --target '" + options.target +
+                     "'; expected a GPU, one of " + getGPUTargetNames());
+  if (options.emitArtifact && options.output.empty())
+    return makeError("--emit is artifact without -o; expected the name of a "
+                     "file, as -o layer.ks");
+  if (!options.emitArtifact && !options.output.empty())
+    return makeError("-o is given without --emit artifact; expected both");
+  if (options.emit == Rung::Binary && !isGPU)
+    return makeError("--emit is binary with --target '" + options.target +
+                     "'; expected a GPU, one of " + getGPUTargetNames());
   return llvm::Error::success();
 }
 
@@ -142,6 +161,11 @@ llvm::Expected<RunOptions> ks::parseCommandLine(int argc, char **argv) {
   options.precision = list.getLastArgValue(OPT_precision, "ieee").str();
   options.tied = list.getLastArgValue(OPT_tied).str();
   options.target = list.getLastArgValue(OPT_target, "host").str();
+  options.output = list.getLastArgValue(OPT_o).str();
+  options.plan = list.getLastArgValue(OPT_plan).str();
+  if (llvm::Error error =
+          readInteger(list, OPT_plans, "--plans", options.plans))
+    return std::move(error);
   options.verify = list.hasArg(OPT_verify);
   options.time = list.hasArg(OPT_time);
   options.json = list.hasArg(OPT_json);
@@ -158,10 +182,11 @@ llvm::Expected<RunOptions> ks::parseCommandLine(int argc, char **argv) {
     return std::move(error);
   if (list.hasArg(OPT_emit)) {
     llvm::StringRef rung = list.getLastArgValue(OPT_emit);
+    options.emitArtifact = rung == "artifact";
     options.emit = parseRung(rung);
-    if (!options.emit)
+    if (!options.emit && !options.emitArtifact)
       return makeError("unknown rung '" + rung + "'; expected one of " +
-                       getRungNames());
+                       getRungNames() + ", or artifact");
   }
   if (llvm::Error error = check(options))
     return std::move(error);

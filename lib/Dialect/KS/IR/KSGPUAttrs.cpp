@@ -57,15 +57,12 @@ SmallVector<int64_t> GPUPackingAttr::getPackedShape(const KSPattern &p) const {
   auto countBlocks = [](int64_t size, int64_t block) {
     return (size + block - 1) / block;
   };
-  return {isTied(Ties::A) ? 1 : p.a,
-          isTied(Ties::D) ? 1 : countBlocks(p.d, getJ()),
-          countBlocks(p.b, getN()),
-          countBlocks(p.c, getK()),
-          getK() / layout.stepK(),
-          getJ(),
-          getN() / layout.tileN(),
-          FragmentLayout::lanes,
-          layout.weightsPerLane()};
+  return {
+      isTied(Ties::A) ? 1 : p.a, isTied(Ties::D) ? 1 : countBlocks(p.d, getJ()),
+      countBlocks(p.b, getN()),  countBlocks(p.c, getK()),
+      getK() / layout.stepK(),   getJ(),
+      getN() / layout.tileN(),   FragmentLayout::lanes,
+      layout.weightsPerLane()};
 }
 
 RankedTensorType GPUPackingAttr::getPackedType(KSPattern p,

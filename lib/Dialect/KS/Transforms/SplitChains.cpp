@@ -31,8 +31,7 @@ static Value createIntermediate(RewriterBase &b, ChainOp op, int64_t features) {
   SmallVector<Value> dynamic;
   if (product.isOnTensors()) {
     if (ShapedType::isDynamic(shape[batchDim]))
-      dynamic.push_back(
-          tensor::DimOp::create(b, loc, op.getInit(), batchDim));
+      dynamic.push_back(tensor::DimOp::create(b, loc, op.getInit(), batchDim));
     return tensor::EmptyOp::create(b, loc, shape, product.getElementType(),
                                    dynamic);
   }
@@ -49,8 +48,7 @@ static void splitChain(RewriterBase &b, ChainOp op) {
   bool isOnTensors = op->getNumResults() != 0;
   Value source = op.getInput();
   SmallVector<Value> buffers;
-  for (auto [t, pattern, weight] :
-       llvm::enumerate(patterns, op.getWeights())) {
+  for (auto [t, pattern, weight] : llvm::enumerate(patterns, op.getWeights())) {
     bool isLast = t + 1 == patterns.size();
     Value init = op.getInit();
     if (!isLast) {

@@ -35,12 +35,10 @@ def KS_FragmentsAttr : KS_Attr<"Fragments", "fragments"> {
   }];
   let parameters = (ins
     EnumParameter<KS_GPUInstruction>:$instruction, // How a warp multiplies.
-    DefaultValuedParameter<"int64_t", "1">:$run_k, // Neighbouring k of a lane.
-    DefaultValuedParameter<"int64_t", "1">:$run_n  // Neighbouring n of a lane.
+    "int64_t":$run_k, // Neighbouring k of a lane.
+    "int64_t":$run_n  // Neighbouring n of a lane.
   );
-  let assemblyFormat = [{
-    `<` $instruction (`,` `run_k` `=` $run_k^)? (`,` `run_n` `=` $run_n^)? `>`
-  }];
+  let assemblyFormat = "`<` $instruction `,` struct($run_k, $run_n) `>`";
   let extraClassDeclaration = [{
     /// The maps.
     ::ks::FragmentLayout getLayout() const {
@@ -106,7 +104,7 @@ def KS_GPUPlanAttr : KS_Attr<"GPUPlan", "gpu_plan",
 
     ```mlir
     #ks.gpu_plan<entries = 64, vector = 4, warps = [2, 2, 1], stages = 3,
-      packing = <fragments = <mma16, run_k = 2>, n = 64, k = 64, j = 4>>
+      packing = <fragments = <mma16, run_k = 2, run_n = 1>, n = 64, k = 64, j = 4>>
     ```
 
     Grid, threads and shared memory follow from it (ks/Analysis/GPUPlanner.h).

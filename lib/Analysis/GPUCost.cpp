@@ -103,7 +103,8 @@ double CostModel::getActivationLoads() const {
 }
 
 double CostModel::getWeightLoads() const {
-  return toDouble((plan.tiedD ? 1 : plan.vector) * plan.getTilesN()) *
+  return toDouble((plan.tiedD || !batchFirst ? 1 : plan.vector) *
+                  plan.getTilesN()) *
          std::max(1.0, toDouble(plan.fragments.weightsPerLane() * bytes) / 16);
 }
 

@@ -329,6 +329,9 @@ llvm::Error TargetBuilder::build() {
     if (llvm::Error error = addPTX(std::move(ptx)))
       return error;
   }
+  // A batch of nothing needs no kernels, but a target is code.
+  if (code.ptx.empty())
+    code.ptx = ".version 7.0\n.target " + target.name + "\n.address_size 64\n";
   result.artifact.targets.push_back(std::move(code));
   return llvm::Error::success();
 }

@@ -15,7 +15,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from gpu_cases import ROOT, import_cases, mlir
+from device_cases import ROOT, import_cases, mlir
 
 ks_cases = import_cases()
 

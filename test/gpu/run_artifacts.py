@@ -18,7 +18,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-from gpu_cases import ROOT, import_cases, is_tf32
+from device_cases import ROOT, import_cases, is_tf32
 
 ks_cases = import_cases()
 sys.path.insert(0, str(ROOT / "benchmarks"))

@@ -83,8 +83,10 @@ struct FragmentLayout {
   int64_t slotsM() const { return isMma() ? 2 : 1; }
   int64_t tileN() const { return lanesN() * slotsN(); }
   int64_t stepK() const { return lanesK() * slotsK; }
-  /// Weights of a tile and step that a lane holds.
+  /// Weights of a tile and step that a lane holds, and how many lanes hold
+  /// different ones; entries m share them.
   int64_t weightsPerLane() const { return slotsN() * slotsK; }
+  int64_t weightLanes() const { return lanesN() * lanesK(); }
 
   /// Position of `lane` along n (weights), k, and m (activations).
   int64_t laneN(int64_t lane) const { return isMma() ? lane / 4 : lane % 4; }

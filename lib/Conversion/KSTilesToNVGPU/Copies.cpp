@@ -67,8 +67,11 @@ public:
         depth(static_cast<int64_t>(op.getDepth())),
         width(static_cast<int64_t>(op.getWidth())),
         parts(static_cast<int64_t>(op.getParts())), isFlat(slab == p.d) {
+    // Batch-last, the axis of the batch is the one of reals.
     batch = memref::DimOp::create(b, op.getLoc(), op.getSource(),
                                   isBatchFirst ? 0 : 1);
+    if (!isBatchFirst)
+      batch = index.div(batch, parts);
   }
 
   /// The widest piece that never lies half inside of the pattern, and begins at

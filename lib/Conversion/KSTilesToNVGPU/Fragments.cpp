@@ -134,13 +134,16 @@ void TileExpander::expand(LoadWeightsOp op) {
   auto vectorType = VectorType::get(shape.back(), type.getElementType());
   SmallVector<Value> vectors;
   Value zero = index.constant(0);
+  // Of an mma all lanes hold different weights, else those along n.
+  int64_t weightLanes = op.getSource().getType().getDimSize(4);
+  Value weightLane = index.rem(lane, weightLanes);
   for (int64_t q = 0; q < shape[0]; ++q)
     for (int64_t t = 0; t < shape[1]; ++t)
       vectors.push_back(vector::LoadOp::create(
           b, loc, vectorType, op.getSource(),
           ValueRange{op.getStage(), op.getStep(),
                      withOffset(index, op.getJ(), q),
-                     withOffset(index, op.getTile(), t), lane, zero},
+                     withOffset(index, op.getTile(), t), weightLane, zero},
           /*nontemporal=*/false, llvm::MaybeAlign(kWidestBytes)));
   b.replaceOp(op, assemble(type, vectors));
 }
@@ -527,6 +530,8 @@ void TileExpander::expand(StoreFragmentOp op) {
   int64_t parts = map.getParts();
   int64_t width = map.getWidth(getElementBytes(memref));
   Value batch = memref::DimOp::create(b, loc, memref, batchFirst ? 0 : 1);
+  if (!batchFirst) // the axis of reals
+    batch = index.div(batch, parts);
   SmallVector<ResultPiece> pieces = map.getPieces();
 
   auto getElements = [&](const ResultPiece &piece) {
@@ -579,16 +584,15 @@ void TileExpander::expand(StoreFragmentOp op) {
         index.both(isWhole, index.less(index.add(first, count - 1), size));
   };
   FragmentLayout layout = op.getFragments().getLayout();
-  int64_t rows = type.getDimSize(1) * layout.tileN();
-  if (p.b % rows != 0)
-    mustFit(op.getN(), rows, index.constant(p.b));
-  if (batchFirst && p.d % type.getDimSize(0) != 0)
-    mustFit(op.getJ(), type.getDimSize(0), index.constant(p.d));
+  mustFit(op.getN(), type.getDimSize(1) * layout.tileN(),
+          index.constant(p.b));
   if (!batchFirst)
     mustFit(op.getM(),
             type.getDimSize(2) * FragmentLayout::tileEntries *
                 type.getDimSize(0),
             batch);
+  else if (type.getDimSize(0) != p.d)
+    mustFit(op.getJ(), type.getDimSize(0), index.constant(p.d));
   ifElse(isWhole, storePieces, storeSingly);
   b.eraseOp(op);
 }

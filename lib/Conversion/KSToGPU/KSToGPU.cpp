@@ -237,7 +237,9 @@ void ProductKernel::waitFor(int64_t pendingGroups) {
 Value ProductKernel::emitStage(Value stage, Value accumulator) {
   int64_t depth = plan.fragments.stepK();
   int64_t columns = plan.vector;
-  auto weightType = VectorType::get({plan.tiedD ? 1 : columns, plan.getTilesN(),
+  // Columns that are entries of the batch share their weights.
+  bool isShared = plan.tiedD || !batchFirst;
+  auto weightType = VectorType::get({isShared ? 1 : columns, plan.getTilesN(),
                                      plan.fragments.weightsPerLane() * parts},
                                     real);
   auto inputType = VectorType::get(

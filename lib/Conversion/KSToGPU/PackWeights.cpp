@@ -44,7 +44,7 @@ static Source getSource(IndexBuilder &index, GPUPackingAttr packing,
     half = index.rem(position, 2);
     slot = index.div(position, 2);
   }
-  Value laneN = layout.isMma() ? index.div(lane, 4) : index.rem(lane, 4);
+  Value laneN = layout.isMma() ? index.div(lane, 4) : lane;
   Value laneK = layout.isMma() ? index.rem(lane, 4) : index.constant(0);
   // FragmentLayout::n and ::k
   Value z = index.add(index.mul(tile, layout.slotsN()), half);

@@ -61,7 +61,7 @@ SmallVector<int64_t> GPUPackingAttr::getPackedShape(const KSPattern &p) const {
       isTied(Ties::A) ? 1 : p.a, isTied(Ties::D) ? 1 : countBlocks(p.d, getJ()),
       countBlocks(p.b, getN()),  countBlocks(p.c, getK()),
       getK() / layout.stepK(),   getJ(),
-      getN() / layout.tileN(),   FragmentLayout::lanes,
+      getN() / layout.tileN(),   layout.weightLanes(),
       layout.weightsPerLane()};
 }
 

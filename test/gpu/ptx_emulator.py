@@ -1,0 +1,438 @@
+# Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Runs PTX on NumPy, as far as the compiler makes it: kernels can be tested without a GPU.
+
+All threads of a grid run side by side, one array element each; where they part, those
+that are behind go first, which is where they meet again. What a GPU may hide is found:
+
+* global accesses outside of the memory that was given, and misaligned ones;
+* shared memory that is read before it was written, or before cp.async.wait_group and a
+  barrier made it visible: it holds NaN until then.
+
+Instructions: PTX ISA 8.0, https://docs.nvidia.com/cuda/parallel-thread-execution.
+Approximations (ex2.approx, rcp.approx, ...) are computed exactly and rounded.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+import numpy as np
+
+SIZES = {"b8": 1, "u8": 1, "s8": 1, "b16": 2, "u16": 2, "s16": 2, "f16": 2, "bf16": 2}
+SIZES |= {"b32": 4, "u32": 4, "s32": 4, "f32": 4, "f16x2": 4, "bf16x2": 4, "tf32": 4}
+SIZES |= {"b64": 8, "u64": 8, "s64": 8, "f64": 8}
+UNSIGNED = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
+SIGNED = {1: np.int8, 2: np.int16, 4: np.int32, 8: np.int64}
+FLOATS = {"f16": np.float16, "f32": np.float32, "f64": np.float64}
+
+
+class EmulationError(Exception):
+    """The kernel did what it must not do, or what is not known here."""
+
+
+@dataclass
+class Instruction:
+    opcode: list[str]
+    operands: list[str]
+    text: str
+    guard: str | None = None
+    negated: bool = False
+
+
+@dataclass
+class Kernel:
+    parameters: list[int] = field(default_factory=list)  # bytes of each
+    code: list[Instruction] = field(default_factory=list)
+    labels: dict[str, int] = field(default_factory=dict)
+
+
+def split_operands(text: str) -> list[str]:
+    """At commas outside of braces and brackets."""
+    parts, depth, current = [], 0, ""
+    for character in text:
+        depth += character in "{["
+        depth -= character in "}]"
+        if character == "," and depth == 0:
+            parts.append(current.strip())
+            current = ""
+        else:
+            current += character
+    if current.strip():
+        parts.append(current.strip())
+    return parts
+
+
+def parse(ptx: str) -> dict[str, Kernel]:
+    """The kernels of a module."""
+    ptx = re.sub(r"//[^\n]*", "", ptx)
+    kernels = {}
+    for match in re.finditer(r"\.entry\s+(\w+)\s*\((.*?)\)[^{]*\{(.*?)\n\}", ptx, re.DOTALL):
+        name, parameters, body = match.groups()
+        kernel = Kernel()
+        for parameter in filter(None, (p.strip() for p in parameters.split(","))):
+            kind = re.search(r"\.(b\d+|u\d+|s\d+|f\d+)", parameter)
+            kernel.parameters.append(SIZES[kind.group(1)] if kind else 0)
+        for line in re.split(r";|(?<=:)\s", body):
+            line = " ".join(line.split())
+            while label := re.match(r"([$\w]+):\s*", line):
+                kernel.labels[label.group(1)] = len(kernel.code)
+                line = line[label.end() :]
+            line = line.lstrip("{} ")  # scopes: their registers have names of their own
+            if not line or line.startswith("."):
+                continue
+            guard = re.match(r"@(!?)(%\w+)\s+", line)
+            text = line[guard.end() :] if guard else line
+            opcode, _, rest = text.partition(" ")
+            kernel.code.append(
+                Instruction(
+                    opcode.split("."),
+                    split_operands(rest),
+                    line,
+                    guard.group(2) if guard else None,
+                    bool(guard and guard.group(1)),
+                )
+            )
+        kernels[name] = kernel
+    return kernels
+
+
+def to_bf16(values: np.ndarray) -> np.ndarray:
+    bits = values.astype(np.float32).view(np.uint32)
+    rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
+    return np.where(np.isnan(values), np.uint32(0x7FFF), rounded).astype(np.uint16)
+
+
+def to_tf32(values: np.ndarray) -> np.ndarray:
+    """To the nearest with 10 bits of mantissa, ties away from zero."""
+    bits = values.astype(np.float32).view(np.uint32)
+    rounded = (bits + np.uint32(0x1000)) & np.uint32(0xFFFFE000)
+    return np.where(np.isfinite(values), rounded, bits)
+
+
+class Memory:
+    """Bytes at an address of the host, of which some may be accessed."""
+
+    def __init__(self, address: int, data: np.ndarray, allowed: np.ndarray):
+        self.address, self.data, self.allowed = address, data, allowed
+
+    def locate(self, addresses: np.ndarray, size: int, what: str) -> np.ndarray:
+        at = addresses.astype(np.int64) - self.address
+        bad = (at < 0) | (at + size > len(self.data))
+        inside = np.where(bad, 0, at)
+        bad |= ~(
+            self.allowed[inside] & self.allowed[np.minimum(inside + size - 1, len(self.data) - 1)]
+        )
+        bad |= (addresses % np.uint64(size)) != 0
+        if bad.any():
+            first = int(np.argmax(bad))
+            raise EmulationError(
+                f"{what}: {bad.sum()} of {len(at)} lanes access {size} bytes outside of the "
+                f"arrays, or misaligned; the first at byte {at[first]} of the memory"
+            )
+        return at
+
+
+class Grid:
+    """A launch under way."""
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        values: list[bytes],
+        blocks: int,
+        threads: int,
+        shared: int,
+        memory: Memory,
+    ):
+        self.kernel, self.values, self.memory = kernel, values, memory
+        self.threads, self.count = threads, blocks * threads
+        everyone = np.arange(self.count)
+        self.special = {
+            "%tid.x": everyone % threads,
+            "%ctaid.x": everyone // threads,
+            "%ntid.x": np.full(self.count, threads),
+            "%laneid": everyone % 32,
+        }
+        self.block = everyone // threads
+        self.shared = np.full((blocks, shared + 16), 0xFF, np.uint8)
+        self.shared_size = shared
+        self.registers: dict[str, np.ndarray] = {}
+        self.pc = np.zeros(self.count, np.int64)
+        self.waiting = np.zeros(self.count, bool)  # at a barrier
+        self.stalled = np.zeros(self.count, bool)  # at an mma, for the rest of the warp
+        # Asynchronous copies that have not arrived, by group: (threads, to, bytes).
+        self.open: list = []
+        self.groups: list[list] = []
+
+    # --- Registers -----------------------------------------------------------
+
+    def read(self, operand: str, kind: str) -> np.ndarray:
+        """An operand of the active threads, as numbers of `kind`."""
+        size = SIZES.get(kind, 8)
+        if operand.startswith("%"):
+            if operand in self.special:
+                bits = self.special[operand][self.active].astype(np.uint64)
+            elif operand in self.registers:
+                bits = self.registers[operand][self.active]
+            else:  # undefined: what comes of it is NaN
+                bits = np.full(len(self.active), 2**64 - 1, np.uint64)
+            if kind == "pred":
+                return bits.astype(bool)
+            bits = bits.astype(UNSIGNED[size])
+        else:
+            bits = np.full(len(self.active), self.parse_constant(operand, kind), UNSIGNED[size])
+        return self.interpret(bits, kind)
+
+    @staticmethod
+    def parse_constant(operand: str, kind: str) -> int:
+        size = SIZES.get(kind, 8)
+        if match := re.fullmatch(r"0[fFdD]([0-9A-Fa-f]+)", operand):
+            return int(match.group(1), 16)
+        if operand.startswith("__dynamic_shmem"):
+            return 0
+        return int(operand, 0) % (1 << (8 * size))
+
+    @staticmethod
+    def interpret(bits: np.ndarray, kind: str) -> np.ndarray:
+        if kind in FLOATS:
+            return bits.view(FLOATS[kind])
+        if kind.startswith("s"):
+            return bits.view(SIGNED[SIZES[kind]])
+        return bits
+
+    def write(self, operand: str, values: np.ndarray) -> None:
+        if operand not in self.registers:
+            self.registers[operand] = np.zeros(self.count, np.uint64)
+        if values.dtype == bool:
+            bits = values.astype(np.uint64)
+        else:
+            bits = np.ascontiguousarray(values).view(UNSIGNED[values.dtype.itemsize])
+        self.registers[operand][self.active] = bits
+
+    # --- Memory --------------------------------------------------------------
+
+    def address(self, operand: str) -> np.ndarray:
+        base, _, offset = operand.strip("[]").replace(" ", "").partition("+")
+        kind = "u64"
+        if base.startswith("%") and base not in self.registers:
+            raise EmulationError(f"{base} is read before it is written")
+        return self.read(base, kind) + np.uint64(int(offset or "0", 0) % 2**64)
+
+    def get_bytes(self, space: str, addresses: np.ndarray, size: int, total: int, text: str):
+        where = np.arange(size)
+        if space == "shared":
+            self.check_shared(addresses, total, text)
+            return self.shared[
+                self.block[self.active][:, None], addresses.astype(np.int64)[:, None] + where
+            ]
+        at = self.memory.locate(addresses, size, text)
+        return self.memory.data[at[:, None] + where]
+
+    def check_shared(self, addresses: np.ndarray, size: int, text: str) -> None:
+        if (addresses + np.uint64(size) > self.shared_size).any() or (
+            addresses % np.uint64(size)
+        ).any():
+            raise EmulationError(
+                f"{text}: outside of {self.shared_size} shared bytes, or misaligned"
+            )
+
+    def load(self, instruction: Instruction) -> None:
+        opcode = instruction.opcode
+        space, kind = opcode[1], opcode[-1]
+        targets = instruction.operands[0].strip("{}").split(",")
+        size = SIZES[kind]
+        if space == "param":
+            self.load_parameter(instruction, targets[0])
+            return
+        addresses = self.address(instruction.operands[1])
+        total = size * len(targets)
+        if space == "shared":
+            self.check_shared(addresses, total, instruction.text)
+        else:
+            self.memory.locate(addresses, total, instruction.text)
+        for number, target in enumerate(targets):
+            data = self.get_bytes(
+                space, addresses + np.uint64(size * number), size, size, instruction.text
+            )
+            self.write(target.strip(), np.ascontiguousarray(data).view(UNSIGNED[size])[:, 0])
+
+    def load_parameter(self, instruction: Instruction, target: str) -> None:
+        match = re.search(r"_param_(\d+)(?:\+(\d+))?\]", instruction.operands[1])
+        start = int(match.group(2) or 0)
+        size = SIZES[instruction.opcode[-1]]
+        value = int.from_bytes(self.values[int(match.group(1))][start : start + size], "little")
+        self.write(target, np.full(len(self.active), value, UNSIGNED[size]))
+
+    def store(self, instruction: Instruction) -> None:
+        opcode = instruction.opcode
+        space, kind = opcode[1], opcode[-1]
+        size = SIZES[kind]
+        addresses = self.address(instruction.operands[0])
+        sources = [s.strip() for s in instruction.operands[1].strip("{}").split(",")]
+        total = size * len(sources)
+        if space == "shared":
+            self.check_shared(addresses, total, instruction.text)
+        else:
+            self.memory.locate(addresses, total, instruction.text)
+        for number, source in enumerate(sources):
+            bits = np.ascontiguousarray(self.read(source, f"b{8 * size}"))
+            data = bits.view(np.uint8).reshape(-1, size)
+            at = (addresses + np.uint64(size * number)).astype(np.int64)[:, None] + np.arange(size)
+            if space == "shared":
+                self.shared[self.block[self.active][:, None], at] = data
+            else:
+                self.memory.data[at - self.memory.address] = data
+
+    def copy_async(self, instruction: Instruction) -> None:
+        opcode, operands = instruction.opcode, instruction.operands
+        if opcode[2] == "commit_group":
+            self.groups.append((self.active, self.open))
+            self.open = []
+            return
+        if opcode[2] == "wait_group":
+            keep = int(operands[0])
+            arrived = self.groups[: len(self.groups) - keep]
+            self.groups = self.groups[len(self.groups) - keep :]
+            for _, copies in arrived:
+                for blocks, to, data in copies:
+                    self.shared[blocks, to] = data
+            return
+        size = int(operands[2])
+        to, source = self.address(operands[0]), self.address(operands[1])
+        self.check_shared(to, size, instruction.text)
+        available = self.read(operands[3], "u32") if len(operands) > 3 else np.full(len(to), size)
+        data = np.zeros((len(to), size), np.uint8)
+        if (source[available > 0] % np.uint64(size)).any():
+            raise EmulationError(f"{instruction.text}: misaligned")
+        for count in np.unique(available[available > 0]):
+            lanes = np.flatnonzero(available == count)
+            at = source[lanes].astype(np.int64)[:, None] + np.arange(count)
+            self.memory.locate(at.reshape(-1).view(np.uint64), 1, instruction.text)
+            data[lanes, :count] = self.memory.data[at - self.memory.address]
+        where = to.astype(np.int64)[:, None] + np.arange(size)
+        self.open.append((self.block[self.active][:, None], where, data))
+
+    # --- Tensor cores ---------------------------------------------------------
+
+    def mma(self, instruction: Instruction) -> None:
+        opcode = instruction.opcode
+        depth = 16 if "m16n8k16" in opcode else 8
+        kind = opcode[opcode.index("col") + 2]
+        d, a, b, c = ([r.strip() for r in o.strip("{}").split(",")] for o in instruction.operands)
+        lanes = len(self.active)
+        if lanes % 32 or (self.active.reshape(-1, 32)[:, 0] % 32).any():
+            raise EmulationError(f"{instruction.text}: not all lanes of a warp are there")
+        warps = lanes // 32
+
+        def halves(register: str) -> np.ndarray:
+            bits = np.ascontiguousarray(self.read(register, "b32")).view(np.uint16).reshape(-1, 2)
+            if kind == "bf16":
+                return (bits.astype(np.uint32) << 16).view(np.float32)
+            return bits.view(np.float16).astype(np.float32)
+
+        lane = np.arange(32)
+        g, t = lane // 4, lane % 4
+        first, second = np.zeros((warps, 16, depth)), np.zeros((warps, depth, 8))
+
+        def place(array: np.ndarray, rows, columns, values: np.ndarray) -> None:
+            array[:, rows, columns] = values.reshape(warps, 32)
+
+        for number, register in enumerate(a):
+            row, half = g + 8 * (number % 2), number // 2
+            if depth == 16:
+                pair = halves(register)
+                for e in range(2):
+                    place(first, row, 2 * t + e + 8 * half, pair[:, e])
+            else:
+                place(first, row, t + 4 * half, self.read_tf32(register))
+        for number, register in enumerate(b):
+            if depth == 16:
+                pair = halves(register)
+                for e in range(2):
+                    place(second, 2 * t + e + 8 * number, g, pair[:, e])
+            else:
+                place(second, t + 4 * number, g, self.read_tf32(register))
+        with np.errstate(all="ignore"):
+            product = first @ second
+        for number, (target, addend) in enumerate(zip(d, c)):
+            part = product[:, g + 8 * (number // 2), 2 * t + number % 2].reshape(-1)
+            with np.errstate(all="ignore"):
+                total = (part + self.read(addend, "f32")).astype(np.float32)
+            self.write(target, total)
+
+    def read_tf32(self, register: str) -> np.ndarray:
+        bits = self.read(register, "b32")
+        if (bits & np.uint32(0x1FFF)).any() and np.isfinite(bits.view(np.float32)).all():
+            raise EmulationError(f"{register} is given to a tf32 mma without rounding")
+        return bits.view(np.float32)
+
+    # --- Control --------------------------------------------------------------
+
+    def run(self) -> None:
+        end = len(self.kernel.code)
+        while True:
+            running = (self.pc < end) & ~self.waiting
+            ready = running & ~self.stalled
+            if not ready.any():
+                if self.stalled.any():
+                    raise EmulationError("an mma waits for lanes that never come")
+                if not (self.pc < end).any():
+                    return
+                self.waiting[:] = False  # all have arrived at the barrier
+                continue
+            now = int(self.pc[ready].min())
+            here = running & (self.pc == now)
+            instruction = self.kernel.code[now]
+            if instruction.opcode[0] == "mma":
+                whole = here.reshape(-1, 32).all(axis=1).repeat(32)
+                self.stalled = (self.stalled | here) & ~whole
+                here &= whole
+                if not here.any():
+                    continue
+            self.active = np.flatnonzero(here)
+            self.pc[self.active] = now + 1
+            if instruction.guard:
+                take = self.read(instruction.guard, "pred") != instruction.negated
+                self.active = self.active[take]
+                if not len(self.active):
+                    continue
+            self.execute(instruction, end)
+
+    def execute(self, instruction: Instruction, end: int) -> None:
+        name = instruction.opcode[0]
+        if name == "bra":
+            self.pc[self.active] = self.kernel.labels[instruction.operands[0]]
+        elif name in ("ret", "exit"):
+            self.pc[self.active] = end
+        elif name == "bar" or name == "barrier":
+            self.waiting[self.active] = True
+        elif name == "ld":
+            self.load(instruction)
+        elif name == "st":
+            self.store(instruction)
+        elif name == "cp":
+            self.copy_async(instruction)
+        elif name == "mma":
+            self.mma(instruction)
+        else:
+            with np.errstate(all="ignore"):
+                self.compute(instruction)
+
+    def compute(self, instruction: Instruction) -> None:
+        from ptx_arithmetic import compute
+
+        compute(self, instruction)
+
+
+def launch(
+    kernel: Kernel, values: list[bytes], blocks: int, threads: int, shared: int, memory: Memory
+) -> None:
+    """Runs all blocks, some at a time. `values` are the bytes of the parameters."""
+    at_once = max(1, 8192 // threads)
+    for first in range(0, blocks, at_once):
+        grid = Grid(kernel, values, min(at_once, blocks - first), threads, shared, memory)
+        grid.special["%ctaid.x"] = grid.special["%ctaid.x"] + first
+        grid.run()

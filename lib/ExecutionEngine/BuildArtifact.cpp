@@ -20,6 +20,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/TargetSelect.h"
 
 #include <chrono>
@@ -285,7 +286,29 @@ llvm::Error TargetBuilder::readHost() {
       .read(entry, variant.launches);
 }
 
+/// The functions that `ptx` calls and does not hold.
+static std::string getMissingFunctions(StringRef ptx) {
+  std::string names;
+  for (StringRef rest = ptx; rest.contains(".extern .func");) {
+    rest = rest.drop_front(rest.find(".extern .func"));
+    StringRef head = rest.take_until([](char c) { return c == ';'; });
+    size_t at = head.find("__nv_");
+    if (at != StringRef::npos)
+      names +=
+          (names.empty() ? "" : ", ") +
+          head.drop_front(at)
+              .take_while([](char c) { return llvm::isAlnum(c) || c == '_'; })
+              .str();
+    rest = rest.drop_front(head.size());
+  }
+  return names;
+}
+
 llvm::Error TargetBuilder::addPTX(std::string ptx) {
+  if (std::string names = getMissingFunctions(ptx); !names.empty())
+    return makeError("the kernels call " + names +
+                     " of libdevice, which was not found; install the CUDA "
+                     "toolkit, or set CUDA_HOME to it");
   code.ptx = std::move(ptx);
   if (!assemble)
     return llvm::Error::success();

@@ -15,7 +15,6 @@
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -303,7 +302,8 @@ private:
     return results;
   }
   Value fma(Value x, Value y, Value z) {
-    return math::FmaOp::create(b, loc, x, y, z);
+    // Not math.fma, which would be a call of libdevice.
+    return LLVM::FMAOp::create(b, loc, x, y, z);
   }
   void multiplyComplex(ArrayRef<Value> w, ArrayRef<Value> x,
                        MutableArrayRef<Value> sums) {

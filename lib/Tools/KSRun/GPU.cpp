@@ -119,7 +119,7 @@ llvm::Error ks::compileForGPU(mlir::ModuleOp module,
   ArtifactOptions artifactOptions;
   artifactOptions.entry = options.entry;
   artifactOptions.targets = {options.target};
-  artifactOptions.assemble = true;
+  artifactOptions.assemble = options.assemble;
   llvm::Expected<BuiltArtifact> built = buildArtifact(module, artifactOptions);
   if (!built)
     return built.takeError();

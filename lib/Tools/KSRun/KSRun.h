@@ -32,6 +32,7 @@ struct RunOptions {
   bool verify = false, time = false, json = false;
   std::optional<Rung> emit;
   bool emitArtifact = false;
+  bool assemble = true; ///< With ptxas, if it is there.
   std::string output; ///< Of the artefact.
   std::string plan;   ///< Pinned; empty: the planner's.
   int64_t plans = 0;  ///< To list.

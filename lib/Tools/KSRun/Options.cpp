@@ -166,6 +166,7 @@ llvm::Expected<RunOptions> ks::parseCommandLine(int argc, char **argv) {
   if (llvm::Error error =
           readInteger(list, OPT_plans, "--plans", options.plans))
     return std::move(error);
+  options.assemble = !list.hasArg(OPT_no_cubin);
   options.verify = list.hasArg(OPT_verify);
   options.time = list.hasArg(OPT_time);
   options.json = list.hasArg(OPT_json);

@@ -38,5 +38,6 @@ def time : Switch<"time", "Time it, against the floor of this machine">;
 def json : Switch<"json", "Print all figures as one JSON object">;
 defm emit : Value<"emit", "RUNG", "Print the IR at a rung and stop: math, plans, buffers, tiles, machine, binary; or artifact, with -o">;
 def o : Separate<["-"], "o">, HelpText<"Where --emit artifact goes">, MetaVarName<"layer.ks">;
+def no_cubin : Switch<"no-cubin", "Do not assemble: artefacts hold PTX alone">;
 defm plan : Value<"plan", "#ks.gpu_plan<...>", "Plan for products that have none, instead of the planner's">;
 defm plans : Value<"plans", "N", "List the N best-ranked plans of a factor, and what they are predicted to take">;

@@ -1,0 +1,28 @@
+// RUN: ks-opt %s --ks-select-plan=target=sm_86 -split-input-file -verify-diagnostics
+
+func.func @chain(%x: tensor<?x4xf16>, %k: tensor<1x4x4x1xf16>, %init: tensor<?x4xf16>) -> tensor<?x4xf16> {
+  // expected-error @+1 {{has 2 factors; expected one on a GPU (run ks-split-chains first)}}
+  %y = ks.chain [<1, 4, 4, 1>, <1, 4, 4, 1>] ins(%x, %k, %k : tensor<?x4xf16>, tensor<1x4x4x1xf16>, tensor<1x4x4x1xf16>) outs(%init : tensor<?x4xf16>) -> tensor<?x4xf16>
+  return %y : tensor<?x4xf16>
+}
+
+// -----
+
+func.func @cpu(%x: tensor<?x16xf32>, %k: tensor<1x16x16x1xf32>, %init: tensor<?x16xf32>) -> tensor<?x16xf32> {
+  // expected-error @+1 {{which is not for sm_86; expected a #ks.gpu_plan}}
+  %y = ks.matmul <1, 16, 16, 1> ins(%x, %k : tensor<?x16xf32>, tensor<1x16x16x1xf32>) outs(%init : tensor<?x16xf32>)
+    plan #ks.cpu_plan<batch_block = 8, parallel = batch, tiles = [<rows = 2, vectors = 1, lanes = 16, unroll = 1, stationary = weights, packing = <vectors = 1, lanes = 16, n = 16, j = 1>>]>
+    -> tensor<?x16xf32>
+  return %y : tensor<?x16xf32>
+}
+
+// -----
+
+// 128 KB of shared memory: fine on sm_80 and sm_90.
+func.func @shared(%x: tensor<?x2048xf16>, %k: tensor<1x128x2048x1xf16>, %init: tensor<?x128xf16>) -> tensor<?x128xf16> {
+  // expected-error @+1 {{has a plan that does not fit sm_86: a block takes 147456 bytes of shared memory; expected at most 101376 on sm_86}}
+  %y = ks.matmul <1, 128, 2048, 1> ins(%x, %k : tensor<?x2048xf16>, tensor<1x128x2048x1xf16>) outs(%init : tensor<?x128xf16>)
+    plan #ks.gpu_plan<entries = 128, vector = 1, warps = [4, 2, 1], stages = 4, packing = <fragments = <mma16, run_k = 4, run_n = 1>, n = 128, k = 64, j = 1>>
+    -> tensor<?x128xf16>
+  return %y : tensor<?x128xf16>
+}

@@ -1,0 +1,47 @@
+// What ks-select-plan chooses for GPUs: choices only.
+
+// RUN: ks-opt %s --ks-select-plan=target=sm_90 | FileCheck %s
+// RUN: ks-opt %s --ks-select-plan=target=sm_90 -o /dev/null \
+// RUN:   --remarks-filter-analyse=".*" --remark-format=emitRemark 2>&1 | FileCheck %s --check-prefix=REMARK
+
+// d = 4: the slab is all of d, and a run of two k with it is 16 bytes.
+// CHECK-LABEL: func.func @flat(
+//       CHECK:   plan #ks.gpu_plan<entries = {{.*}}, vector = 4, {{.*}} <mma16, run_k = 2, run_n = 2>, {{.*}} j = 4>>
+//      REMARK:   remark: [Analysis] plan | Category:ks-select-plan | Remark="target sm_90: {{.*}} entries x {{.*}} n x 4 j, {{.*}}; predicted {{.*}} us, limited by DRAM: {{[0-9]+}} bytes of DRAM, {{[0-9]+}} bytes into SMs"
+//      REMARK:   Remark="rejected
+func.func @flat(%x: tensor<25088x1024xf16>, %k: tensor<4x64x64x4xf16>, %init: tensor<25088x1024xf16>) -> tensor<25088x1024xf16> {
+  %y = ks.matmul <4, 64, 64, 4> ins(%x, %k : tensor<25088x1024xf16>, tensor<4x64x64x4xf16>) outs(%init : tensor<25088x1024xf16>) -> tensor<25088x1024xf16>
+  return %y : tensor<25088x1024xf16>
+}
+
+// tf32 takes tensor cores, ieee does not; f64 and complex cannot.
+// CHECK-LABEL: func.func @types(
+//       CHECK:   precision(tf32) {{.*}} plan #ks.gpu_plan<{{.*}}<mma8,
+//       CHECK:   plan #ks.gpu_plan<{{.*}}<fma,
+//       CHECK:   plan #ks.gpu_plan<{{.*}}<fma,
+func.func @types(%x: tensor<64x64xf32>, %k: tensor<1x64x64x1xf32>, %init: tensor<64x64xf32>,
+                 %z: tensor<64x64xcomplex<f64>>, %kz: tensor<1x64x64x1xcomplex<f64>>, %initz: tensor<64x64xcomplex<f64>>)
+    -> (tensor<64x64xf32>, tensor<64x64xf32>, tensor<64x64xcomplex<f64>>) {
+  %0 = ks.matmul <1, 64, 64, 1> precision(tf32) ins(%x, %k : tensor<64x64xf32>, tensor<1x64x64x1xf32>) outs(%init : tensor<64x64xf32>) -> tensor<64x64xf32>
+  %1 = ks.matmul <1, 64, 64, 1> ins(%x, %k : tensor<64x64xf32>, tensor<1x64x64x1xf32>) outs(%init : tensor<64x64xf32>) -> tensor<64x64xf32>
+  %2 = ks.matmul <1, 64, 64, 1> ins(%z, %kz : tensor<64x64xcomplex<f64>>, tensor<1x64x64x1xcomplex<f64>>) outs(%initz : tensor<64x64xcomplex<f64>>) -> tensor<64x64xcomplex<f64>>
+  return %0, %1, %2 : tensor<64x64xf32>, tensor<64x64xf32>, tensor<64x64xcomplex<f64>>
+}
+
+// Odd sizes, an unknown batch, batch-last, ties.
+// CHECK-LABEL: func.func @odd(
+//       CHECK:   plan #ks.gpu_plan<{{.*}} j = 1, tied = a|d>>
+func.func @odd(%x: tensor<275x?xbf16>, %k: tensor<1x7x11x1xbf16>, %init: tensor<175x?xbf16>) -> tensor<175x?xbf16> {
+  %y = ks.matmul <5, 7, 11, 5> layout(batch_last) ins(%x, %k : tensor<275x?xbf16>, tensor<1x7x11x1xbf16>) outs(%init : tensor<175x?xbf16>) -> tensor<175x?xbf16>
+  return %y : tensor<175x?xbf16>
+}
+
+// A plan that is there stays.
+// CHECK-LABEL: func.func @pinned(
+//       CHECK:   plan #ks.gpu_plan<entries = 16, vector = 1, warps = [2, 1, 1], stages = 2,
+func.func @pinned(%x: tensor<?x32xf16>, %k: tensor<2x8x16x1xf16>, %init: tensor<?x16xf16>) -> tensor<?x16xf16> {
+  %y = ks.matmul <2, 8, 16, 1> ins(%x, %k : tensor<?x32xf16>, tensor<2x8x16x1xf16>) outs(%init : tensor<?x16xf16>)
+    plan #ks.gpu_plan<entries = 16, vector = 1, warps = [2, 1, 1], stages = 2, packing = <fragments = <mma16, run_k = 4, run_n = 2>, n = 16, k = 32, j = 1>>
+    -> tensor<?x16xf16>
+  return %y : tensor<?x16xf16>
+}

@@ -1,0 +1,263 @@
+//===- GPUPlannerTest.cpp - Plans for GPUs --------------------------------===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "ks/Analysis/GPUPlanner.h"
+
+#include "gtest/gtest.h"
+
+#include <cmath>
+#include <random>
+
+using namespace ks;
+
+namespace {
+
+/// Random problems of one factor: sizes from 1 to huge, primes among them.
+class Generator {
+public:
+  Problem draw() {
+    Problem problem;
+    switch (pick(6)) {
+    case 0:
+    case 1:
+      problem.realBytes = 2;
+      break;
+    case 2:
+      problem.tf32 = true;
+      break;
+    case 3:
+      problem.realBytes = problem.accumulatorBytes = 8;
+      break;
+    case 4:
+      problem.isComplex = true;
+      break;
+    case 5:
+      problem.isComplex = true;
+      problem.realBytes = problem.accumulatorBytes = 8;
+      break;
+    }
+    problem.batchFirst = pick(2);
+    problem.hasEpilogue = pick(2);
+    static constexpr int64_t batches[] = {
+        0, 1, 2, 3, 7, 31, 64, 512, 1000003, int64_t{1} << 40};
+    if (pick(4) != 0)
+      problem.batch = batches[pick(std::size(batches))];
+    KSPattern pattern;
+    do
+      pattern = {drawSize(), drawSize(), drawSize(), drawSize()};
+    while (!pattern.isValid());
+    problem.factors.push_back({pattern, pick(8) == 0, pick(8) == 0});
+    return problem;
+  }
+
+private:
+  int64_t pick(int64_t count) {
+    return std::uniform_int_distribution<int64_t>(0, count - 1)(random);
+  }
+  int64_t drawSize() {
+    static constexpr int64_t primes[] = {2, 3, 5, 7, 11, 13, 17, 31, 61, 251};
+    switch (pick(5)) {
+    case 0:
+      return 1;
+    case 1:
+      return primes[pick(std::size(primes))];
+    case 2:
+      return int64_t{1} << pick(11);
+    case 3:
+      return 1 + pick(100);
+    default:
+      return 1 + pick(int64_t{1} << (1 + pick(40)));
+    }
+  }
+
+  std::mt19937_64 random{1};
+};
+
+class GPUPlannerTest : public testing::TestWithParam<GPUTarget> {};
+
+TEST_P(GPUPlannerTest, EachProblemHasALegalPlan) {
+  const GPUTarget &target = GetParam();
+  Generator generator;
+  for (int count = 0; count < 200 && !HasFailure(); ++count) {
+    Problem problem = generator.draw();
+    const KSPattern &p = problem.factors.front().pattern;
+    SCOPED_TRACE(testing::Message()
+                 << p.a << "," << p.b << "," << p.c << "," << p.d << " first "
+                 << problem.batchFirst << " bytes " << problem.realBytes
+                 << " complex " << problem.isComplex);
+    llvm::SmallVector<RankedGPUPlan> plans = planForGPU(problem, target, 3);
+    ASSERT_FALSE(plans.empty());
+    for (size_t at = 0; at < plans.size(); ++at) {
+      const auto &[plan, cost] = plans[at];
+      EXPECT_EQ(checkGPUPlan(problem, plan, target), "");
+      EXPECT_TRUE(std::isfinite(cost.seconds));
+      EXPECT_GT(cost.seconds, 0);
+      EXPECT_GE(cost.blocksPerSM, 1);
+      if (at > 0)
+        EXPECT_LE(plans[at - 1].cost.seconds, cost.seconds);
+    }
+    EXPECT_EQ(planForGPU(problem, target, 1).front().cost.seconds,
+              plans.front().cost.seconds);
+  }
+}
+
+TEST_P(GPUPlannerTest, BetterMachinesAreNotSlower) {
+  const GPUTarget &target = GetParam();
+  Generator generator;
+  for (int count = 0; count < 40 && !HasFailure(); ++count) {
+    Problem problem = generator.draw();
+    double seconds = planForGPU(problem, target).front().cost.seconds;
+    auto expectNotSlower = [&](auto improve, const char *what) {
+      GPUTarget better = target;
+      improve(better);
+      EXPECT_LE(planForGPU(problem, better).front().cost.seconds,
+                seconds * (1 + 1e-12))
+          << what;
+    };
+    expectNotSlower([](GPUTarget &t) { t.l2Bandwidth *= 2; }, "L2");
+    expectNotSlower(
+        [](GPUTarget &t) {
+          t.mma16PerClock *= 2;
+          t.mma8PerClock *= 2;
+          t.fma32PerClock *= 2;
+          t.fma64PerClock *= 2;
+        },
+        "units");
+  }
+}
+
+/// Never faster than the bytes and flops of the problem itself allow.
+TEST_P(GPUPlannerTest, PredictionsRespectTheFloor) {
+  const GPUTarget &target = GetParam();
+  Generator generator;
+  for (int count = 0; count < 100 && !HasFailure(); ++count) {
+    Problem problem = generator.draw();
+    int64_t batch = problem.batch.value_or(kAssumedGPUBatch);
+    double seconds = planForGPU(problem, target).front().cost.seconds;
+    EXPECT_GE(seconds, getMinimumBytes(problem, batch) / target.dramBandwidth);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Targets, GPUPlannerTest,
+                         testing::ValuesIn(getGPUTargets()),
+                         [](const testing::TestParamInfo<GPUTarget> &info) {
+                           return info.param.name;
+                         });
+
+//===----------------------------------------------------------------------===//
+// Known choices
+//===----------------------------------------------------------------------===//
+
+Problem makeProblem(KSPattern pattern) {
+  Problem problem;
+  problem.realBytes = 2;
+  problem.factors.push_back({pattern, false, false});
+  problem.batch = 25088;
+  return problem;
+}
+
+GPUPlan choose(const Problem &problem) {
+  return planForGPU(problem, *getGPUTarget("sm_90")).front().plan;
+}
+
+TEST(GPUPlannerChoiceTest, SmallDIsOneSlab) {
+  for (int64_t d : {1, 2, 3, 4, 6}) {
+    GPUPlan plan = choose(makeProblem({4, 64, 64, d}));
+    EXPECT_EQ(plan.j, d);
+    EXPECT_EQ(plan.warpsJ, 1);
+  }
+}
+
+TEST(GPUPlannerChoiceTest, RunsFillSixteenBytes) {
+  EXPECT_EQ(choose(makeProblem({4, 64, 64, 4})).fragments.runK, 2);
+  EXPECT_EQ(choose(makeProblem({4, 64, 64, 2})).fragments.runK, 4);
+  EXPECT_EQ(choose(makeProblem({4, 64, 64, 1})).fragments.runK, 4);
+}
+
+TEST(GPUPlannerChoiceTest, BatchLastRunsAlongTheBatch) {
+  Problem problem = makeProblem({4, 64, 64, 4});
+  problem.batchFirst = false;
+  EXPECT_EQ(choose(problem).vector, 8);
+  EXPECT_EQ(choose(problem).j, 1);
+}
+
+TEST(GPUPlannerChoiceTest, PaddingAvoidsBankConflicts) {
+  GPUPlan plan = choose(makeProblem({4, 64, 64, 4}));
+  // Two rows of 4 lanes' 16 bytes fill the banks if rows are 64 bytes apart.
+  EXPECT_EQ(plan.getRowPitch(true, 2) * 2 % 128, 64);
+}
+
+//===----------------------------------------------------------------------===//
+// Illegal plans
+//===----------------------------------------------------------------------===//
+
+std::string complain(void (*spoil)(Problem &, GPUPlan &)) {
+  Problem problem = makeProblem({4, 64, 64, 4});
+  GPUPlan plan;
+  plan.fragments = {WarpInstruction::Mma16, 2, 2};
+  plan.entries = 64;
+  plan.n = 32;
+  plan.k = 32;
+  plan.j = plan.vector = 4;
+  plan.warpsM = 4;
+  plan.warpsN = 2;
+  EXPECT_EQ(checkGPUPlan(problem, plan), "");
+  spoil(problem, plan);
+  return checkGPUPlan(problem, plan);
+}
+
+TEST(GPUPlanCheckTest, SaysWhatIsWrong) {
+  auto expect = [](void (*spoil)(Problem &, GPUPlan &), const char *message) {
+    std::string complaint = complain(spoil);
+    EXPECT_NE(complaint.find(message), std::string::npos) << complaint;
+  };
+  expect([](Problem &p, GPUPlan &) { p.factors.push_back(p.factors[0]); },
+         "there are 2 factors; expected one");
+  expect([](Problem &, GPUPlan &plan) { plan.n = 0; },
+         "n is 0; expected 1 to 2^20");
+  expect([](Problem &, GPUPlan &plan) { plan.vector = 17; },
+         "vector is 17; expected 1 to 16");
+  expect([](Problem &, GPUPlan &plan) { plan.stages = 9; },
+         "stages is 9; expected 1 to 8");
+  expect([](Problem &p, GPUPlan &) { p.realBytes = 4; },
+         "instruction is mma16 for elements of another type");
+  expect(
+      [](Problem &, GPUPlan &plan) {
+        plan.fragments.instruction = WarpInstruction::Mma8;
+      },
+      "instruction is mma8 for another type or precision");
+  expect(
+      [](Problem &, GPUPlan &plan) {
+        plan.fragments.instruction = WarpInstruction::Fma;
+      },
+      "instruction is fma for a 16-bit type");
+  expect([](Problem &, GPUPlan &plan) { plan.n = 48; },
+         "n is 48; expected a multiple of 32");
+  expect([](Problem &, GPUPlan &plan) { plan.k = 24; },
+         "k is 24; expected a multiple of 16");
+  expect([](Problem &, GPUPlan &plan) { plan.j = 8; },
+         "j is 8; expected vector * warps along j = 4");
+  expect(
+      [](Problem &, GPUPlan &plan) {
+        plan.j = 8;
+        plan.warpsJ = 2;
+      },
+      "run_k is 2 with several warps along j; expected 1");
+  expect(
+      [](Problem &p, GPUPlan &plan) {
+        p.batchFirst = false;
+        plan.entries = 128;
+      },
+      "expected 1 with layout batch_last");
+  expect([](Problem &p, GPUPlan &) { p.factors[0].tiedD = true; },
+         "expected what the weight is");
+  expect([](Problem &, GPUPlan &plan) { plan.entries = 4096; },
+         "a lane needs about");
+}
+
+} // namespace

@@ -17,6 +17,8 @@
 #include "llvm/Support/Program.h"
 #include "llvm/Support/Regex.h"
 
+#include <tuple>
+
 using namespace ks;
 
 static std::string findPtxas() {
@@ -74,7 +76,8 @@ struct TemporaryFile {
   }
   ~TemporaryFile() {
     if (!error)
-      llvm::sys::fs::remove(path);
+      // A file that cannot be removed is no failure.
+      std::ignore = llvm::sys::fs::remove(path);
   }
   std::string read() const {
     auto buffer = llvm::MemoryBuffer::getFile(path);

@@ -48,13 +48,13 @@ struct BuiltArtifact {
   std::vector<KernelResources> resources; ///< Empty without `ptxas`.
 };
 
-/// Compiles a copy of `module`. Errors carry all diagnostics.
-llvm::Expected<BuiltArtifact> buildArtifact(mlir::ModuleOp module,
+/// Compiles a copy of `original`. Errors carry all diagnostics.
+llvm::Expected<BuiltArtifact> buildArtifact(mlir::ModuleOp original,
                                             const ArtifactOptions &options);
 
-/// A copy of `module`, taken to rung `to` for a row of the GPU target table.
+/// A copy of `original`, taken to rung `to` for a row of the GPU target table.
 llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>>
-lowerToGPURung(mlir::ModuleOp module, llvm::StringRef target, Rung to);
+lowerToGPURung(mlir::ModuleOp original, llvm::StringRef target, Rung to);
 
 } // namespace ks
 

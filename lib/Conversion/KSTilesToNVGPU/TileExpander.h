@@ -66,12 +66,31 @@ private:
   llvm::DenseMap<std::pair<Value, int64_t>, Value> aligned;
 };
 
-/// Bits of 16 bytes: the widest access.
+/// 16 bytes: the widest access.
 constexpr int64_t kWidestBytes = 16;
 
 /// The largest power of two that divides all of `numbers` (0 counts as
 /// divisible by all) and is at most `limit`.
 int64_t getCommonPowerOfTwo(int64_t limit, llvm::ArrayRef<int64_t> numbers);
+
+/// Position of the lane along n, k and m; see FragmentLayout.
+inline mlir::Value getLaneN(IndexBuilder &index, FragmentLayout layout,
+                            mlir::Value lane) {
+  return layout.isMma() ? index.div(lane, 4) : index.rem(lane, 4);
+}
+inline mlir::Value getLaneK(IndexBuilder &index, FragmentLayout layout,
+                            mlir::Value lane) {
+  return layout.isMma() ? index.rem(lane, 4) : index.constant(0);
+}
+inline mlir::Value getLaneM(IndexBuilder &index, mlir::Value lane) {
+  return index.div(lane, 4);
+}
+
+/// value + offset.
+inline mlir::Value withOffset(IndexBuilder &index, mlir::Value value,
+                              int64_t offset) {
+  return offset == 0 ? value : index.add(value, offset);
+}
 
 /// Bytes of an element of `memref`.
 int64_t getElementBytes(mlir::Value memref);

@@ -327,7 +327,7 @@ Value ProductKernel::emitProduct() {
 /// The epilogue on the accumulator, and the rounding to the element type.
 Value ProductKernel::finish(Value accumulator, const Place &place) {
   auto type = cast<VectorType>(accumulator.getType());
-  auto context = b.getContext();
+  MLIRContext *context = b.getContext();
   if (op.hasEpilogue()) {
     auto flat = [&](Value value) -> Value {
       auto shaped = cast<VectorType>(value.getType());

@@ -92,10 +92,10 @@ static void listPlans(mlir::ModuleOp module, const RunOptions &options) {
         llvm::outs() << llvm::formatv("{0,10:f1} us  {1,-15} {2}\n",
                                       ranked.cost.seconds * 1e6,
                                       ranked.cost.limit, text);
-      list.push_back(llvm::json::Object{
-          {"plan", text},
-          {"predicted_us", ranked.cost.seconds * 1e6},
-          {"limit", ranked.cost.limit}});
+      list.push_back(
+          llvm::json::Object{{"plan", text},
+                             {"predicted_us", ranked.cost.seconds * 1e6},
+                             {"limit", ranked.cost.limit}});
     }
   });
   if (options.json)

@@ -33,9 +33,9 @@ struct RunOptions {
   std::optional<Rung> emit;
   bool emitArtifact = false;
   bool assemble = true; ///< With ptxas, if it is there.
-  std::string output; ///< Of the artefact.
-  std::string plan;   ///< Pinned; empty: the planner's.
-  int64_t plans = 0;  ///< To list.
+  std::string output;   ///< Of the artefact.
+  std::string plan;     ///< Pinned; empty: the planner's.
+  int64_t plans = 0;    ///< To list.
 };
 
 /// Parses the command line. Prints help and exits where that is asked for.

@@ -47,8 +47,8 @@ int64_t FakeLaunch::getInt(size_t index) const {
   return value;
 }
 
-/// Called instead of recording a launch: the code that was loaded last, and what
-/// cuLaunchKernel got. Returns a CUresult.
+/// Called instead of recording a launch: the code that was loaded last, and
+/// what cuLaunchKernel got. Returns a CUresult.
 using LaunchCallback = unsigned (*)(const char *image, const char *kernel,
                                     unsigned grid, unsigned block,
                                     unsigned sharedBytes, void **parameters);

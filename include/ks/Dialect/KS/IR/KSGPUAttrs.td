@@ -35,10 +35,12 @@ def KS_FragmentsAttr : KS_Attr<"Fragments", "fragments"> {
   }];
   let parameters = (ins
     EnumParameter<KS_GPUInstruction>:$instruction, // How a warp multiplies.
-    "int64_t":$run_k, // Neighbouring k of a lane.
-    "int64_t":$run_n  // Neighbouring n of a lane.
+    "int64_t":$runK, // Neighbouring k of a lane.
+    "int64_t":$runN  // Neighbouring n of a lane.
   );
-  let assemblyFormat = "`<` $instruction `,` struct($run_k, $run_n) `>`";
+  let assemblyFormat = [{
+    `<` $instruction `,` `run_k` `=` $runK `,` `run_n` `=` $runN `>`
+  }];
   let extraClassDeclaration = [{
     /// The maps.
     ::ks::FragmentLayout getLayout() const {

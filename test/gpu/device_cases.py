@@ -14,10 +14,11 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def import_cases():
     """Imports the cases, also on a machine without the compiled part of the package."""
-    sys.path[:0] = [str(ROOT / "test" / "python"), str(ROOT / "python")]
+    sys.path.insert(0, str(ROOT / "test" / "python"))
     try:
         import ks  # noqa: F401
     except ImportError:
+        sys.path.insert(0, str(ROOT / "python"))
         for name in [name for name in sys.modules if name == "ks" or name.startswith("ks.")]:
             del sys.modules[name]
         native = types.ModuleType("ks._native")

@@ -23,11 +23,12 @@ foreach(ks_target IN LISTS ks_imported)
     INTERFACE_LINK_LIBRARIES "${ks_libraries}")
 endforeach()
 
-# The LLVM archives that MLIR's need, with code generation for this machine.
+# The LLVM archives that MLIR's need, with code generation for this machine
+# and for NVIDIA's GPUs.
 llvm_map_components_to_libnames(KS_LLVM_ARCHIVES
   analysis bitreader bitwriter core frontendoffloading frontendopenmp irreader
-  linker mcjit native object option orcjit passes perfjitevents support target
-  targetparser transformutils)
+  linker mcjit native nvptxcodegen nvptxdesc nvptxinfo object option orcjit passes
+  perfjitevents support target targetparser transformutils)
 
 # ks_make_static(TARGET): links an executable without any shared library.
 function(ks_make_static name)

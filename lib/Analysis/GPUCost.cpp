@@ -1,4 +1,4 @@
-//===- GPUCost.cpp - What GPU plans cost ----------------------------------===//
+//===- GPUCost.cpp - What a plan costs ------------------------------------===//
 //
 // Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "ks/Analysis/GPUPlanner.h"
+#include "ks/Analysis/GPUCost.h"
 
 #include "llvm/Support/MathExtras.h"
 
@@ -14,69 +14,57 @@
 
 using namespace ks;
 
-/// The share of the bandwidth that is left when rows are read in pieces of
-/// `bytes` (measured on an H100; sectors have 32 bytes).
+static double toDouble(int64_t value) { return static_cast<double>(value); }
+
+/// The share of the DRAM's bandwidth that is left when rows are read in pieces
+/// of `bytes` (measured on an H100; sectors have 32 bytes).
 static double getRowEfficiency(int64_t bytes) {
   if (bytes >= 128)
     return 0.95;
   if (bytes >= 64)
-    return 0.85;
+    return 0.88;
   if (bytes >= 32)
-    return 0.72;
-  return 0.4 * static_cast<double>(bytes) / 16;
+    return 0.75;
+  return 0.4 * toDouble(bytes) / 16;
 }
 
-static double toDouble(int64_t value) { return static_cast<double>(value); }
+/// Bytes that a lane loads, or stores, at a time, of neighbours of `size`
+/// bytes.
+static int64_t getAccessBytes(int64_t size) {
+  return std::min<int64_t>(16, size & -size);
+}
 
-namespace {
-/// The terms of the model, one function each.
-class CostModel {
-public:
-  CostModel(const Problem &problem, const GPUPlan &plan,
-            const GPUTarget &target, int64_t batch)
-      : problem(problem), plan(plan), target(target),
-        p(problem.factors.front().pattern), batchFirst(problem.batchFirst),
-        bytes(problem.elementBytes()), batch(batch) {}
-
-  GPUCost predict();
-
-private:
-  int64_t getBlocksPerSM() const;
-  /// Cycles that one block keeps an SM's units, or its shared memory, busy.
-  double getUnitCycles() const;
-  double getSharedCycles() const;
-  double getInputBytes() const; ///< Of a block.
-  double getWeightBytes() const;
-  double getOutputBytes() const;
-  int64_t getPieceBytes() const; ///< Of a row of X, read at once.
-  double getInstructionCycles() const;
-  double getActivationLoads() const;
-  double getWeightLoads() const;
-  double getStores() const;
-  double getSteps() const; ///< Of all warps of a block.
-
-  const Problem &problem;
-  const GPUPlan &plan;
-  const GPUTarget &target;
-  KSPattern p;
-  bool batchFirst;
-  int64_t bytes, batch;
-};
-} // namespace
-
-int64_t CostModel::getBlocksPerSM() const {
+GPUCostModel::GPUCostModel(const Problem &problem, const GPUPlan &plan,
+                           const GPUTarget &target)
+    : problem(problem), plan(plan), target(target),
+      p(problem.factors.front().pattern), batchFirst(problem.batchFirst),
+      bytes(problem.elementBytes()) {
   int64_t byShared =
-      target.sharedPerSM / (plan.getSharedBytes(batchFirst, bytes) + 1024);
+      target.sharedPerSM / (plan.getSharedBytes(p, batchFirst, bytes) + 1024);
   int64_t byRegisters =
       target.registersPerSM /
       ((plan.getRegisters(problem) + 7) / 8 * 8 * plan.getThreads());
   int64_t byThreads = target.threadsPerSM / plan.getThreads();
-  return std::min({byShared, byRegisters, byThreads, target.blocksPerSM});
+  blocksPerSM = std::max<int64_t>(
+      1, std::min({byShared, byRegisters, byThreads, target.blocksPerSM}));
+  chunks = toDouble(plan.getNumChunks(p));
+  steps = chunks * toDouble(plan.k / plan.fragments.stepK()) *
+          toDouble(plan.getWarps());
+  inputBytes = toDouble(plan.entries) * toDouble(plan.j) * chunks *
+               toDouble(plan.k) * toDouble(bytes);
+  weightBytes = toDouble(plan.getStageWeights()) * chunks * toDouble(bytes);
+  outputBytes = toDouble(plan.entries) * toDouble(plan.n) * toDouble(plan.j) *
+                toDouble(bytes);
+  double streamed = plan.isResident ? 0 : weightBytes;
+  tile.units = getUnitCycles();
+  tile.shared = getSharedCycles(inputBytes + streamed);
+  tile.issue = getIssueCycles(inputBytes + streamed);
 }
 
-double CostModel::getUnitCycles() const {
+/// Cycles that a tile keeps the multipliers of an SM busy.
+double GPUCostModel::getUnitCycles() const {
   double products = toDouble(plan.entries) * toDouble(plan.n) *
-                    toDouble(plan.j) * toDouble(plan.getNumChunks(p) * plan.k) *
+                    toDouble(plan.j) * chunks * toDouble(plan.k) *
                     (problem.isComplex ? 4 : 1);
   double rate = target.fma32PerClock;
   if (plan.fragments.instruction == WarpInstruction::Mma16)
@@ -88,78 +76,70 @@ double CostModel::getUnitCycles() const {
   return products / rate;
 }
 
-/// Bytes that a lane loads, or stores, at a time, of neighbours of `size`
-/// bytes.
-static int64_t getAccessBytes(int64_t size) {
-  return std::min<int64_t>(16, size & -size);
-}
-
 /// Loads of activations of a warp and step.
-double CostModel::getActivationLoads() const {
+double GPUCostModel::getActivationLoads() const {
   int64_t piece = plan.fragments.runK * plan.vector * bytes;
   int64_t pieces =
       plan.getTilesM(batchFirst) * FragmentLayout::slotsK / plan.fragments.runK;
   return toDouble(pieces * (piece / getAccessBytes(piece)));
 }
 
-double CostModel::getWeightLoads() const {
+double GPUCostModel::getWeightLoads() const {
   return toDouble((plan.tiedD || !batchFirst ? 1 : plan.vector) *
                   plan.getTilesN()) *
          std::max(1.0, toDouble(plan.fragments.weightsPerLane() * bytes) / 16);
 }
 
-/// Stores of a lane, in all.
-double CostModel::getStores() const {
+/// Stores of a lane and tile.
+GPUCostModel::Stores GPUCostModel::getStores() const {
   int64_t elements = plan.getAccumulators(batchFirst);
   int64_t piece = batchFirst ? plan.fragments.runN * plan.vector
                              : plan.fragments.slotsM() * plan.vector;
-  return toDouble(elements / piece) *
-         toDouble(piece * bytes / getAccessBytes(piece * bytes));
+  int64_t width = getAccessBytes(piece * bytes);
+  // Lanes of a warp meet in lines of 128 bytes: those along n if j is
+  // contiguous behind n, else those along the batch.
+  int64_t lanes = plan.fragments.lanesN();
+  int64_t span = batchFirst ? lanes * plan.fragments.runN * p.d * bytes
+                            : FragmentLayout::lanes / lanes * piece * bytes;
+  int64_t groups = batchFirst ? FragmentLayout::lanes / lanes : lanes;
+  int64_t perGroup = batchFirst ? lanes : FragmentLayout::lanes / lanes;
+  int64_t lines =
+      groups * std::min<int64_t>(perGroup, std::max<int64_t>(1, span / 128));
+  double count = toDouble(elements / piece) * toDouble(piece * bytes / width);
+  return {count,
+          count * std::max(toDouble(lines), toDouble(32 * width) / 128)};
 }
 
-double CostModel::getSteps() const {
-  return toDouble(plan.getNumChunks(p) * (plan.k / plan.fragments.stepK())) *
-         toDouble(plan.getWarps());
-}
-
-double CostModel::getSharedCycles() const {
-  // 128 bytes a cycle; a load is a cycle at least, however narrow.
+/// Cycles of loads and stores: 128 bytes a cycle, a cycle at least for a load
+/// or a line that a store touches.
+double GPUCostModel::getSharedCycles(double copied) const {
   int64_t width = getAccessBytes(plan.fragments.runK * plan.vector * bytes);
   double activations =
       getActivationLoads() * std::max(1.0, toDouble(width) / 4);
-  double stores = (getInputBytes() + getWeightBytes()) / 128;
-  return getSteps() * (activations + getWeightLoads() * 4) + stores;
+  return steps * (activations + getWeightLoads() * 4) + copied / 128 +
+         getStores().lines * toDouble(plan.getWarps());
 }
 
 /// Cycles to issue everything, four warps at a time: a rough count.
-double CostModel::getInstructionCycles() const {
+double GPUCostModel::getIssueCycles(double copied) const {
   double tiles = toDouble(plan.vector * plan.getTilesM(batchFirst));
-  double perStep = 8 + 2 * (getActivationLoads() + getWeightLoads()) +
-                   (bytes == 2 ? 3 : 1) * tiles +
-                   tiles * toDouble(plan.getTilesN());
-  double copies = (getInputBytes() + getWeightBytes()) / 16 / 32 * 6;
-  double stores = getStores() * toDouble(plan.getWarps()) * 8;
+  double perStep = 6 + getActivationLoads() + getWeightLoads() +
+                   (bytes == 2 ? 3 : 1) * tiles;
+  double products = toDouble(plan.vector * plan.getTilesN() *
+                             plan.getTilesM(batchFirst));
+  perStep += plan.fragments.isMma()
+                 ? products
+                 : products * FragmentLayout::slotsK *
+                       (problem.isComplex ? 4 : 1);
+  double copies = copied / 16 / 32 * 8;
+  double stores = getStores().count * toDouble(plan.getWarps()) * 6;
   // A chunk is a wait, a barrier and new addresses.
-  double chunks = toDouble(plan.getNumChunks(p) * plan.getWarps()) * 40;
-  return (getSteps() * perStep + chunks + copies + stores) / 4;
+  double rings = chunks * toDouble(plan.getWarps()) * 40;
+  return (steps * perStep + rings + copies + stores) / 4;
 }
 
-double CostModel::getInputBytes() const {
-  return toDouble(plan.entries) * toDouble(plan.j) *
-         toDouble(plan.getNumChunks(p) * plan.k) * toDouble(bytes);
-}
-
-double CostModel::getWeightBytes() const {
-  return toDouble(plan.getStageWeights()) * toDouble(plan.getNumChunks(p)) *
-         toDouble(bytes);
-}
-
-double CostModel::getOutputBytes() const {
-  return toDouble(plan.entries) * toDouble(plan.n) * toDouble(plan.j) *
-         toDouble(bytes);
-}
-
-int64_t CostModel::getPieceBytes() const {
+/// Bytes of X that a block reads in one piece.
+int64_t GPUCostModel::getPieceBytes(int64_t batch) const {
   if (!batchFirst)
     return std::min(plan.entries, std::max<int64_t>(batch, 1)) * bytes;
   if (plan.j >= p.d)
@@ -167,68 +147,90 @@ int64_t CostModel::getPieceBytes() const {
   return plan.j * bytes;
 }
 
-GPUCost CostModel::predict() {
-  GPUCost cost;
-  cost.launch = 3e-6;
-  cost.blocksPerSM = getBlocksPerSM();
-  int64_t resident = std::max<int64_t>(1, cost.blocksPerSM);
-  double blocks = std::ceil(toDouble(batch) / toDouble(plan.entries)) *
-                  toDouble(plan.getNumSlabs(p));
-  double slots = toDouble(resident * target.multiprocessors);
-  double waves = std::ceil(blocks / slots);
-  // In the last wave, not all SMs work; short grids are dominated by it.
-  double perSM = waves <= 4
-                     ? std::ceil(blocks / toDouble(target.multiprocessors))
-                     : blocks / toDouble(target.multiprocessors) +
-                           0.5 * toDouble(resident);
-  double hertz = target.gigahertz * 1e9;
-  double overlap = resident > 1 || plan.stages > 1 ? 1.0 : 1.6;
-  if (plan.getNumChunks(p) == 1 && resident < 3)
-    overlap = resident == 1 ? 2.0 : 1.35;
-
-  cost.dramBytes = getMinimumBytes(problem, batch);
-  // What is stored in pieces below a sector costs a sector each.
-  int64_t stored = bytes * (batchFirst ? plan.fragments.runN * plan.vector
-                                       : 2 * plan.vector);
-  bool isContiguous = !batchFirst || plan.j >= p.d;
-  double waste = isContiguous || stored >= 32 ? 1 : 32 / toDouble(stored);
-  cost.l2Bytes =
-      blocks * (getInputBytes() + getWeightBytes() + getOutputBytes() * waste);
-  double busy = std::min(1.0, blocks / toDouble(target.multiprocessors));
-  // Little's law: bytes under way per SM, against bandwidth times latency.
+/// Little's law: the share of the bandwidth that the bytes under way allow.
+double GPUCostModel::getOverlap(double resident) const {
   constexpr double kLatency = 900e-9;
   double stage =
-      (getInputBytes() + getWeightBytes()) / toDouble(plan.getNumChunks(p));
-  double underWay = toDouble(resident) * stage *
-                    (plan.stages > 1 ? toDouble(plan.stages - 1) : 0.4);
+      (inputBytes + (plan.isResident ? 0 : weightBytes)) / chunks;
+  double underWay =
+      resident * stage * (plan.stages > 1 ? toDouble(plan.stages - 1) : 0.5);
   double needed =
       target.dramBandwidth / toDouble(target.multiprocessors) * kLatency;
-  double efficiency = getRowEfficiency(getPieceBytes()) *
-                      std::min(1.0, std::pow(underWay / needed, 0.8));
-  cost.dram = cost.dramBytes /
-              (target.dramBandwidth * efficiency * std::max(busy, 1e-3));
-  cost.l2 = cost.l2Bytes / (target.l2Bandwidth * std::max(busy, 1e-3));
-  cost.shared = perSM * getSharedCycles() / hertz;
-  cost.units =
-      perSM * std::max(getUnitCycles(), getInstructionCycles()) / hertz;
-  // The floor that the problem itself sets holds for any plan.
+  return std::min(1.0, std::pow(underWay / needed, 0.8));
+}
+
+GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch) const {
+  GPUCost cost;
+  cost.blocksPerSM = blocksPerSM;
+  cost.launch = 3e-6;
+  double hertz = target.gigahertz * 1e9;
+  double sms = toDouble(target.multiprocessors);
+  double tiles = std::max(1.0, toDouble(plan.getNumTiles(batch)));
+  double sharing = std::min(toDouble(batchBlocks), tiles);
+  double slabs = toDouble(plan.getNumSlabs(p));
+  double blocks = sharing * slabs;
+  double perBlock = std::ceil(tiles / sharing);
+  double resident = std::min(toDouble(blocksPerSM), std::ceil(blocks / sms));
+  // In the last wave not all SMs work; short grids are dominated by it.
+  double waves = std::ceil(blocks / (sms * toDouble(blocksPerSM)));
+  double blocksOfSM = waves <= 2 ? std::ceil(blocks / sms)
+                                 : blocks / sms + 0.5 * resident;
+  double tilesOfSM = blocksOfSM * perBlock;
+  double busy = std::min(1.0, blocks / sms);
+
+  cost.dramBytes = getMinimumBytes(problem, batch);
+  cost.dram = cost.dramBytes / (target.dramBandwidth * busy *
+                                getRowEfficiency(getPieceBytes(batch)) *
+                                getOverlap(resident));
+  double weights = plan.isResident ? blocks * weightBytes
+                                   : tiles * slabs * weightBytes;
+  cost.l2Bytes = tiles * slabs * (inputBytes + outputBytes) + weights;
+  // The busiest SM takes its share of the bytes.
+  cost.l2 = cost.l2Bytes * (tilesOfSM * sms / (tiles * slabs)) /
+            target.l2Bandwidth;
+  cost.shared = tilesOfSM * tile.shared / hertz;
+  cost.units = tilesOfSM * std::max(tile.units, tile.issue) / hertz;
   double most = std::max({cost.dram, cost.l2, cost.shared, cost.units});
   double others = cost.dram + cost.l2 + cost.shared + cost.units - most;
   cost.limit = most == cost.dram     ? "DRAM"
                : most == cost.l2     ? "L2"
                : most == cost.shared ? "shared memory"
                                      : "multiplications";
-  double latency =
-      1.2e-6 * waves *
-      (1 + 0.3 * toDouble(plan.getNumChunks(p) - 1) / toDouble(plan.stages));
+  // A block begins by filling its ring, and ends by emptying it; others on the
+  // SM work meanwhile.
+  double start = 1.5e-6 + (plan.isResident ? weightBytes : 0) * sms /
+                              target.l2Bandwidth;
+  double startup = waves * start / (waves > 1 ? resident : 1);
+  // Without a ring a tile waits for its own copies.
+  double exposed = plan.stages == 1 ? 0.5 / resident : 0;
   cost.seconds =
-      cost.launch + std::max(most * overlap + 0.15 * others, latency);
+      cost.launch + startup + most * (1 + exposed) + 0.2 * others;
   if (cost.launch > most)
     cost.limit = "launch";
   return cost;
 }
 
+int64_t GPUCostModel::chooseBatchBlocks(int64_t batch, GPUCost &cost) const {
+  int64_t tiles = std::max<int64_t>(1, plan.getNumTiles(batch));
+  int64_t slots = target.multiprocessors * blocksPerSM;
+  int64_t best = 0;
+  auto consider = [&](int64_t blocks) {
+    blocks = std::clamp<int64_t>(blocks, 1, std::min<int64_t>(tiles, 1 << 20));
+    GPUCost candidate = predict(blocks, batch);
+    if (best == 0 || candidate.seconds < cost.seconds) {
+      best = blocks;
+      cost = candidate;
+    }
+  };
+  // Whole waves of blocks, or a few tiles for each.
+  for (int64_t waves : {1, 2, 3, 4})
+    consider(waves * slots / plan.getNumSlabs(p));
+  for (int64_t perBlock : {1, 2, 4, 8})
+    consider((tiles + perBlock - 1) / perBlock);
+  return best;
+}
+
 GPUCost ks::predictGPU(const Problem &problem, const GPUPlan &plan,
                        const GPUTarget &target, int64_t batch) {
-  return CostModel(problem, plan, target, batch).predict();
+  return GPUCostModel(problem, plan, target).predict(plan.batchBlocks, batch);
 }

@@ -73,10 +73,16 @@ int64_t GPUPlan::getRowPitch(bool batchFirst, int64_t elementBytes) const {
   return best / elementBytes;
 }
 
-int64_t GPUPlan::getSharedBytes(bool batchFirst, int64_t elementBytes) const {
-  int64_t input = stages * getNumRows(batchFirst) *
-                  getRowPitch(batchFirst, elementBytes) * elementBytes;
-  return roundUp(input, 128) + stages * getStageWeights() * elementBytes;
+int64_t GPUPlan::getInputBytes(bool batchFirst, int64_t elementBytes) const {
+  return roundUp(stages * getNumRows(batchFirst) *
+                     getRowPitch(batchFirst, elementBytes) * elementBytes,
+                 128);
+}
+
+int64_t GPUPlan::getSharedBytes(const KSPattern &p, bool batchFirst,
+                                int64_t elementBytes) const {
+  return getInputBytes(batchFirst, elementBytes) +
+         getWeightStages(p) * getStageWeights() * elementBytes;
 }
 
 int64_t GPUPlan::getRegisters(const Problem &problem) const {
@@ -136,6 +142,7 @@ std::string ks::checkGPUPlan(const Problem &problem, const GPUPlan &plan) {
   check.require(problem.factors.size() == 1,
                 "there are {0} factors; expected one", problem.factors.size());
   for (auto [name, size] : {std::pair{"entries", plan.entries},
+                            {"batch_blocks", plan.batchBlocks},
                             {"n", plan.n},
                             {"k", plan.k},
                             {"j", plan.j},
@@ -214,7 +221,8 @@ std::string ks::checkGPUPlan(const Problem &problem, const GPUPlan &plan,
   if (!complaint.empty())
     return complaint;
   int64_t bytes =
-      plan.getSharedBytes(problem.batchFirst, problem.elementBytes());
+      plan.getSharedBytes(problem.factors.front().pattern, problem.batchFirst,
+                          problem.elementBytes());
   if (bytes > target.sharedPerBlock)
     return llvm::formatv(
         "a block takes {0} bytes of shared memory; expected at "

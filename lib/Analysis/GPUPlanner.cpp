@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "ks/Analysis/GPUPlanner.h"
+#include "ks/Analysis/GPUCost.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/bit.h"
@@ -34,7 +34,7 @@ private:
   llvm::SmallVector<Columns> getColumns() const;
   void addPlans(const Columns &columns);
   void addTiles(GPUPlan plan, bool isFlat);
-  void add(const GPUPlan &plan);
+  void add(GPUPlan plan);
   WarpInstruction getInstruction() const {
     if (problem.realBytes == 2)
       return WarpInstruction::Mma16;
@@ -84,10 +84,13 @@ llvm::SmallVector<Enumerator::Columns> Enumerator::getColumns() const {
   return all;
 }
 
-void Enumerator::add(const GPUPlan &plan) {
+void Enumerator::add(GPUPlan plan) {
   if (!checkGPUPlan(problem, plan, target).empty())
     return;
-  plans.push_back({plan, predictGPU(problem, plan, target, batch)});
+  GPUCost cost;
+  plan.batchBlocks =
+      GPUCostModel(problem, plan, target).chooseBatchBlocks(batch, cost);
+  plans.push_back({plan, cost});
 }
 
 /// All depths and numbers of stages.
@@ -104,14 +107,14 @@ void Enumerator::addTiles(GPUPlan plan, bool isFlat) {
       break;
     plan.k = k;
     int64_t chunks = plan.getNumChunks(p);
-    for (int64_t stages : {1, 2, 3, 4}) {
-      if (stages > chunks)
-        break;
-      if (stages == 1 && chunks > 1)
-        continue;
-      plan.stages = stages;
-      add(plan);
-    }
+    for (bool isResident : {false, true})
+      for (int64_t stages : {1, 2, 3, 4, 6}) {
+        if (stages == 1 && (chunks > 1 || isResident))
+          continue;
+        plan.isResident = isResident;
+        plan.stages = stages;
+        add(plan);
+      }
   }
 }
 

@@ -87,7 +87,8 @@ private:
 };
 } // namespace
 
-/// ceil(s / tile) · factor, as canonicalized forms of it.
+/// ceil(s / tile) · factor, as canonicalized forms of it. Multiplies to `factor`,
+/// and sets `tile`.
 static bool matchGrid(AffineExpr expr, int64_t &tile, int64_t &factor) {
   if (auto binary = dyn_cast<AffineBinaryOpExpr>(expr)) {
     auto constant = dyn_cast<AffineConstantExpr>(binary.getRHS());
@@ -106,6 +107,17 @@ static bool matchGrid(AffineExpr expr, int64_t &tile, int64_t &factor) {
   return isa<AffineSymbolExpr, AffineDimExpr>(expr);
 }
 
+/// min(ceil(s / tile), tiles).
+static bool matchMinimum(AffineMap map, Launch &launch) {
+  int64_t factor = 1;
+  for (AffineExpr expr : map.getResults())
+    if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+      launch.maxTiles = constant.getValue();
+    else if (!matchGrid(expr, launch.tile, factor))
+      return false;
+  return map.getNumResults() == 2 && factor == 1;
+}
+
 llvm::Error LaunchReader::readGrid(Value blocks, Launch &launch) {
   IntegerAttr constant;
   if (matchPattern(blocks, m_Constant(&constant))) {
@@ -114,15 +126,26 @@ llvm::Error LaunchReader::readGrid(Value blocks, Launch &launch) {
     return llvm::Error::success();
   }
   launch.tile = launch.factor = 1;
-  if (blocks.getDefiningOp<memref::DimOp>())
+  // From the outside in: · factor, the minimum, ceil(batch / tile).
+  bool matches = true;
+  while (matches && !blocks.getDefiningOp<memref::DimOp>()) {
+    if (auto apply = blocks.getDefiningOp<affine::AffineApplyOp>()) {
+      matches = apply.getMapOperands().size() == 1 &&
+                matchGrid(apply.getAffineMap().getResult(0), launch.tile,
+                          launch.factor);
+      blocks = matches ? apply.getMapOperands().front() : blocks;
+    } else {
+      auto min = blocks.getDefiningOp<affine::AffineMinOp>();
+      matches = min && min.getMapOperands().size() == 1 &&
+                matchMinimum(min.getAffineMap(), launch);
+      blocks = matches ? min.getMapOperands().front() : blocks;
+    }
+  }
+  if (matches)
     return llvm::Error::success();
-  auto apply = blocks.getDefiningOp<affine::AffineApplyOp>();
-  if (!apply || apply.getMapOperands().size() != 1 ||
-      !apply.getMapOperands().front().getDefiningOp<memref::DimOp>() ||
-      !matchGrid(apply.getAffineMap().getResult(0), launch.tile, launch.factor))
-    return makeError("kernel @" + launch.kernel +
-                     " has a grid that is not ceil(batch / tile) * factor");
-  return llvm::Error::success();
+  return makeError("kernel @" + launch.kernel +
+                   " has a grid that is not min(ceil(batch / tile), tiles) * "
+                   "factor");
 }
 
 llvm::Error LaunchReader::readLaunch(gpu::LaunchFuncOp op,
@@ -169,7 +192,8 @@ llvm::Error LaunchReader::read(func::FuncOp func,
       operands[alloc] = {
           Operand::Kind::Workspace, Operand::Form::Descriptor, index, {}};
     } else if (!isa<memref::DeallocOp, memref::CastOp, memref::DimOp,
-                    affine::AffineApplyOp, func::ReturnOp>(op) &&
+                    affine::AffineApplyOp, affine::AffineMinOp,
+                    func::ReturnOp>(op) &&
                !op.hasTrait<OpTrait::ConstantLike>()) {
       return makeError("an artefact cannot hold the op '" +
                        op.getName().getStringRef() + "' of @" + func.getName() +

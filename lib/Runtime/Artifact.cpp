@@ -37,7 +37,7 @@ using namespace ks;
 namespace {
 
 constexpr std::string_view magic("KSLAYER\0", 8);
-constexpr uint32_t formatVersion = 1;
+constexpr uint32_t formatVersion = 2;
 constexpr size_t prefixBytes = 24;
 constexpr size_t tableEntryBytes = 32;
 constexpr size_t checksumBytes = 8;
@@ -194,6 +194,7 @@ constexpr auto operandFields = [](auto &io, auto &operand) {
 constexpr auto launchFields = [](auto &io, auto &launch) {
   io.text(launch.kernel);
   io.integer(launch.tile);
+  io.integer(launch.maxTiles);
   io.integer(launch.factor);
   io.integer(launch.threads);
   io.integer(launch.clusterBlocks);

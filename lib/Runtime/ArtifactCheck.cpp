@@ -274,9 +274,11 @@ private:
   std::string checkShape(const Launch &launch) {
     if (launch.kernel.empty() || hasZero(launch.kernel))
       return "expected the name of a kernel";
-    if (launch.tile < 0 || launch.factor < 0 || (launch.tile && !variant))
-      return concat("its grid has tile ", launch.tile, " and factor ",
-                    launch.factor, ", expected no negative number",
+    if (launch.tile < 0 || launch.maxTiles < 0 || launch.factor < 0 ||
+        (launch.tile && !variant))
+      return concat("its grid has tile ", launch.tile, ", at most ",
+                    launch.maxTiles, " tiles and factor ", launch.factor,
+                    ", expected no negative number",
                     variant ? "" : ", and tile 0 as there is no batch");
     if (launch.threads < 1 || launch.threads > 1024)
       return concat("its blocks have ", launch.threads,

@@ -193,7 +193,8 @@ Status Layer::Call::checkMemory(bool writesPacked) const {
 Status Layer::Call::getBlocks(const Launch &launch, unsigned &blocks) const {
   int64_t tiles = 1;
   if (launch.tile != 0)
-    tiles = batch / launch.tile + (batch % launch.tile != 0);
+    tiles = std::min(batch / launch.tile + (batch % launch.tile != 0),
+                     launch.maxTiles);
   int64_t total = 0;
   if (__builtin_mul_overflow(tiles, launch.factor, &total) || total > INT_MAX)
     return makeError(concat("its grid has ", tiles, " * ", launch.factor,

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 from ptx_emulator import FLOATS, SIGNED, SIZES, UNSIGNED, EmulationError, to_bf16, to_tf32
 
@@ -139,10 +141,27 @@ def compute_bf16(grid, instruction) -> None:
     grid.write(operands[0], to_bf16(result))
 
 
+def compute_pairs(grid, instruction) -> None:
+    """An instruction on f16x2 or bf16x2: the same on both halves."""
+    kind = instruction.opcode[-1][: -len("x2")]
+    words = [grid.read(operand, "b32") for operand in instruction.operands[1:]]
+    results = []
+    for shift in (0, 16):
+        operands = [f"%half{number}" for number in range(len(instruction.operands))]
+        for name, word in zip(operands[1:], words):
+            grid.write(name, ((word >> shift) & 0xFFFF).astype(np.uint16))
+        opcode = [*instruction.opcode[:-1], kind]
+        compute(grid, dataclasses.replace(instruction, opcode=opcode, operands=operands))
+        results.append(grid.read(operands[0], "b16").astype(np.uint32))
+    grid.write(instruction.operands[0], results[0] | results[1] << 16)
+
+
 def compute(grid, instruction) -> None:
     opcode, operands = instruction.opcode, instruction.operands
     name, kind = opcode[0], opcode[-1]
 
+    if kind in ("f16x2", "bf16x2") and name != "cvt":
+        return compute_pairs(grid, instruction)
     if kind == "bf16" and name in ("neg", "abs", "add", "sub", "mul", "fma", "max", "min"):
         return compute_bf16(grid, instruction)
 

@@ -154,6 +154,7 @@ class Grid:
             "%tid.x": everyone % threads,
             "%ctaid.x": everyone // threads,
             "%ntid.x": np.full(self.count, threads),
+            "%nctaid.x": np.full(self.count, blocks),
             "%laneid": everyone % 32,
         }
         self.block = everyone // threads
@@ -163,9 +164,10 @@ class Grid:
         self.pc = np.zeros(self.count, np.int64)
         self.waiting = np.zeros(self.count, bool)  # at a barrier
         self.stalled = np.zeros(self.count, bool)  # at an mma, for the rest of the warp
-        # Asynchronous copies that have not arrived, by group: (threads, to, bytes).
-        self.open: list = []
-        self.groups: list[list] = []
+        # Asynchronous copies that have not arrived, in order: threads, the groups
+        # of each (how many it had committed), places, bytes.
+        self.copies: list[tuple[np.ndarray, ...]] = []
+        self.committed = np.zeros(self.count, np.int64)
 
     # --- Registers -----------------------------------------------------------
 
@@ -289,16 +291,10 @@ class Grid:
     def copy_async(self, instruction: Instruction) -> None:
         opcode, operands = instruction.opcode, instruction.operands
         if opcode[2] == "commit_group":
-            self.groups.append((self.active, self.open))
-            self.open = []
+            self.committed[self.active] += 1
             return
         if opcode[2] == "wait_group":
-            keep = int(operands[0])
-            arrived = self.groups[: len(self.groups) - keep]
-            self.groups = self.groups[len(self.groups) - keep :]
-            for _, copies in arrived:
-                for blocks, to, data in copies:
-                    self.shared[blocks, to] = data
+            self.wait_for_copies(int(operands[0]))
             return
         size = int(operands[2])
         to, source = self.address(operands[0]), self.address(operands[1])
@@ -313,7 +309,19 @@ class Grid:
             self.memory.locate(at.reshape(-1).view(np.uint64), 1, instruction.text)
             data[lanes, :count] = self.memory.data[at - self.memory.address]
         where = to.astype(np.int64)[:, None] + np.arange(size)
-        self.open.append((self.block[self.active][:, None], where, data))
+        self.copies.append((self.active, self.committed[self.active], where, data))
+
+    def wait_for_copies(self, keep: int) -> None:
+        """The active threads' copies arrive, but for those of their last groups."""
+        arrived = np.full(self.count, -1)
+        arrived[self.active] = self.committed[self.active] - keep
+        left = []
+        for threads, groups, to, data in self.copies:
+            here = groups < arrived[threads]
+            self.shared[self.block[threads[here]][:, None], to[here]] = data[here]
+            if not here.all():
+                left.append((threads[~here], groups[~here], to[~here], data[~here]))
+        self.copies = left
 
     # --- Tensor cores ---------------------------------------------------------
 
@@ -435,4 +443,5 @@ def launch(
     for first in range(0, blocks, at_once):
         grid = Grid(kernel, values, min(at_once, blocks - first), threads, shared, memory)
         grid.special["%ctaid.x"] = grid.special["%ctaid.x"] + first
+        grid.special["%nctaid.x"][:] = blocks
         grid.run()

@@ -15,27 +15,20 @@
 //   Y_ij [n, m] = Σ_k K_ij [n, k] X_ij [k, m],
 //
 // but neighbouring j are neighbours in memory (batch-first), so a block takes a
-// *slab*: `entries` of the batch, `n` rows n, `j` columns j of one group. It
-// walks along k in chunks of `k`; chunks of X and of the packed weights travel
-// to shared memory through a ring of `stages` (cp.async). X keeps its natural
-// order there, with rows padded so that lanes' loads do not meet in one bank.
-// Warps divide the slab; a lane's piece of X is a vector of `vector` elements
-// that are neighbours in memory: along j (batch-first) or the batch
-// (batch-last). See FragmentLayout.h for who holds what.
+// *slab*: `n` rows n, `j` columns j of one group, and walks over the batch in
+// tiles of `entries`, sharing it with at most `batchBlocks` blocks. For a tile it
+// walks along k in chunks of `k`; chunks of X travel to shared memory through a
+// ring of `stages` (cp.async), which does not pause between tiles. Packed weights
+// travel with them, or all of the slab's stay in shared memory (`isResident`). X
+// keeps its natural order there, with rows padded so that lanes' loads do not
+// meet in one bank. Warps divide the tile; a lane's piece of X is a vector of
+// `vector` elements that are neighbours in memory: along j (batch-first) or the
+// batch (batch-last). See FragmentLayout.h for who holds what.
 //
 // Blocks are ordered with the slabs fastest, so that those that share rows of
 // X, and halves of a sector of Y, run at the same time and meet in L2.
 //
-// What a plan costs is the largest of
-//
-//   DRAM     X once, Y once, weights once, over a bandwidth that falls with the
-//            bytes of a row that a block reads in one piece;
-//   L2       what blocks read: X once per block of n, weights once per block of
-//            the batch, and Y;
-//   shared   stores of both, and loads of fragments, per SM and clock;
-//   units    multiplications, padding included, on tensor cores or FMA pipes;
-//
-// in whole waves of blocks over the SMs, plus a launch.
+// What a plan costs: GPUCost.h.
 //
 //===----------------------------------------------------------------------===//
 
@@ -52,13 +45,15 @@ namespace ks {
 struct GPUPlan {
   // --- Decisions ---
   FragmentLayout fragments;
-  int64_t entries = 8; ///< Of the batch, per block.
+  int64_t entries = 8; ///< Of the batch, per block and time.
+  int64_t batchBlocks = 1; ///< At most, that share the batch of a slab.
   int64_t n = 16;      ///< Rows n per block.
   int64_t k = 16;      ///< Per stage.
   int64_t j = 1;       ///< Columns j per block (the slab).
   int64_t vector = 1;  ///< Elements of a lane's piece along j, or the batch.
   int64_t warpsM = 1, warpsN = 1, warpsJ = 1;
   int64_t stages = 2;                ///< Of the ring; 1 without overlap.
+  bool isResident = false;           ///< All weights of a slab stay in a block.
   bool tiedA = false, tiedD = false; ///< Packed weights are shared.
 
   // --- Derived ---
@@ -89,8 +84,14 @@ struct GPUPlan {
   int64_t getRowPitch(bool batchFirst, int64_t elementBytes) const;
   /// Elements of packed weights per stage.
   int64_t getStageWeights() const { return (tiedD ? 1 : j) * n * k; }
-  /// Bytes of shared memory of a block.
-  int64_t getSharedBytes(bool batchFirst, int64_t elementBytes) const;
+  /// Stages of weights that a block holds: all chunks, or those of the ring.
+  int64_t getWeightStages(const KSPattern &p) const {
+    return isResident ? getNumChunks(p) : stages;
+  }
+  /// Bytes of shared memory of a block: of the ring of X, and in all.
+  int64_t getInputBytes(bool batchFirst, int64_t elementBytes) const;
+  int64_t getSharedBytes(const KSPattern &p, bool batchFirst,
+                         int64_t elementBytes) const;
 
   /// Registers of a lane, as a guess.
   int64_t getRegisters(const Problem &problem) const;
@@ -103,6 +104,13 @@ struct GPUPlan {
     return p.a * getNumBlocksN(p) * getNumBlocksJ(p);
   }
   int64_t getNumChunks(const KSPattern &p) const { return (p.c + k - 1) / k; }
+  /// Tiles of the batch, and blocks that share them.
+  int64_t getNumTiles(int64_t batch) const {
+    return (batch + entries - 1) / entries;
+  }
+  int64_t getNumBatchBlocks(int64_t batch) const {
+    return std::min(batchBlocks, getNumTiles(batch));
+  }
 };
 
 /// What a plan is predicted to cost; times in seconds.

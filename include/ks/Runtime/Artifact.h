@@ -107,18 +107,21 @@ struct Operand {
   }
 };
 
-/// One launch of a kernel. The grid has ceil(batch / tile) · factor blocks
-/// along x, or `factor` if tile is 0; nothing is launched if that is 0.
+/// One launch of a kernel. The grid has min(ceil(batch / tile), maxTiles) ·
+/// factor blocks along x, or `factor` if tile is 0; nothing is launched if that
+/// is 0.
 struct Launch {
   std::string kernel;
   int64_t tile = 0;
+  int64_t maxTiles = INT64_MAX; ///< Blocks go on to further tiles.
   int64_t factor = 1;
   uint32_t threads = 1;       ///< Per block.
   uint32_t clusterBlocks = 1; ///< Per cluster.
   uint32_t sharedBytes = 0;   ///< Dynamic shared memory per block.
   std::vector<Operand> operands;
   bool operator==(const Launch &o) const {
-    return kernel == o.kernel && tile == o.tile && factor == o.factor &&
+    return kernel == o.kernel && tile == o.tile && maxTiles == o.maxTiles &&
+           factor == o.factor &&
            threads == o.threads && clusterBlocks == o.clusterBlocks &&
            sharedBytes == o.sharedBytes && operands == o.operands;
   }

@@ -9,12 +9,15 @@
 // A planned ks.matmul becomes a kernel and its launch. The kernel, for one
 // slab:
 //
-//   for each chunk of k           (a ring of stages in shared memory)
-//     copy_activations, copy_weights of a chunk that comes `stages - 1` later
-//     for each step of the chunk
-//       accumulator = warp_mma(load_weights, load_activations)
-//   epilogue, rounding
-//   store_fragment
+//   copy_weights of all chunks, if they are resident
+//   for each tile of the batch that is this block's
+//     for each chunk of k         (a ring of stages in shared memory)
+//       copy_activations (and copy_weights) of a chunk that comes `stages - 1`
+//         later, maybe in the next tile
+//       for each step of the chunk
+//         accumulator = warp_mma(load_weights, load_activations)
+//     epilogue, rounding
+//     store_fragment
 //
 //===----------------------------------------------------------------------===//
 
@@ -111,15 +114,25 @@ private:
     return parts * real.getIntOrFloatBitWidth() / 8;
   }
   int64_t getSharedBytes() const {
-    return plan.getSharedBytes(batchFirst, getElementBytes());
+    return plan.getSharedBytes(p, batchFirst, getElementBytes());
   }
   Value asReals(Value memref);
   void createShared();
   void findSlab();
   void emitBody(Block &block);
-  Value emitProduct();
-  Value emitStage(Value stage, Value accumulator);
-  void copyChunk(Value chunk, Value stage);
+  /// One chunk of one tile of the batch.
+  struct Chunk {
+    Value m, k;
+  };
+  void emitTile(Value m, Value &stage);
+  Value emitProduct(Value m, Value &stage);
+  Value emitChunk(const Chunk &chunk, Value &stage, Value accumulator);
+  Value multiplyChunk(Value chunk, Value stage, Value accumulator);
+  Chunk getLater(const Chunk &chunk, int64_t distance);
+  void fillRing();
+  void copyWeights(Value chunk, Value stage);
+  void copyChunk(const Chunk &chunk, Value stage);
+  void copyIfThere(const Chunk &chunk, Value stage);
   void closeGroup();
   void waitFor(int64_t pendingGroups);
   /// First of the warp along the batch, n and j.
@@ -146,8 +159,10 @@ private:
   Value batch;
   // Rings of stages in shared memory.
   Value inputStages, weightStages;
+  // First entry of the block's first tile, and the distance to its next one.
+  Value firstM, strideM;
   // First of the block; and of the warp, counted in the block.
-  Value m, i, blockJ, blockN;
+  Value i, blockJ, blockN;
   Value warpM, warpTile, warpJ;
 };
 
@@ -174,11 +189,10 @@ void ProductKernel::createShared() {
   // [stage][step][j][tile][lane][position]
   SmallVector<int64_t> shape = attr.getPacking().getPackedShape(p);
   shape.erase(shape.begin(), shape.begin() + 3);
-  shape.front() = plan.stages;
+  shape.front() = plan.getWeightStages(p);
   shape.back() *= parts;
   weightStages =
-      view(shape, getSharedBytes() -
-                      plan.stages * plan.getStageWeights() * getElementBytes());
+      view(shape, plan.getInputBytes(batchFirst, getElementBytes()));
 }
 
 /// Which slab the block computes, and which part of it the warp.
@@ -187,7 +201,10 @@ void ProductKernel::findSlab() {
   SmallVector<Value> slab =
       index.delinearize(gpu::BlockIdOp::create(b, loc, gpu::Dimension::x),
                         {1, p.a, plan.getNumBlocksJ(p), plan.getNumBlocksN(p)});
-  m = index.mul(slab[0], plan.entries);
+  firstM = index.mul(slab[0], plan.entries);
+  Value blocks = gpu::GridDimOp::create(b, loc, gpu::Dimension::x);
+  strideM =
+      index.mul(index.div(blocks, plan.getNumSlabs(p)), plan.entries);
   i = slab[1];
   blockJ = slab[2];
   blockN = slab[3];
@@ -200,18 +217,11 @@ void ProductKernel::findSlab() {
   warpJ = index.mul(part[2], batchFirst ? plan.vector : 0);
 }
 
-/// Copies a chunk of both operands to a stage of the rings.
-void ProductKernel::copyChunk(Value chunk, Value stage) {
-  Value k = index.mul(chunk, plan.k);
-  Value j = index.mul(blockJ, plan.j);
-  CopyActivationsOp::create(
-      b, loc, PatternAttr::get(b.getContext(), p), input, m, i, k, j,
-      inputStages, stage, b.getI64IntegerAttr(plan.k),
-      b.getI64IntegerAttr(plan.j),
-      b.getI64IntegerAttr(plan.getNumRows(batchFirst)),
-      b.getI64IntegerAttr(plan.getRowElements(batchFirst) * parts),
-      b.getI64IntegerAttr(plan.getThreads()), b.getI64IntegerAttr(parts),
-      LayoutAttr::get(b.getContext(), op.getLayout()));
+//===----------------------------------------------------------------------===//
+// The ring of copies
+//===----------------------------------------------------------------------===//
+
+void ProductKernel::copyWeights(Value chunk, Value stage) {
   // packed[i][j block][n block][chunk]
   SmallVector<int64_t> shape = attr.getPacking().getPackedShape(p);
   Value offset = plan.tiedA ? index.constant(0) : i;
@@ -225,6 +235,53 @@ void ProductKernel::copyChunk(Value chunk, Value stage) {
       weightStages, stage, b.getI64IntegerAttr(plan.getThreads()));
 }
 
+/// Copies what changes from chunk to chunk to a stage of the ring.
+void ProductKernel::copyChunk(const Chunk &chunk, Value stage) {
+  CopyActivationsOp::create(
+      b, loc, PatternAttr::get(b.getContext(), p), input, chunk.m, i,
+      index.mul(chunk.k, plan.k), index.mul(blockJ, plan.j), inputStages, stage,
+      b.getI64IntegerAttr(plan.k), b.getI64IntegerAttr(plan.j),
+      b.getI64IntegerAttr(plan.getNumRows(batchFirst)),
+      b.getI64IntegerAttr(plan.getRowElements(batchFirst) * parts),
+      b.getI64IntegerAttr(plan.getThreads()), b.getI64IntegerAttr(parts),
+      LayoutAttr::get(b.getContext(), op.getLayout()));
+  if (!plan.isResident)
+    copyWeights(chunk.k, stage);
+}
+
+/// The chunk `distance` later: beyond the last one comes the next tile.
+ProductKernel::Chunk ProductKernel::getLater(const Chunk &chunk,
+                                             int64_t distance) {
+  int64_t chunks = plan.getNumChunks(p);
+  Value k = index.add(chunk.k, distance);
+  return {index.add(chunk.m, index.mul(strideM, index.div(k, chunks))),
+          index.rem(k, chunks)};
+}
+
+void ProductKernel::copyIfThere(const Chunk &chunk, Value stage) {
+  auto isThere =
+      scf::IfOp::create(b, loc, index.less(chunk.m, batch), /*else=*/false);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(isThere.thenBlock());
+  copyChunk(chunk, stage);
+}
+
+/// Starts the copies that come before the loop.
+void ProductKernel::fillRing() {
+  Value zero = index.constant(0);
+  if (plan.isResident) {
+    auto loop = scf::ForOp::create(
+        b, loc, zero, index.constant(plan.getNumChunks(p)), index.constant(1));
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(loop.getBody());
+    copyWeights(loop.getInductionVar(), loop.getInductionVar());
+  }
+  for (int64_t stage = 0; stage < plan.stages - 1; ++stage) {
+    copyIfThere(getLater({firstM, zero}, stage), index.constant(stage));
+    closeGroup();
+  }
+}
+
 void ProductKernel::closeGroup() { NVVM::CpAsyncCommitGroupOp::create(b, loc); }
 
 /// Until all threads' copies have arrived, but for the last few groups.
@@ -233,8 +290,13 @@ void ProductKernel::waitFor(int64_t pendingGroups) {
   gpu::BarrierOp::create(b, loc);
 }
 
-/// All steps of the chunk that lies in `stage`.
-Value ProductKernel::emitStage(Value stage, Value accumulator) {
+//===----------------------------------------------------------------------===//
+// The product
+//===----------------------------------------------------------------------===//
+
+/// All steps of a chunk, which lies in `stage`.
+Value ProductKernel::multiplyChunk(Value chunk, Value stage,
+                                   Value accumulator) {
   int64_t depth = plan.fragments.stepK();
   int64_t columns = plan.vector;
   // Columns that are entries of the batch share their weights.
@@ -247,7 +309,8 @@ Value ProductKernel::emitStage(Value stage, Value accumulator) {
       real);
   auto emitStep = [&](Value step, Value accumulator) -> Value {
     Value weights =
-        LoadWeightsOp::create(b, loc, weightType, weightStages, stage, step,
+        LoadWeightsOp::create(b, loc, weightType, weightStages,
+                              plan.isResident ? chunk : stage, step,
                               plan.tiedD ? index.constant(0) : warpJ, warpTile);
     Value k = index.mul(step, depth);
     Value row = batchFirst ? warpM : k;
@@ -270,57 +333,52 @@ Value ProductKernel::emitStage(Value stage, Value accumulator) {
   return loop.getResult(0);
 }
 
-/// The product, before the epilogue: a loop over chunks behind a ring of
-/// copies.
-Value ProductKernel::emitProduct() {
+/// Waits for a chunk, starts the copy of a later one, and multiplies. `stage`
+/// becomes the one of the next chunk.
+Value ProductKernel::emitChunk(const Chunk &chunk, Value &stage,
+                               Value accumulator) {
+  int64_t ahead = plan.stages - 1;
+  Value zero = index.constant(0);
+  if (ahead == 0) {
+    // Nothing overlaps, and all must have read the stage before it is written.
+    gpu::BarrierOp::create(b, loc);
+    copyChunk(chunk, zero);
+    closeGroup();
+    waitFor(0);
+    return multiplyChunk(chunk.k, zero, accumulator);
+  }
+  // Behind the barrier, all have read the stage that is the last of the ring.
+  waitFor(ahead - 1);
+  Value last = index.select(index.less(stage, 1), index.constant(ahead),
+                            index.add(stage, -1));
+  copyIfThere(getLater(chunk, ahead), last);
+  closeGroup();
+  Value sum = multiplyChunk(chunk.k, stage, accumulator);
+  stage = index.select(index.less(stage, ahead), index.add(stage, 1), zero);
+  return sum;
+}
+
+/// The product of one tile of the batch, before the epilogue.
+Value ProductKernel::emitProduct(Value m, Value &stage) {
   auto type = VectorType::get(
       {plan.vector, plan.getTilesN(), plan.getTilesM(batchFirst),
        plan.fragments.slotsN() * plan.fragments.slotsM() * parts},
       accumulatorReal);
   Value accumulator = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
+  Value zero = index.constant(0);
   int64_t chunks = plan.getNumChunks(p);
-  int64_t ahead = std::min(plan.stages - 1, chunks);
-  if (chunks == 1) {
-    Value zero = index.constant(0);
-    copyChunk(zero, zero);
-    closeGroup();
-    waitFor(0);
-    return emitStage(zero, accumulator);
-  }
-  for (int64_t chunk = 0; chunk < ahead; ++chunk) {
-    copyChunk(index.constant(chunk), index.constant(chunk));
-    closeGroup();
-  }
+  if (chunks == 1)
+    return emitChunk({m, zero}, stage, accumulator);
   auto loop =
-      scf::ForOp::create(b, loc, index.constant(0), index.constant(chunks),
-                         index.constant(1), accumulator);
+      scf::ForOp::create(b, loc, zero, index.constant(chunks),
+                         index.constant(1), ValueRange{accumulator, stage});
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
-  Value chunk = loop.getInductionVar();
-  Value next = index.add(chunk, ahead);
-  auto copyNext = [&] {
-    auto isThere =
-        scf::IfOp::create(b, loc, index.less(next, chunks), /*else=*/false);
-    OpBuilder::InsertionGuard inIf(b);
-    b.setInsertionPointToStart(isThere.thenBlock());
-    copyChunk(next, index.rem(next, plan.stages));
-  };
-  if (ahead == 0) {
-    // One stage: nothing overlaps, and all must have read it before it is
-    // written again.
-    gpu::BarrierOp::create(b, loc);
-    copyNext();
-    closeGroup();
-    waitFor(0);
-  } else {
-    // Behind the barrier, all have read the stage that the next chunk takes.
-    waitFor(ahead - 1);
-    copyNext();
-    closeGroup();
-  }
-  Value sum = emitStage(index.rem(chunk, plan.stages),
-                        loop.getRegionIterArgs().front());
-  scf::YieldOp::create(b, loc, sum);
+  Value inner = loop.getRegionIterArgs()[1];
+  Value sum = emitChunk({m, loop.getInductionVar()}, inner,
+                        loop.getRegionIterArgs()[0]);
+  scf::YieldOp::create(b, loc, ValueRange{sum, inner});
+  stage = loop.getResult(1);
   return loop.getResult(0);
 }
 
@@ -352,6 +410,20 @@ Value ProductKernel::finish(Value accumulator, const Place &place) {
                                  accumulator);
 }
 
+/// One tile of the batch, from `m` on.
+void ProductKernel::emitTile(Value m, Value &stage) {
+  Value accumulator = emitProduct(m, stage);
+  int64_t tileN = plan.fragments.tileN();
+  Place place{index.add(m, warpM),
+              index.add(index.mul(blockN, plan.n), index.mul(warpTile, tileN)),
+              index.add(index.mul(blockJ, plan.j), warpJ)};
+  Value rounded = finish(accumulator, place);
+  StoreFragmentOp::create(b, loc, PatternAttr::get(b.getContext(), p),
+                          fragments, rounded, output, place.m, i, place.n,
+                          place.j,
+                          LayoutAttr::get(b.getContext(), op.getLayout()));
+}
+
 void ProductKernel::emitBody(Block &block) {
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(&block);
@@ -365,17 +437,13 @@ void ProductKernel::emitBody(Block &block) {
   batch = memref::DimOp::create(b, loc, result, op.getBatchDim());
   findSlab();
   createShared();
-  Value accumulator = emitProduct();
-  b.setInsertionPoint(block.getTerminator());
-  int64_t tileN = plan.fragments.tileN();
-  Place place{index.add(m, warpM),
-              index.add(index.mul(blockN, plan.n), index.mul(warpTile, tileN)),
-              index.add(index.mul(blockJ, plan.j), warpJ)};
-  Value rounded = finish(accumulator, place);
-  StoreFragmentOp::create(b, loc, PatternAttr::get(b.getContext(), p),
-                          fragments, rounded, output, place.m, i, place.n,
-                          place.j,
-                          LayoutAttr::get(b.getContext(), op.getLayout()));
+  fillRing();
+  auto loop = scf::ForOp::create(b, loc, firstM, batch, strideM,
+                                 ValueRange{index.constant(0)});
+  b.setInsertionPointToStart(loop.getBody());
+  Value stage = loop.getRegionIterArgs().front();
+  emitTile(loop.getInductionVar(), stage);
+  scf::YieldOp::create(b, loc, stage);
 }
 
 void ProductKernel::lower(KernelModule &kernels, StringRef name) {
@@ -389,10 +457,16 @@ void ProductKernel::lower(KernelModule &kernels, StringRef name) {
   b.setInsertionPoint(op);
   Value entries = memref::DimOp::create(b, loc, op.getInit(), op.getBatchDim());
   AffineExpr s0 = b.getAffineSymbolExpr(0);
-  Value blocks = affine::AffineApplyOp::create(
+  Value tiles = affine::AffineMinOp::create(
       b, loc,
-      AffineMap::get(0, 1, s0.ceilDiv(plan.entries) * plan.getNumSlabs(p)),
+      AffineMap::get(0, 1,
+                     {s0.ceilDiv(plan.entries),
+                      b.getAffineConstantExpr(plan.batchBlocks)},
+                     b.getContext()),
       ValueRange{entries});
+  Value blocks = affine::AffineApplyOp::create(
+      b, loc, AffineMap::get(0, 1, s0 * plan.getNumSlabs(p)),
+      ValueRange{tiles});
   createLaunch(b, kernel, blocks, plan.getThreads(), getSharedBytes(),
                operands);
   b.eraseOp(op);

@@ -79,8 +79,9 @@ RankedTensorType GPUPackingAttr::getPackedType(KSPattern p,
 //===----------------------------------------------------------------------===//
 
 LogicalResult GPUPlanAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                                  int64_t entries, int64_t vector,
-                                  ArrayRef<int64_t> warps, int64_t stages,
+                                  int64_t entries, int64_t batchBlocks,
+                                  int64_t vector, ArrayRef<int64_t> warps,
+                                  int64_t stages, WeightPlacement,
                                   GPUPackingAttr) {
   // C1
   if (warps.size() != 3)
@@ -88,6 +89,7 @@ LogicalResult GPUPlanAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                        << " numbers of warps; expected 3: along the batch, n "
                           "and j";
   for (auto [name, size] : {std::pair{"entries", entries},
+                            {"batch_blocks", batchBlocks},
                             {"vector", vector},
                             {"warps along the batch", warps[0]},
                             {"warps along n", warps[1]},
@@ -104,6 +106,7 @@ GPUPlan GPUPlanAttr::getPlan(Layout layout) const {
   GPUPlan plan;
   plan.fragments = packing.getLayout();
   plan.entries = getEntries();
+  plan.batchBlocks = getBatchBlocks();
   plan.n = packing.getN();
   plan.k = packing.getK();
   plan.vector = getVector();
@@ -112,6 +115,7 @@ GPUPlan GPUPlanAttr::getPlan(Layout layout) const {
   plan.warpsJ = getWarps()[2];
   plan.j = layout == Layout::BatchFirst ? getVector() * plan.warpsJ : 1;
   plan.stages = getStages();
+  plan.isResident = getWeights() == WeightPlacement::Resident;
   plan.tiedA = packing.isTied(Ties::A);
   plan.tiedD = packing.isTied(Ties::D);
   return plan;

@@ -19,6 +19,14 @@ def KS_GPUInstruction : I32Enum<"GPUInstruction", "how a warp multiplies", [
   let cppNamespace = "::ks";
 }
 
+def KS_WeightPlacement : I32Enum<"WeightPlacement",
+  "where a block has its weights", [
+    I32EnumCase<"Streamed", 0, "streamed">, // In the ring, chunk by chunk.
+    I32EnumCase<"Resident", 1, "resident">  // In shared memory, all of them.
+  ]> {
+  let cppNamespace = "::ks";
+}
+
 def KS_FragmentsAttr : KS_Attr<"Fragments", "fragments"> {
   let summary = "which lane of a warp holds what";
   let description = [{
@@ -99,34 +107,43 @@ def KS_GPUPlanAttr : KS_Attr<"GPUPlan", "gpu_plan",
   let description = [{
     A block of threads computes a *slab*: `entries` of the batch, `packing.n`
     rows n and, batch-first, `vector` · warps[2] neighbouring columns j of one
-    group (batch-last, one j). It walks along k in chunks of `packing.k`, which
-    travel to shared memory through a ring of `stages`; `warps` divide the slab
-    along the batch, n and j. A lane's pieces of activations are `vector`
-    elements that are neighbours in memory: along j, or along the batch.
+    group (batch-last, one j). At most `batch_blocks` blocks share the batch of
+    a slab: a block goes from its `entries` to those that far ahead, until the
+    batch ends. It walks along k in chunks of `packing.k`, which travel to shared
+    memory through a ring of `stages`; so do the weights, if they are `streamed`;
+    if they are `resident`, all chunks of the slab are loaded once and stay.
+    `warps` divide the slab along the batch, n and j. A lane's pieces of
+    activations are `vector` elements that are neighbours in memory: along j, or
+    along the batch.
 
     ```mlir
-    #ks.gpu_plan<entries = 64, vector = 4, warps = [2, 2, 1], stages = 3,
+    #ks.gpu_plan<entries = 64, batch_blocks = 66, vector = 4, warps = [2, 2, 1],
+      stages = 3, weights = resident,
       packing = <fragments = <mma16, run_k = 2, run_n = 1>, n = 64, k = 64, j = 4>>
     ```
 
     Grid, threads and shared memory follow from it (ks/Analysis/GPUPlanner.h).
 
     Constraints:
-    * (C1) entries, vector, stages and all three warps are at least 1.
+    * (C1) entries, batch_blocks, vector, stages and all three warps are at
+      least 1.
 
     For an op that carries it: it is a `ks.matmul`, and `checkGPUPlan` of the
     planner has no objection.
   }];
   let parameters = (ins
-    "int64_t":$entries,             // Of the batch, per block.
+    "int64_t":$entries,             // Of the batch, at a time.
+    "int64_t":$batchBlocks,         // That share the batch of a slab.
     "int64_t":$vector,              // Elements of a lane's piece.
     ArrayRefParameter<"int64_t">:$warps, // Along the batch, n and j.
     "int64_t":$stages,              // Of the ring of chunks.
+    EnumParameter<KS_WeightPlacement>:$weights, // Where weights are.
     "::ks::GPUPackingAttr":$packing // Layout of the packed weight.
   );
   let assemblyFormat = [{
-    `<` `entries` `=` $entries `,` `vector` `=` $vector `,`
-        `warps` `=` `[` $warps `]` `,` `stages` `=` $stages `,`
+    `<` `entries` `=` $entries `,` `batch_blocks` `=` $batchBlocks `,`
+        `vector` `=` $vector `,` `warps` `=` `[` $warps `]` `,`
+        `stages` `=` $stages `,` `weights` `=` $weights `,`
         `packing` `=` $packing `>`
   }];
   let extraClassDeclaration = [{

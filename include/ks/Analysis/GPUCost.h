@@ -1,0 +1,75 @@
+//===- GPUCost.h - What a plan costs on a GPU -------------------*- C++ -*-===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The model of a GPU that plans are ranked by. A tile, the product of one block
+// for `entries` of the batch, keeps parts of an SM busy for some cycles; what
+// all tiles take is the largest of
+//
+//   DRAM     X once, Y once, weights once, over a bandwidth that falls with the
+//            bytes of a row that a block reads in one piece, and with what is
+//            under way at a time;
+//   L2       what blocks read: X once per block of n, weights once per block or
+//            tile, and Y;
+//   shared   stores of both, loads of fragments, and lines of memory that
+//            results touch, per SM and clock;
+//   units    multiplications, padding included, on tensor cores or FMA pipes;
+//            or all instructions, four a cycle;
+//
+// plus a part of the others, the start of blocks, and a launch.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef KS_ANALYSIS_GPUCOST_H
+#define KS_ANALYSIS_GPUCOST_H
+
+#include "ks/Analysis/GPUPlanner.h"
+
+namespace ks {
+
+/// The model for one plan but for its number of blocks.
+class GPUCostModel {
+public:
+  GPUCostModel(const Problem &problem, const GPUPlan &plan,
+               const GPUTarget &target);
+
+  /// With at most `batchBlocks` blocks that share the batch of a slab.
+  GPUCost predict(int64_t batchBlocks, int64_t batch) const;
+  /// The best number of those, and its cost.
+  int64_t chooseBatchBlocks(int64_t batch, GPUCost &cost) const;
+
+private:
+  struct Stores {
+    double count; ///< Of a lane.
+    double lines; ///< That those of a warp touch.
+  };
+  double getUnitCycles() const;
+  double getSharedCycles(double copied) const;
+  double getIssueCycles(double copied) const;
+  double getActivationLoads() const;
+  double getWeightLoads() const;
+  Stores getStores() const;
+  int64_t getPieceBytes(int64_t batch) const;
+  double getOverlap(double resident) const;
+
+  const Problem &problem;
+  const GPUPlan &plan;
+  const GPUTarget &target;
+  KSPattern p;
+  bool batchFirst;
+  int64_t bytes, blocksPerSM;
+  /// Of a tile: chunks, steps of all warps, bytes.
+  double chunks, steps, inputBytes, weightBytes, outputBytes;
+  /// Cycles of a tile.
+  struct {
+    double units, shared, issue;
+  } tile;
+};
+
+} // namespace ks
+
+#endif // KS_ANALYSIS_GPUCOST_H

@@ -20,12 +20,10 @@ static double toDouble(int64_t value) { return static_cast<double>(value); }
 /// of `bytes` (measured on an H100; sectors have 32 bytes).
 static double getRowEfficiency(int64_t bytes) {
   if (bytes >= 128)
-    return 0.95;
-  if (bytes >= 64)
-    return 0.88;
+    return 1;
   if (bytes >= 32)
-    return 0.75;
-  return 0.4 * toDouble(bytes) / 16;
+    return 0.7;
+  return 0.29 * toDouble(bytes) / 16;
 }
 
 /// Bytes that a lane loads, or stores, at a time, of neighbours of `size`
@@ -59,6 +57,7 @@ GPUCostModel::GPUCostModel(const Problem &problem, const GPUPlan &plan,
   tile.units = getUnitCycles();
   tile.shared = getSharedCycles(inputBytes + streamed);
   tile.issue = getIssueCycles(inputBytes + streamed);
+  tile.latency = getLatencyCycles();
 }
 
 /// Cycles that a tile keeps the multipliers of an SM busy.
@@ -110,14 +109,15 @@ GPUCostModel::Stores GPUCostModel::getStores() const {
           count * std::max(toDouble(lines), toDouble(32 * width) / 128)};
 }
 
-/// Cycles of loads and stores: 128 bytes a cycle, a cycle at least for a load
-/// or a line that a store touches.
+/// Cycles of loads and stores: 128 bytes a cycle, a cycle at least for a load,
+/// some for a line that a store touches.
 double GPUCostModel::getSharedCycles(double copied) const {
   int64_t width = getAccessBytes(plan.fragments.runK * plan.vector * bytes);
   double activations =
       getActivationLoads() * std::max(1.0, toDouble(width) / 4);
-  return steps * (activations + getWeightLoads() * 4) + copied / 128 +
-         getStores().lines * toDouble(plan.getWarps());
+  constexpr double kCopy = 0.5, kLine = 5.3;
+  return steps * (activations + getWeightLoads() * 4) + kCopy * copied / 128 +
+         kLine * getStores().lines * toDouble(plan.getWarps());
 }
 
 /// Cycles to issue everything, four warps at a time: a rough count.
@@ -135,7 +135,16 @@ double GPUCostModel::getIssueCycles(double copied) const {
   double stores = getStores().count * toDouble(plan.getWarps()) * 6;
   // A chunk is a wait, a barrier and new addresses.
   double rings = chunks * toDouble(plan.getWarps()) * 40;
-  return (steps * perStep + rings + copies + stores) / 4;
+  constexpr double kOverlap = 0.36; // of what was counted
+  return kOverlap * (steps * perStep + rings + copies + stores) / 4;
+}
+
+/// Cycles of a tile in which a warp waits, and nothing but other warps can use
+/// the SM: the barrier and the first loads of each chunk, the end of the last
+/// products, conversions and stores.
+double GPUCostModel::getLatencyCycles() const {
+  constexpr double kChunk = 570, kStore = 65;
+  return chunks * kChunk + getStores().count * kStore;
 }
 
 /// Bytes of X that a block reads in one piece.
@@ -149,20 +158,20 @@ int64_t GPUCostModel::getPieceBytes(int64_t batch) const {
 
 /// Little's law: the share of the bandwidth that the bytes under way allow.
 double GPUCostModel::getOverlap(double resident) const {
-  constexpr double kLatency = 900e-9;
+  constexpr double kLatency = 600e-9;
   double stage =
       (inputBytes + (plan.isResident ? 0 : weightBytes)) / chunks;
   double underWay =
       resident * stage * (plan.stages > 1 ? toDouble(plan.stages - 1) : 0.5);
   double needed =
       target.dramBandwidth / toDouble(target.multiprocessors) * kLatency;
-  return std::min(1.0, std::pow(underWay / needed, 0.8));
+  return std::min(1.0, std::pow(underWay / needed, 1.4));
 }
 
 GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch) const {
   GPUCost cost;
   cost.blocksPerSM = blocksPerSM;
-  cost.launch = 3e-6;
+  cost.launch = 2.7e-6;
   double hertz = target.gigahertz * 1e9;
   double sms = toDouble(target.multiprocessors);
   double tiles = std::max(1.0, toDouble(plan.getNumTiles(batch)));
@@ -188,10 +197,14 @@ GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch) const {
   // The busiest SM takes its share of the bytes.
   cost.l2 = cost.l2Bytes * (tilesOfSM * sms / (tiles * slabs)) /
             target.l2Bandwidth;
+  // Few warps take turns at loading and multiplying; many do both at a time.
+  double warps = resident * toDouble(plan.getWarps()) / 4;
+  double serial = (tile.units + tile.shared) / std::max(1.0, warps) +
+                  tile.latency / resident;
   cost.shared = tilesOfSM * tile.shared / hertz;
-  cost.units = tilesOfSM * std::max(tile.units, tile.issue) / hertz;
+  cost.units =
+      tilesOfSM * std::max({tile.units, tile.issue, serial}) / hertz;
   double most = std::max({cost.dram, cost.l2, cost.shared, cost.units});
-  double others = cost.dram + cost.l2 + cost.shared + cost.units - most;
   cost.limit = most == cost.dram     ? "DRAM"
                : most == cost.l2     ? "L2"
                : most == cost.shared ? "shared memory"
@@ -201,10 +214,12 @@ GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch) const {
   double start = 1.5e-6 + (plan.isResident ? weightBytes : 0) * sms /
                               target.l2Bandwidth;
   double startup = waves * start / (waves > 1 ? resident : 1);
-  // Without a ring a tile waits for its own copies.
-  double exposed = plan.stages == 1 ? 0.5 / resident : 0;
-  cost.seconds =
-      cost.launch + startup + most * (1 + exposed) + 0.2 * others;
+  // What all keep busy takes longer than what one does: they wait for another.
+  constexpr double kNorm = 2.6;
+  double sum = 0;
+  for (double part : {cost.dram, cost.l2, cost.shared, cost.units})
+    sum += std::pow(part / most, kNorm);
+  cost.seconds = cost.launch + startup + most * std::pow(sum, 1 / kNorm);
   if (cost.launch > most)
     cost.limit = "launch";
   return cost;

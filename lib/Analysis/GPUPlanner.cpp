@@ -98,7 +98,8 @@ void Enumerator::addTiles(GPUPlan plan, bool isFlat) {
   // Neighbouring n make a piece of the result, where columns leave room.
   if (isFlat && plan.vector == p.d && problem.batchFirst) {
     int64_t slots = plan.getTilesN() * plan.fragments.slotsN();
-    int64_t run = std::max<int64_t>(1, getWidest(problem) / p.d);
+    int64_t widest = getWidest(problem);
+    int64_t run = widest / std::gcd(widest, p.d);
     plan.fragments.runN = std::gcd(run, slots);
   }
   int64_t step = plan.fragments.stepK();

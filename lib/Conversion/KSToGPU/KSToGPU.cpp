@@ -40,6 +40,8 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/PatternMatch.h"
 
+#include <numeric>
+
 namespace ks {
 #define GEN_PASS_DEF_CONVERTKSTOGPU
 #include "ks/Conversion/Passes.h.inc"
@@ -127,8 +129,14 @@ private:
   void emitTile(Value m, Value &stage);
   Value emitProduct(Value m, Value &stage);
   Value emitChunk(const Chunk &chunk, Value &stage, Value accumulator);
+  struct Operands {
+    Value weights, activations;
+  };
+  Operands loadStep(Value chunk, Value stage, Value step);
+  Value multiplySteps(Value chunk, Value stage, Value first, int64_t count,
+                      Value accumulator);
   Value multiplyChunk(Value chunk, Value stage, Value accumulator);
-  Chunk getLater(const Chunk &chunk, int64_t distance);
+  Chunk getLater(const Chunk &chunk, Value distance);
   void fillRing();
   void copyWeights(Value chunk, Value stage);
   void copyChunk(const Chunk &chunk, Value stage);
@@ -251,7 +259,7 @@ void ProductKernel::copyChunk(const Chunk &chunk, Value stage) {
 
 /// The chunk `distance` later: beyond the last one comes the next tile.
 ProductKernel::Chunk ProductKernel::getLater(const Chunk &chunk,
-                                             int64_t distance) {
+                                             Value distance) {
   int64_t chunks = plan.getNumChunks(p);
   Value k = index.add(chunk.k, distance);
   return {index.add(chunk.m, index.mul(strideM, index.div(k, chunks))),
@@ -276,10 +284,16 @@ void ProductKernel::fillRing() {
     b.setInsertionPointToStart(loop.getBody());
     copyWeights(loop.getInductionVar(), loop.getInductionVar());
   }
-  for (int64_t stage = 0; stage < plan.stages - 1; ++stage) {
-    copyIfThere(getLater({firstM, zero}, stage), index.constant(stage));
-    closeGroup();
-  }
+  int64_t ahead = plan.stages - 1;
+  if (ahead == 0)
+    return;
+  auto loop = scf::ForOp::create(b, loc, zero, index.constant(ahead),
+                                 index.constant(1));
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  Value stage = loop.getInductionVar();
+  copyIfThere(getLater({firstM, zero}, stage), stage);
+  closeGroup();
 }
 
 void ProductKernel::closeGroup() { NVVM::CpAsyncCommitGroupOp::create(b, loc); }
@@ -294,10 +308,9 @@ void ProductKernel::waitFor(int64_t pendingGroups) {
 // The product
 //===----------------------------------------------------------------------===//
 
-/// All steps of a chunk, which lies in `stage`.
-Value ProductKernel::multiplyChunk(Value chunk, Value stage,
-                                   Value accumulator) {
-  int64_t depth = plan.fragments.stepK();
+/// The operands of one step of a chunk, which lies in `stage`.
+ProductKernel::Operands ProductKernel::loadStep(Value chunk, Value stage,
+                                                Value step) {
   int64_t columns = plan.vector;
   // Columns that are entries of the batch share their weights.
   bool isShared = plan.tiedD || !batchFirst;
@@ -307,28 +320,52 @@ Value ProductKernel::multiplyChunk(Value chunk, Value stage,
   auto inputType = VectorType::get(
       {columns, plan.getTilesM(batchFirst), FragmentLayout::slotsK * parts},
       real);
-  auto emitStep = [&](Value step, Value accumulator) -> Value {
-    Value weights =
-        LoadWeightsOp::create(b, loc, weightType, weightStages,
-                              plan.isResident ? chunk : stage, step,
-                              plan.tiedD ? index.constant(0) : warpJ, warpTile);
-    Value k = index.mul(step, depth);
-    Value row = batchFirst ? warpM : k;
-    Value column = batchFirst ? index.add(index.mul(k, plan.j), warpJ) : warpM;
-    Value activations = LoadActivationsOp::create(
-        b, loc, inputType, fragments, inputStages, stage, row, column,
-        b.getI64IntegerAttr(plan.j),
-        LayoutAttr::get(b.getContext(), op.getLayout()));
-    return WarpMmaOp::create(b, loc, accumulator.getType(), fragments, weights,
-                             activations, accumulator);
-  };
-  if (plan.k == depth)
-    return emitStep(index.constant(0), accumulator);
+  Value weights =
+      LoadWeightsOp::create(b, loc, weightType, weightStages,
+                            plan.isResident ? chunk : stage, step,
+                            plan.tiedD ? index.constant(0) : warpJ, warpTile);
+  Value k = index.mul(step, plan.fragments.stepK());
+  Value row = batchFirst ? warpM : k;
+  Value column = batchFirst ? index.add(index.mul(k, plan.j), warpJ) : warpM;
+  Value activations = LoadActivationsOp::create(
+      b, loc, inputType, fragments, inputStages, stage, row, column,
+      b.getI64IntegerAttr(plan.j),
+      LayoutAttr::get(b.getContext(), op.getLayout()));
+  return {weights, activations};
+}
+
+/// `count` steps from `first` on, of which each is loaded before the one before
+/// is multiplied.
+Value ProductKernel::multiplySteps(Value chunk, Value stage, Value first,
+                                   int64_t count, Value accumulator) {
+  Operands operands = loadStep(chunk, stage, first);
+  for (int64_t step = 1; step <= count; ++step) {
+    Operands next;
+    if (step < count)
+      next = loadStep(chunk, stage, index.add(first, step));
+    accumulator =
+        WarpMmaOp::create(b, loc, accumulator.getType(), fragments,
+                          operands.weights, operands.activations, accumulator);
+    operands = next;
+  }
+  return accumulator;
+}
+
+/// All steps of a chunk, a few at a time.
+Value ProductKernel::multiplyChunk(Value chunk, Value stage,
+                                   Value accumulator) {
+  constexpr int64_t kMaxUnrolled = 4;
+  int64_t steps = plan.k / plan.fragments.stepK();
+  int64_t unrolled = std::gcd(steps, kMaxUnrolled);
+  if (steps == unrolled)
+    return multiplySteps(chunk, stage, index.constant(0), steps, accumulator);
   auto loop = scf::ForOp::create(
-      b, loc, index.constant(0), index.constant(plan.k / depth),
-      index.constant(1), accumulator,
+      b, loc, index.constant(0), index.constant(steps),
+      index.constant(unrolled), accumulator,
       [&](OpBuilder &, Location, Value step, ValueRange carried) {
-        scf::YieldOp::create(b, loc, emitStep(step, carried.front()));
+        scf::YieldOp::create(b, loc,
+                             multiplySteps(chunk, stage, step, unrolled,
+                                           carried.front()));
       });
   return loop.getResult(0);
 }
@@ -351,7 +388,7 @@ Value ProductKernel::emitChunk(const Chunk &chunk, Value &stage,
   waitFor(ahead - 1);
   Value last = index.select(index.less(stage, 1), index.constant(ahead),
                             index.add(stage, -1));
-  copyIfThere(getLater(chunk, ahead), last);
+  copyIfThere(getLater(chunk, index.constant(ahead)), last);
   closeGroup();
   Value sum = multiplyChunk(chunk.k, stage, accumulator);
   stage = index.select(index.less(stage, ahead), index.add(stage, 1), zero);

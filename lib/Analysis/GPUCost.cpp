@@ -115,7 +115,8 @@ double GPUCostModel::getSharedCycles(double copied) const {
   int64_t width = getAccessBytes(plan.fragments.runK * plan.vector * bytes);
   double activations =
       getActivationLoads() * std::max(1.0, toDouble(width) / 4);
-  constexpr double kCopy = 0.5, kLine = 5.3;
+  constexpr double kLine = 5.3;
+  double kCopy = plan.isBulk ? 0.25 : 0.5;
   return steps * (activations + getWeightLoads() * 4) + kCopy * copied / 128 +
          kLine * getStores().lines * toDouble(plan.getWarps());
 }
@@ -131,7 +132,7 @@ double GPUCostModel::getIssueCycles(double copied) const {
                  ? products
                  : products * FragmentLayout::slotsK *
                        (problem.isComplex ? 4 : 1);
-  double copies = copied / 16 / 32 * 8;
+  double copies = plan.isBulk ? 0 : copied / 16 / 32 * 8;
   double stores = getStores().count * toDouble(plan.getWarps()) * 6;
   // A chunk is a wait, a barrier and new addresses.
   double rings = chunks * toDouble(plan.getWarps()) * 40;
@@ -143,8 +144,9 @@ double GPUCostModel::getIssueCycles(double copied) const {
 /// the SM: the barrier and the first loads of each chunk, the end of the last
 /// products, conversions and stores.
 double GPUCostModel::getLatencyCycles() const {
-  constexpr double kChunk = 570, kStore = 65;
-  return chunks * kChunk + getStores().count * kStore;
+  constexpr double kBarrier = 570, kBulkBarrier = 150, kStore = 65;
+  return chunks * (plan.isBulk ? kBulkBarrier : kBarrier) +
+         getStores().count * kStore;
 }
 
 /// Bytes of X that a block reads in one piece.

@@ -74,6 +74,8 @@ int64_t GPUPlan::getRowPitch(bool batchFirst, int64_t elementBytes) const {
 }
 
 int64_t GPUPlan::getInputBytes(bool batchFirst, int64_t elementBytes) const {
+  if (isBulk) // and room to align it
+    return kBulkAlignment + stages * entries * k * j * elementBytes;
   return roundUp(stages * getNumRows(batchFirst) *
                      getRowPitch(batchFirst, elementBytes) * elementBytes,
                  128);
@@ -116,6 +118,32 @@ public:
   std::string message;
 };
 } // namespace
+
+/// What the copy engine can do (PTX ISA, "Tensors"; cuTensorMapEncodeTiled).
+static void checkBulk(Check &check, const Problem &problem,
+                      const GPUPlan &plan) {
+  const KSPattern &p = problem.factors.front().pattern;
+  int64_t bytes = problem.elementBytes();
+  check.require(problem.batchFirst && plan.fragments.isMma(),
+                "copies are bulk; expected cp_async but for batch_first with "
+                "mma");
+  check.require(plan.entries <= 256,
+                "entries is {0} with bulk copies; expected at most 256",
+                plan.entries);
+  // Rows of the tensors that a group is for the engine, and of its boxes.
+  bool isFlat = plan.isFlatCopy(p);
+  int64_t row = (isFlat ? p.c * p.d : p.d) * bytes;
+  int64_t box = (isFlat ? plan.getAtomWidth() : plan.j) * bytes;
+  check.require(row % 16 == 0 && box % 16 == 0,
+                "bulk copies are of {0} of {1} bytes; expected multiples of 16",
+                box, row);
+  check.require(box <= 256 * bytes,
+                "bulk copies are of {0} bytes; expected at most 256 elements",
+                box);
+  check.require(isFlat || plan.fragments.runK == 1,
+                "run_k is {0} with bulk copies of some j; expected 1",
+                plan.fragments.runK);
+}
 
 static void checkInstruction(Check &check, const Problem &problem,
                              WarpInstruction instruction) {
@@ -198,6 +226,8 @@ std::string ks::checkGPUPlan(const Problem &problem, const GPUPlan &plan) {
         "expected 1 with layout batch_last",
         plan.j, plan.warpsJ, layout.runK, layout.runN);
   }
+  if (plan.isBulk)
+    checkBulk(check, problem, plan);
   const Problem::Factor &factor = problem.factors.front();
   check.require(plan.tiedA == factor.tiedA && plan.tiedD == factor.tiedD,
                 "packed weights are {0}tied along a and {1}tied along d; "
@@ -220,6 +250,9 @@ std::string ks::checkGPUPlan(const Problem &problem, const GPUPlan &plan,
   std::string complaint = checkGPUPlan(problem, plan);
   if (!complaint.empty())
     return complaint;
+  if (plan.isBulk && target.capability < 90)
+    return llvm::formatv("copies are bulk; expected cp_async on {0}",
+                         target.name);
   int64_t bytes =
       plan.getSharedBytes(problem.factors.front().pattern, problem.batchFirst,
                           problem.elementBytes());

@@ -93,7 +93,7 @@ void Enumerator::add(GPUPlan plan) {
   plans.push_back({plan, cost});
 }
 
-/// All depths and numbers of stages.
+/// All depths and numbers of stages, by both ways of copying.
 void Enumerator::addTiles(GPUPlan plan, bool isFlat) {
   // Neighbouring n make a piece of the result, where columns leave room.
   if (isFlat && plan.vector == p.d && problem.batchFirst) {
@@ -108,14 +108,16 @@ void Enumerator::addTiles(GPUPlan plan, bool isFlat) {
       break;
     plan.k = k;
     int64_t chunks = plan.getNumChunks(p);
-    for (bool isResident : {false, true})
-      for (int64_t stages : {1, 2, 3, 4, 6}) {
-        if (stages == 1 && (chunks > 1 || isResident))
-          continue;
-        plan.isResident = isResident;
-        plan.stages = stages;
-        add(plan);
-      }
+    for (bool isBulk : {false, true})
+      for (bool isResident : {false, true})
+        for (int64_t stages : {1, 2, 3, 4, 6}) {
+          if (stages == 1 && (chunks > 1 || isResident || isBulk))
+            continue;
+          plan.isBulk = isBulk;
+          plan.isResident = isResident;
+          plan.stages = stages;
+          add(plan);
+        }
   }
 }
 

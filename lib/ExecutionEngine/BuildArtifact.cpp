@@ -148,6 +148,17 @@ llvm::Error LaunchReader::readGrid(Value blocks, Launch &launch) {
                    "factor");
 }
 
+static void addTensorMap(TensorMapOp op, Operand &operand) {
+  operand.form = Operand::Form::TensorMap;
+  TensorMapRecipe &recipe = operand.tensorMap;
+  for (int64_t size : op.getSizes())
+    recipe.sizes.push_back(size < 0 ? Size{0, 1} : Size{size, 0});
+  recipe.strides.assign(op.getStrides().begin(), op.getStrides().end());
+  for (int64_t size : op.getBox())
+    recipe.box.push_back(static_cast<uint32_t>(size));
+  recipe.swizzleBytes = static_cast<uint32_t>(op.getSwizzle());
+}
+
 llvm::Error LaunchReader::readLaunch(gpu::LaunchFuncOp op,
                                      std::vector<Launch> &launches) {
   Launch launch;
@@ -163,6 +174,9 @@ llvm::Error LaunchReader::readLaunch(gpu::LaunchFuncOp op,
       size && matchPattern(size, m_Constant(&shared)))
     launch.sharedBytes = static_cast<uint32_t>(shared.getInt());
   for (Value operand : op.getKernelOperands()) {
+    auto map = operand.getDefiningOp<TensorMapOp>();
+    if (map)
+      operand = map.getSource();
     while (auto cast = operand.getDefiningOp<memref::CastOp>())
       operand = cast.getSource();
     auto known = operands.find(operand);
@@ -171,6 +185,8 @@ llvm::Error LaunchReader::readLaunch(gpu::LaunchFuncOp op,
                        " has an operand that is neither an argument nor an "
                        "intermediate");
     launch.operands.push_back(known->second);
+    if (map)
+      addTensorMap(map, launch.operands.back());
   }
   launches.push_back(std::move(launch));
   return llvm::Error::success();
@@ -191,7 +207,7 @@ llvm::Error LaunchReader::read(func::FuncOp func,
       workspace.push_back(std::move(*info));
       operands[alloc] = {
           Operand::Kind::Workspace, Operand::Form::Descriptor, index, {}};
-    } else if (!isa<memref::DeallocOp, memref::CastOp, memref::DimOp,
+    } else if (!isa<TensorMapOp, memref::DeallocOp, memref::CastOp, memref::DimOp,
                     affine::AffineApplyOp, affine::AffineMinOp,
                     func::ReturnOp>(op) &&
                !op.hasTrait<OpTrait::ConstantLike>()) {

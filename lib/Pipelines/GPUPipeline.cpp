@@ -39,6 +39,8 @@ static void addMachine(OpPassManager &pm) {
   kernels.addPass(createConvertComplexToLLVMPass());
   kernels.addPass(createConvertKSToLLVM());
   kernels.addPass(createConvertGpuOpsToNVVMOps());
+  kernels.addPass(createConvertNVVMToLLVMPass());
+  kernels.addPass(createTensorMapsByValue());
   kernels.addPass(createCanonicalizerPass());
   kernels.addPass(createCSEPass());
   kernels.addPass(createReconcileUnrealizedCastsPass());

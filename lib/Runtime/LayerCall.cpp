@@ -224,9 +224,6 @@ Status Layer::Call::check(const Launch &launch) const {
 /// The rules of cuTensorMapEncodeTiled that depend on the caller's memory.
 Status Layer::Call::checkTensorMap(const TensorMapRecipe &recipe,
                                    const ArrayView &view) const {
-  if (reinterpret_cast<uintptr_t>(view.data) % 16 != 0)
-    return makeError("an array is not aligned to 16 bytes, expected that for "
-                     "tensor maps; pass an aligned copy");
   for (const Size &size : recipe.sizes) {
     int64_t value = 0;
     if (!getSize(size, batch, value) || value < 1 || value > int64_t(1) << 32)
@@ -238,11 +235,20 @@ Status Layer::Call::checkTensorMap(const TensorMapRecipe &recipe,
   int64_t pitch = view.rank == 0 ? 0 : view.strides[0];
   size_t bytes = static_cast<size_t>(pitch) * getElementBytes(view.type);
   for (int64_t stride : recipe.strides)
-    if (stride == 0 && (bytes % 16 != 0 || bytes >= size_t(1) << 40))
+    if (stride == 0 && bytes >= size_t(1) << 40)
       return makeError(concat("rows of an array are ", bytes,
-                              " bytes apart, expected a multiple of 16 below "
-                              "2^40 for tensor maps; pass a copy"));
+                              " bytes apart, expected below 2^40 for tensor "
+                              "maps; pass a copy"));
   return {};
+}
+
+/// Whether there is a tensor map of the array. Kernels look at the same bits, and
+/// do without a map where there is none.
+static bool isAlignedForMaps(const ArrayView &view) {
+  constexpr size_t alignment = 16;
+  size_t pitch = view.rank == 0 ? 0 : static_cast<size_t>(view.strides[0]);
+  return reinterpret_cast<uintptr_t>(view.data) % alignment == 0 &&
+         pitch * getElementBytes(view.type) % alignment == 0;
 }
 
 //===----------------------------------------------------------------------===//
@@ -320,6 +326,10 @@ static CUtensorMapSwizzle getMapSwizzle(uint32_t bytes) {
 
 Status Layer::Call::encode(const TensorMapRecipe &recipe, const ArrayView &view,
                            CUtensorMap &map) const {
+  if (!isAlignedForMaps(view)) {
+    std::memset(&map, 0, sizeof(map));
+    return {};
+  }
   constexpr size_t maxMapRank = 5;
   uint64_t sizes[maxMapRank];
   uint64_t strides[maxMapRank];

@@ -41,6 +41,9 @@
 
 namespace ks {
 
+/// Of stages that bulk copies fill: swizzling looks at addresses.
+constexpr int64_t kBulkAlignment = 1024;
+
 /// How one factor runs; see #ks.gpu_plan.
 struct GPUPlan {
   // --- Decisions ---
@@ -53,12 +56,14 @@ struct GPUPlan {
   int64_t vector = 1;  ///< Elements of a lane's piece along j, or the batch.
   int64_t warpsM = 1, warpsN = 1, warpsJ = 1;
   int64_t stages = 2;                ///< Of the ring; 1 without overlap.
+  bool isBulk = false;               ///< Copies by the copy engine.
   bool isResident = false;           ///< All weights of a slab stay in a block.
   bool tiedA = false, tiedD = false; ///< Packed weights are shared.
 
   // --- Derived ---
+  /// Warps that multiply; one more starts bulk copies.
   int64_t getWarps() const { return warpsM * warpsN * warpsJ; }
-  int64_t getThreads() const { return 32 * getWarps(); }
+  int64_t getThreads() const { return 32 * (getWarps() + isBulk); }
   /// Entries of the batch that a tile of a warp covers.
   int64_t getTileEntries(bool batchFirst) const {
     return fragments.tileEntries * (batchFirst ? 1 : vector);
@@ -82,6 +87,24 @@ struct GPUPlan {
   /// Distance of rows of X in shared memory, in elements of `elementBytes`: a
   /// multiple of 16 bytes for which lanes' loads meet in the fewest banks.
   int64_t getRowPitch(bool batchFirst, int64_t elementBytes) const;
+  /// Bulk copies arrive in atoms, [entries][lanes along k][a lane's piece], as
+  /// many as a chunk of k has of them. Lanes' loads from one never meet in a
+  /// bank: eight entries are one piece of memory, or swizzled by
+  /// getSwizzleBytes (PTX ISA, "Swizzling modes") where pieces are too far
+  /// apart.
+  int64_t getAtomDepth() const { return fragments.lanesK() * fragments.runK; }
+  int64_t getNumAtoms() const { return k / getAtomDepth(); }
+  int64_t getAtomWidth() const { return getAtomDepth() * j; }
+  /// Whether k and j are one dimension for the copy engine: all j, and pieces of
+  /// several k. Otherwise boxes have a row of j for each k.
+  bool isFlatCopy(const KSPattern &p) const {
+    return j == p.d && fragments.runK != 1;
+  }
+  int64_t getSwizzleBytes(int64_t elementBytes) const {
+    int64_t bytes = j * elementBytes;
+    bool swizzles = bytes == 32 || bytes == 64 || bytes == 128;
+    return isBulk && fragments.runK == 1 && swizzles ? bytes : 0;
+  }
   /// Elements of packed weights per stage.
   int64_t getStageWeights() const { return (tiedD ? 1 : j) * n * k; }
   /// Stages of weights that a block holds: all chunks, or those of the ring.

@@ -69,7 +69,8 @@ def ConvertKSToGPU : Pass<"convert-ks-to-gpu", "::mlir::ModuleOp"> {
   let dependentDialects = [
     "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
     "::mlir::complex::ComplexDialect", "::mlir::gpu::GPUDialect",
-    "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::nvgpu::NVGPUDialect",
     "::mlir::NVVM::NVVMDialect", "::mlir::scf::SCFDialect",
     "::mlir::vector::VectorDialect"
   ];
@@ -108,6 +109,18 @@ def ConvertParallelToRuntime
     "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
     "::mlir::LLVM::LLVMDialect", "::mlir::scf::SCFDialect"
   ];
+}
+
+def TensorMapsByValue
+    : Pass<"ks-tensor-maps-by-value", "::mlir::gpu::GPUModuleOp"> {
+  let summary = "make tensor maps by-value parameters of kernels";
+  let description = [{
+    Input: kernels in the llvm dialect. Output: a parameter whose pointer copies
+    by the copy engine take as a tensor map is 128 bytes, by value, in constant
+    memory (`llvm.byval`, `nvvm.grid_constant`).
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect",
+                           "::mlir::NVVM::NVVMDialect"];
 }
 
 def ConvertKSToLLVM : Pass<"convert-ks-to-llvm"> {

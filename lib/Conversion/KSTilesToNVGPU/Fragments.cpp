@@ -186,6 +186,46 @@ void TileExpander::expand(LoadActivationsOp op) {
   b.replaceOp(op, assemble(type, vectors));
 }
 
+void TileExpander::expand(LoadAtomsOp op) {
+  FragmentLayout layout = op.getFragments().getLayout();
+  VectorType type = op.getFragment().getType();
+  int64_t columns = type.getDimSize(0), tiles = type.getDimSize(1);
+  int64_t run = layout.runK, runs = FragmentLayout::slotsK / run;
+  auto slab = static_cast<int64_t>(op.getSlab());
+  auto swizzle = static_cast<int64_t>(op.getSwizzle());
+  int64_t bytes = getElementBytes(op.getSource());
+  Value laneM = getLaneM(index, lane), laneK = getLaneK(index, layout, lane);
+  int64_t width =
+      getCommonPowerOfTwo(kWidestBytes / bytes, {run * columns, run * slab});
+  // The row of an entry does not depend on the tile, as far as swizzling goes.
+  Value column = index.add(
+      index.mul(laneK, run * slab),
+      swizzleColumn(laneM, laneK, op.getColumn(), swizzle, bytes));
+
+  SmallVector<SmallVector<Value>> fragment(columns * tiles);
+  for (int64_t tile = 0; tile < tiles; ++tile) {
+    Value row = index.add(
+        withOffset(index, op.getRow(), FragmentLayout::tileEntries * tile),
+        laneM);
+    for (int64_t r = 0; r < runs; ++r) {
+      Value atom = withOffset(index, index.mul(op.getStep(), runs), r);
+      SmallVector<Value> elements =
+          loadElements(op.getSource(), {op.getStage(), atom, row, column},
+                       run * columns, width);
+      for (int64_t slot = 0; slot < run; ++slot)
+        for (int64_t q = 0; q < columns; ++q)
+          fragment[q * tiles + tile].push_back(elements[slot * columns + q]);
+    }
+  }
+  auto vectorType =
+      VectorType::get({type.getDimSize(2)}, type.getElementType());
+  SmallVector<Value> vectors;
+  for (ArrayRef<Value> reals : fragment)
+    vectors.push_back(
+        vector::FromElementsOp::create(b, loc, vectorType, reals));
+  b.replaceOp(op, assemble(type, vectors));
+}
+
 //===----------------------------------------------------------------------===//
 // Multiplication
 //===----------------------------------------------------------------------===//

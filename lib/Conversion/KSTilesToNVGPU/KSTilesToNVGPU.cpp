@@ -98,8 +98,9 @@ struct ConvertKSTilesToNVGPUPass
     for (auto kernel : getOperation().getOps<gpu::GPUFuncOp>()) {
       SmallVector<Operation *> ops;
       kernel.walk([&](Operation *op) {
-        if (isa<CopyActivationsOp, CopyWeightsOp, LoadWeightsOp,
-                LoadActivationsOp, WarpMmaOp, LoadFragmentOp, StoreFragmentOp,
+        if (isa<CopyActivationsOp, CopyWeightsOp, BulkCopyActivationsOp,
+                BulkCopyWeightsOp, LoadWeightsOp, LoadActivationsOp, LoadAtomsOp,
+                WarpMmaOp, LoadFragmentOp, StoreFragmentOp,
                 vector::ShapeCastOp>(op))
           ops.push_back(op);
       });
@@ -109,8 +110,9 @@ struct ConvertKSTilesToNVGPUPass
       for (Operation *op : ops) {
         rewriter.setInsertionPoint(op);
         llvm::TypeSwitch<Operation *, void>(op)
-            .Case<CopyActivationsOp, CopyWeightsOp, LoadWeightsOp,
-                  LoadActivationsOp, WarpMmaOp, LoadFragmentOp, StoreFragmentOp,
+            .Case<CopyActivationsOp, CopyWeightsOp, BulkCopyActivationsOp,
+                  BulkCopyWeightsOp, LoadWeightsOp, LoadActivationsOp,
+                  LoadAtomsOp, WarpMmaOp, LoadFragmentOp, StoreFragmentOp,
                   vector::ShapeCastOp>(
                 [&](auto tile) { expander.expand(tile); });
       }

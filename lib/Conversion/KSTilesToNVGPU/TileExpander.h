@@ -26,7 +26,10 @@ public:
 
   void expand(CopyActivationsOp op);
   void expand(CopyWeightsOp op);
+  void expand(BulkCopyActivationsOp op);
+  void expand(BulkCopyWeightsOp op);
   void expand(LoadWeightsOp op);
+  void expand(LoadAtomsOp op);
   void expand(LoadActivationsOp op);
   void expand(WarpMmaOp op);
   void expand(LoadFragmentOp op);
@@ -49,6 +52,14 @@ private:
               llvm::function_ref<void()> no);
   void copyPieces(CopyActivationsOp op, int64_t width);
   void copyElements(CopyActivationsOp op);
+  void copyBoxes(BulkCopyActivationsOp op);
+  void copyAtomElements(BulkCopyActivationsOp op);
+  /// Pointers for ops that take no memrefs.
+  Value getPointer(Value memref, Value byteOffset, unsigned space);
+  Value getBarrier(Value barriers, Value barrier);
+  /// Where the copy engine put `column` of a row and k of an atom.
+  Value swizzleColumn(Value row, Value k, Value column, int64_t swizzle,
+                      int64_t elementBytes);
 
   /// `count` elements from `memref`, at least `width` at a time.
   llvm::SmallVector<Value> loadElements(Value memref, ValueRange indices,

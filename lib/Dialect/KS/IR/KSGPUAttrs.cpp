@@ -81,7 +81,7 @@ RankedTensorType GPUPackingAttr::getPackedType(KSPattern p,
 LogicalResult GPUPlanAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                   int64_t entries, int64_t batchBlocks,
                                   int64_t vector, ArrayRef<int64_t> warps,
-                                  int64_t stages, WeightPlacement,
+                                  int64_t stages, CopyEngine, WeightPlacement,
                                   GPUPackingAttr) {
   // C1
   if (warps.size() != 3)
@@ -115,6 +115,7 @@ GPUPlan GPUPlanAttr::getPlan(Layout layout) const {
   plan.warpsJ = getWarps()[2];
   plan.j = layout == Layout::BatchFirst ? getVector() * plan.warpsJ : 1;
   plan.stages = getStages();
+  plan.isBulk = getCopies() == CopyEngine::Bulk;
   plan.isResident = getWeights() == WeightPlacement::Resident;
   plan.tiedA = packing.isTied(Ties::A);
   plan.tiedD = packing.isTied(Ties::D);

@@ -27,6 +27,14 @@ def KS_WeightPlacement : I32Enum<"WeightPlacement",
   let cppNamespace = "::ks";
 }
 
+def KS_CopyEngine : I32Enum<"CopyEngine",
+  "who copies activations to shared memory", [
+    I32EnumCase<"CpAsync", 0, "cp_async">, // All threads, 16 bytes at a time.
+    I32EnumCase<"Bulk", 1, "bulk">         // The copy engine, for one more warp.
+  ]> {
+  let cppNamespace = "::ks";
+}
+
 def KS_FragmentsAttr : KS_Attr<"Fragments", "fragments"> {
   let summary = "which lane of a warp holds what";
   let description = [{
@@ -112,13 +120,15 @@ def KS_GPUPlanAttr : KS_Attr<"GPUPlan", "gpu_plan",
     batch ends. It walks along k in chunks of `packing.k`, which travel to shared
     memory through a ring of `stages`; so do the weights, if they are `streamed`;
     if they are `resident`, all chunks of the slab are loaded once and stay.
-    `warps` divide the slab along the batch, n and j. A lane's pieces of
+    With `copies = bulk` one more warp does nothing but start copies by the copy
+    engine (sm_90 and later), and warps wait for each other at the stages they
+    share only. `warps` divide the slab along the batch, n and j. A lane's pieces of
     activations are `vector` elements that are neighbours in memory: along j, or
     along the batch.
 
     ```mlir
     #ks.gpu_plan<entries = 64, batch_blocks = 66, vector = 4, warps = [2, 2, 1],
-      stages = 3, weights = resident,
+      stages = 3, copies = cp_async, weights = resident,
       packing = <fragments = <mma16, run_k = 2, run_n = 1>, n = 64, k = 64, j = 4>>
     ```
 
@@ -137,13 +147,14 @@ def KS_GPUPlanAttr : KS_Attr<"GPUPlan", "gpu_plan",
     "int64_t":$vector,              // Elements of a lane's piece.
     ArrayRefParameter<"int64_t">:$warps, // Along the batch, n and j.
     "int64_t":$stages,              // Of the ring of chunks.
+    EnumParameter<KS_CopyEngine>:$copies, // Who fills the ring.
     EnumParameter<KS_WeightPlacement>:$weights, // Where weights are.
     "::ks::GPUPackingAttr":$packing // Layout of the packed weight.
   );
   let assemblyFormat = [{
     `<` `entries` `=` $entries `,` `batch_blocks` `=` $batchBlocks `,`
         `vector` `=` $vector `,` `warps` `=` `[` $warps `]` `,`
-        `stages` `=` $stages `,` `weights` `=` $weights `,`
+        `stages` `=` $stages `,` `copies` `=` $copies `,` `weights` `=` $weights `,`
         `packing` `=` $packing `>`
   }];
   let extraClassDeclaration = [{

@@ -29,6 +29,13 @@ def KS_Real : AnyTypeOf<[F16, BF16, F32, F64]>;
 class KS_Fragment<int rank> : VectorOfRankAndType<[rank], [KS_Real]>;
 def KS_AnyRealMemRef : MemRefOf<[KS_Real]>;
 
+def KS_Pointer
+    : Type<CPred<"::llvm::isa<::mlir::LLVM::LLVMPointerType>($_self)">,
+           "LLVM pointer">;
+def KS_Barriers
+    : Type<CPred<"::llvm::isa<::mlir::nvgpu::MBarrierGroupType>($_self)">,
+           "group of mbarriers">;
+
 class KS_TileOp<string mnemonic, list<Trait> traits = []>
     : Op<KS_Dialect, mnemonic, traits>;
 
@@ -82,6 +89,100 @@ def KS_CopyWeightsOp : KS_TileOp<"copy_weights"> {
   let assemblyFormat = [{
     $source `[` $offset `]` `to` $destination `[` $stage `]`
     `threads` $threads attr-dict `:` type($source) `to` type($destination)
+  }];
+}
+
+def KS_TensorMapOp : KS_TileOp<"tensor_map", [Pure]> {
+  let summary = "how the copy engine sees an array";
+  let description = [{
+    A tensor map (PTX ISA, "Tensors"; cuTensorMapEncodeTiled) of a batch-first
+    array, made on the host. Innermost dimension first: a size of -1 is the
+    batch; a stride, in elements, of 0 the array's own. A kernel takes it by
+    value.
+
+    ```mlir
+    %map = ks.tensor_map %x sizes [64, 4, -1] strides [64, 0] box [32, 1, 128]
+      swizzle 0 : memref<?x256xf16, strided<[?, 1], offset: ?>>
+    ```
+  }];
+  let arguments = (ins
+    AnyMemRef:$source, DenseI64ArrayAttr:$sizes, DenseI64ArrayAttr:$strides,
+    DenseI64ArrayAttr:$box, I64Attr:$swizzle
+  );
+  let results = (outs KS_Pointer:$map);
+  let assemblyFormat = [{
+    $source `sizes` $sizes `strides` $strides `box` $box `swizzle` $swizzle
+    attr-dict `:` type($source) `->` type($map)
+  }];
+}
+
+def KS_BulkCopyActivationsOp : KS_TileOp<"bulk_copy_activations"> {
+  let summary = "copy of a slab of activations by the copy engine";
+  let description = [{
+    X[m + e, (i·c + k + k')·d + j + j'] becomes [e, k' mod D, j'] of atom k' div D
+    of stage `stage`, where D is `depth`, and what is not there zero. Signals the
+    barrier; `bytes` are what it has to expect. Called by a whole warp: where
+    memory is not aligned as the engine needs it, lanes copy single elements
+    and there are no bytes to expect.
+  }];
+  let arguments = (ins
+    KS_PatternAttr:$pattern, KS_Pointer:$map,
+    Arg<KS_AnyRealMemRef, "activations", [MemRead]>:$source,
+    Index:$m, Index:$i, Index:$k, Index:$j,
+    Arg<KS_AnyRealMemRef, "stages", [MemWrite]>:$destination, Index:$stage,
+    KS_Barriers:$barriers, Index:$barrier,
+    I64Attr:$depth,  // Of an atom along k.
+    I64Attr:$slab,   // Columns j.
+    BoolAttr:$isFlat, // k and j are one dimension of the map.
+    I64Attr:$swizzle // Bytes; 0 for none.
+  );
+  let results = (outs Index:$bytes);
+  let assemblyFormat = [{
+    $pattern $map `,` $source `[` $m `,` $i `,` $k `,` $j `]` `to`
+    $destination `[` $stage `]` `signal` $barriers `[` $barrier `]`
+    `depth` $depth `slab` $slab `flat` $isFlat `swizzle` $swizzle attr-dict
+    `:` type($map) `,` type($source) `to` type($destination) `,` type($barriers)
+  }];
+}
+
+def KS_BulkCopyWeightsOp : KS_TileOp<"bulk_copy_weights"> {
+  let summary = "copy of packed weights by the copy engine";
+  let description = [{
+    One stage of `destination` becomes what begins at `offset`. Signals the
+    barrier. Called by one thread.
+  }];
+  let arguments = (ins
+    Arg<KS_AnyRealMemRef, "packed weights", [MemRead]>:$source,
+    Index:$offset,
+    Arg<KS_AnyRealMemRef, "stages", [MemWrite]>:$destination, Index:$stage,
+    KS_Barriers:$barriers, Index:$barrier
+  );
+  let assemblyFormat = [{
+    $source `[` $offset `]` `to` $destination `[` $stage `]`
+    `signal` $barriers `[` $barrier `]` attr-dict
+    `:` type($source) `to` type($destination) `,` type($barriers)
+  }];
+}
+
+def KS_LoadAtomsOp : KS_TileOp<"load_atoms"> {
+  let summary = "this lane's activations of one step, from bulk copies";
+  let description = [{
+    As ks.load_activations, batch-first, from what ks.bulk_copy_activations
+    wrote: result[q][t][s] is of entry row + 8t + m', k of step `step` and its
+    slot s, and column `column` + q.
+  }];
+  let arguments = (ins
+    KS_FragmentsAttr:$fragments,
+    Arg<KS_AnyRealMemRef, "stages", [MemRead]>:$source,
+    Index:$stage, Index:$step, Index:$row, Index:$column,
+    I64Attr:$slab,   // Columns j of an atom.
+    I64Attr:$swizzle // Bytes; 0 for none.
+  );
+  let results = (outs KS_Fragment<3>:$fragment);
+  let assemblyFormat = [{
+    $fragments $source `[` $stage `,` $step `,` $row `,` $column `]`
+    `slab` $slab `swizzle` $swizzle attr-dict
+    `:` type($source) `to` type($fragment)
   }];
 }
 

@@ -1,0 +1,176 @@
+//===- BulkCopies.cpp - Copies by the copy engine -------------------------===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// One box of the tensor map per atom of a chunk (PTX ISA, "cp.async.bulk.tensor"),
+// and one linear copy for packed weights ("cp.async.bulk"). nvgpu's op for the
+// first takes a descriptor that knows no groups; nvvm's are used as they are.
+//
+//===----------------------------------------------------------------------===//
+
+#include "TileExpander.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace ks;
+
+// Of NVPTX.
+constexpr unsigned kGlobal = 1, kShared = 3, kSharedCluster = 7;
+
+Value TileExpander::getPointer(Value memref, Value byteOffset, unsigned space) {
+  Value address =
+      memref::ExtractAlignedPointerAsIndexOp::create(b, loc, memref);
+  Value number = arith::IndexCastOp::create(
+      b, loc, b.getI64Type(), index.add(address, byteOffset));
+  auto getType = [&](unsigned space) {
+    return LLVM::LLVMPointerType::get(b.getContext(), space);
+  };
+  if (space != kSharedCluster)
+    return LLVM::IntToPtrOp::create(b, loc, getType(space), number);
+  Value pointer = LLVM::IntToPtrOp::create(b, loc, getType(kShared), number);
+  return LLVM::AddrSpaceCastOp::create(b, loc, getType(space), pointer);
+}
+
+Value TileExpander::getBarrier(Value barriers, Value barrier) {
+  Value number = nvgpu::MBarrierGetOp::create(b, loc, b.getI64Type(), barriers,
+                                              barrier);
+  return LLVM::IntToPtrOp::create(
+      b, loc, LLVM::LLVMPointerType::get(b.getContext(), kShared), number);
+}
+
+/// One box per atom.
+void TileExpander::copyBoxes(BulkCopyActivationsOp op) {
+  KSPattern p = op.getPattern().getPattern();
+  auto type = cast<MemRefType>(op.getDestination().getType());
+  int64_t atoms = type.getDimSize(1);
+  int64_t bytes = getElementBytes(op.getDestination());
+  int64_t atomBytes = type.getDimSize(2) * type.getDimSize(3) * bytes;
+  auto depth = static_cast<int64_t>(op.getDepth());
+  Value barrier = getBarrier(op.getBarriers(), op.getBarrier());
+  Value base = index.mul(op.getStage(), atoms * atomBytes);
+  auto toI32 = [&](Value value) -> Value {
+    return arith::IndexCastOp::create(b, loc, b.getI32Type(), value);
+  };
+  bool isFlat = op.getIsFlat();
+  for (int64_t atom = 0; atom < atoms; ++atom) {
+    Value k = withOffset(index, op.getK(), atom * depth);
+    SmallVector<Value> coordinates{toI32(op.getJ()), toI32(k)};
+    if (isFlat)
+      coordinates = {toI32(index.mul(k, p.d))};
+    coordinates.push_back(toI32(op.getI()));
+    coordinates.push_back(toI32(op.getM()));
+    Value destination =
+        getPointer(op.getDestination(),
+                   withOffset(index, base, atom * atomBytes), kSharedCluster);
+    NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp::create(
+        b, loc, destination, op.getMap(), coordinates, barrier,
+        /*im2colOffsets=*/ValueRange{}, /*multicastMask=*/Value(),
+        /*l2CacheHint=*/Value(), NVVM::TMALoadMode::TILE, /*isCTAOnly=*/false,
+        /*group=*/NVVM::CTAGroupKindAttr(), /*predicate=*/Value());
+  }
+}
+
+/// The same by the lanes of the warp, element by element.
+void TileExpander::copyAtomElements(BulkCopyActivationsOp op) {
+  KSPattern p = op.getPattern().getPattern();
+  auto type = cast<MemRefType>(op.getDestination().getType());
+  ArrayRef<int64_t> shape = type.getShape().drop_front();
+  auto depth = static_cast<int64_t>(op.getDepth());
+  auto slab = static_cast<int64_t>(op.getSlab());
+  auto swizzle = static_cast<int64_t>(op.getSwizzle());
+  Value batch = memref::DimOp::create(b, loc, op.getSource(), 0);
+  auto loop = scf::ForOp::create(
+      b, loc, lane, index.constant(ShapedType::getNumElements(shape)),
+      index.constant(FragmentLayout::lanes));
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(loop.getBody());
+    SmallVector<Value> at = index.delinearize(
+        loop.getInductionVar(), {shape[0], shape[1], depth, slab});
+    Value k = index.add(op.getK(), index.add(index.mul(at[0], depth), at[2]));
+    Value j = index.add(op.getJ(), at[3]);
+    Value m = index.add(op.getM(), at[1]);
+    Value isThere = index.both(index.both(index.less(k, p.c), index.less(j, p.d)),
+                               index.less(m, batch));
+    auto value = scf::IfOp::create(b, loc, TypeRange{type.getElementType()},
+                                   isThere, /*addThen=*/true, /*addElse=*/true);
+    b.setInsertionPointToStart(value.thenBlock());
+    Value row = index.add(index.mul(op.getI(), p.c), k);
+    Value loaded = memref::LoadOp::create(
+        b, loc, op.getSource(),
+        ValueRange{m, index.add(index.mul(row, p.d), j)});
+    scf::YieldOp::create(b, loc, loaded);
+    b.setInsertionPointToStart(value.elseBlock());
+    Value zero = arith::ConstantOp::create(
+        b, loc, b.getZeroAttr(type.getElementType()));
+    scf::YieldOp::create(b, loc, zero);
+    b.setInsertionPointAfter(value);
+    Value column = index.add(index.mul(at[2], slab),
+                             swizzleColumn(at[1], at[2], at[3], swizzle,
+                                           getElementBytes(op.getSource())));
+    memref::StoreOp::create(b, loc, value.getResult(0), op.getDestination(),
+                            ValueRange{op.getStage(), at[0], at[1], column});
+  }
+  NVVM::SyncWarpOp::create(b, loc, arith::ConstantIntOp::create(b, loc, -1, 32));
+}
+
+void TileExpander::expand(BulkCopyActivationsOp op) {
+  auto type = cast<MemRefType>(op.getDestination().getType());
+  int64_t bytes = ShapedType::getNumElements(type.getShape().drop_front()) *
+                  getElementBytes(op.getDestination());
+  Value aligned = isAligned(op.getSource(), kWidestBytes);
+  ifElse(
+      aligned,
+      [&] {
+        auto isFirst =
+            scf::IfOp::create(b, loc, index.less(lane, 1), /*else=*/false);
+        OpBuilder::InsertionGuard guard(b);
+        b.setInsertionPointToStart(isFirst.thenBlock());
+        copyBoxes(op);
+      },
+      [&] { copyAtomElements(op); });
+  b.replaceOp(op, index.select(aligned, index.constant(bytes),
+                               index.constant(0)));
+}
+
+void TileExpander::expand(BulkCopyWeightsOp op) {
+  auto type = cast<MemRefType>(op.getDestination().getType());
+  int64_t elementBytes = getElementBytes(op.getDestination());
+  int64_t bytes =
+      ShapedType::getNumElements(type.getShape().drop_front()) * elementBytes;
+  Value source = getPointer(op.getSource(),
+                            index.mul(op.getOffset(), elementBytes), kGlobal);
+  Value destination = getPointer(
+      op.getDestination(), index.mul(op.getStage(), bytes), kSharedCluster);
+  NVVM::CpAsyncBulkGlobalToSharedClusterOp::create(
+      b, loc, destination, source,
+      getBarrier(op.getBarriers(), op.getBarrier()),
+      arith::ConstantIntOp::create(b, loc, bytes, 32),
+      /*multicastMask=*/Value(), /*l2CacheHint=*/Value());
+  b.eraseOp(op);
+}
+
+/// The engine exchanges pieces of 16 bytes of `swizzle` bytes: their number is
+/// changed by the bits of the address above those of 128 bytes. An entry of an
+/// atom, `slab` bytes for each of 4 k, is 4 · swizzle bytes long.
+Value TileExpander::swizzleColumn(Value row, Value k, Value column,
+                                  int64_t swizzle, int64_t elementBytes) {
+  if (swizzle == 0)
+    return column;
+  int64_t piece = kWidestBytes / elementBytes, pieces = swizzle / kWidestBytes;
+  // Bits 7 and up of row · 4 · swizzle + k · swizzle.
+  Value above = index.div(
+      index.add(index.mul(row, 4 * swizzle), index.mul(k, swizzle)), 128);
+  Value number = b.createOrFold<arith::XOrIOp>(
+      loc, index.div(column, piece), index.rem(above, pieces));
+  return index.add(index.mul(number, piece), index.rem(column, piece));
+}

@@ -1,0 +1,274 @@
+//===- ProductKernel.cpp - The kernel of one product ----------------------===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "ProductKernel.h"
+
+#include "../KSToVector/TileEmitter.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+#include <numeric>
+
+using namespace mlir;
+using namespace ks;
+
+ProductKernel::ProductKernel(RewriterBase &b, ProductOpInterface op,
+                             GPUPlanAttr attr)
+    : b(b), loc(op->getLoc()), index(b, loc), op(op), attr(attr),
+      plan(attr.getPlan(op.getLayout())), p(op.getPatternList().front()),
+      batchFirst(op.getLayout() == Layout::BatchFirst),
+      parts(isa<ComplexType>(op.getElementType()) ? 2 : 1),
+      real(getRealType(op.getElementType())),
+      accumulatorReal(getRealType(op.getAccumulatorType())),
+      fragments(attr.getPacking().getFragments()) {}
+
+Value ProductKernel::asReals(Value memref) {
+  return parts == 2 ? RealViewOp::create(b, loc, memref).getResult() : memref;
+}
+
+Value ProductKernel::viewShared(ArrayRef<int64_t> shape, int64_t offset) {
+  auto type = cast<MemRefType>(shared.getType());
+  return memref::ViewOp::create(
+      b, loc,
+      MemRefType::get(shape, real, MemRefLayoutAttrInterface(),
+                      type.getMemorySpace()),
+      shared, index.constant(offset), ValueRange{});
+}
+
+/// Which slab the block computes, and which part of it the warp.
+void ProductKernel::findSlab() {
+  // Slabs are fastest.
+  SmallVector<Value> slab =
+      index.delinearize(gpu::BlockIdOp::create(b, loc, gpu::Dimension::x),
+                        {1, p.a, plan.getNumBlocksJ(p), plan.getNumBlocksN(p)});
+  firstM = index.mul(slab[0], plan.entries);
+  Value blocks = gpu::GridDimOp::create(b, loc, gpu::Dimension::x);
+  strideM =
+      index.mul(index.div(blocks, plan.getNumSlabs(p)), plan.entries);
+  i = slab[1];
+  blockJ = slab[2];
+  blockN = slab[3];
+  warp = index.div(gpu::ThreadIdOp::create(b, loc, gpu::Dimension::x), 32);
+  SmallVector<Value> part =
+      index.delinearize(warp, {plan.warpsM, plan.warpsN, plan.warpsJ});
+  warpM = index.mul(part[0], plan.entries / plan.warpsM);
+  warpTile = index.mul(part[1], plan.getTilesN());
+  warpJ = index.mul(part[2], batchFirst ? plan.vector : 0);
+}
+
+Value ProductKernel::getWeightOffset(Value chunk) {
+  // packed[i][j block][n block][chunk]
+  SmallVector<int64_t> shape = attr.getPacking().getPackedShape(p);
+  Value offset = plan.tiedA ? index.constant(0) : i;
+  offset = index.mul(offset, shape[1]);
+  if (!plan.tiedD)
+    offset = index.add(offset, blockJ);
+  offset = index.add(index.mul(offset, shape[2]), blockN);
+  offset = index.add(index.mul(offset, shape[3]), chunk);
+  return index.mul(offset, plan.getStageWeights() * parts);
+}
+
+//===----------------------------------------------------------------------===//
+// The product
+//===----------------------------------------------------------------------===//
+
+/// The operands of one step of a chunk, which lies in `stage`.
+ProductKernel::Operands ProductKernel::loadStep(Value chunk, Value stage,
+                                                Value step) {
+  int64_t columns = plan.vector;
+  // Columns that are entries of the batch share their weights.
+  bool isShared = plan.tiedD || !batchFirst;
+  auto weightType = VectorType::get({isShared ? 1 : columns, plan.getTilesN(),
+                                     plan.fragments.weightsPerLane() * parts},
+                                    real);
+  auto inputType = VectorType::get(
+      {columns, plan.getTilesM(batchFirst), FragmentLayout::slotsK * parts},
+      real);
+  Value weights =
+      LoadWeightsOp::create(b, loc, weightType, weightStages,
+                            plan.isResident ? chunk : stage, step,
+                            plan.tiedD ? index.constant(0) : warpJ, warpTile);
+  return {weights, loadActivations(stage, step, inputType)};
+}
+
+/// `count` steps from `first` on, of which each is loaded before the one before
+/// is multiplied.
+Value ProductKernel::multiplySteps(Value chunk, Value stage, Value first,
+                                   int64_t count, Value accumulator) {
+  Operands operands = loadStep(chunk, stage, first);
+  for (int64_t step = 1; step <= count; ++step) {
+    Operands next;
+    if (step < count)
+      next = loadStep(chunk, stage, index.add(first, step));
+    accumulator =
+        WarpMmaOp::create(b, loc, accumulator.getType(), fragments,
+                          operands.weights, operands.activations, accumulator);
+    operands = next;
+  }
+  return accumulator;
+}
+
+Value ProductKernel::multiplyChunk(Value chunk, Value stage,
+                                   Value accumulator) {
+  constexpr int64_t kMaxUnrolled = 4;
+  int64_t steps = plan.k / plan.fragments.stepK();
+  int64_t unrolled = std::gcd(steps, kMaxUnrolled);
+  if (steps == unrolled)
+    return multiplySteps(chunk, stage, index.constant(0), steps, accumulator);
+  auto loop = scf::ForOp::create(
+      b, loc, index.constant(0), index.constant(steps),
+      index.constant(unrolled), accumulator,
+      [&](OpBuilder &, Location, Value step, ValueRange carried) {
+        scf::YieldOp::create(b, loc,
+                             multiplySteps(chunk, stage, step, unrolled,
+                                           carried.front()));
+      });
+  return loop.getResult(0);
+}
+
+/// The product of one tile of the batch, before the epilogue.
+Value ProductKernel::emitProduct(Value m, Ring &ring) {
+  auto type = VectorType::get(
+      {plan.vector, plan.getTilesN(), plan.getTilesM(batchFirst),
+       plan.fragments.slotsN() * plan.fragments.slotsM() * parts},
+      accumulatorReal);
+  Value accumulator = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
+  Value zero = index.constant(0);
+  int64_t chunks = plan.getNumChunks(p);
+  if (chunks == 1)
+    return emitChunk({m, zero}, ring, accumulator);
+  SmallVector<Value> carried{accumulator};
+  llvm::append_range(carried, ring);
+  auto loop = scf::ForOp::create(b, loc, zero, index.constant(chunks),
+                                 index.constant(1), carried);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  Ring inner(loop.getRegionIterArgs().drop_front());
+  SmallVector<Value> yielded{emitChunk({m, loop.getInductionVar()}, inner,
+                                       loop.getRegionIterArgs().front())};
+  llvm::append_range(yielded, inner);
+  scf::YieldOp::create(b, loc, yielded);
+  ring.assign(loop.result_begin() + 1, loop.result_end());
+  return loop.getResult(0);
+}
+
+/// The epilogue on the accumulator, and the rounding to the element type.
+Value ProductKernel::finish(Value accumulator, const Place &place) {
+  auto type = cast<VectorType>(accumulator.getType());
+  if (op.hasEpilogue()) {
+    auto flat = [&](Value value) -> Value {
+      auto shaped = cast<VectorType>(value.getType());
+      return vector::ShapeCastOp::create(
+          b, loc,
+          VectorType::get({shaped.getNumElements()}, shaped.getElementType()),
+          value);
+    };
+    SmallVector<Value> arguments{flat(accumulator)};
+    for (Value extra : extras)
+      arguments.push_back(flat(LoadFragmentOp::create(
+          b, loc, VectorType::get(type.getShape(), real),
+          getPattern(), fragments, extra, place.m, i, place.n, place.j, batch,
+          getLayout())));
+    Value result = emitVectorEpilogue(b, loc, op.getEpilogue()->front(),
+                                      arguments, parts == 2);
+    accumulator = vector::ShapeCastOp::create(b, loc, type, result);
+  }
+  if (real == accumulatorReal)
+    return accumulator;
+  return arith::TruncFOp::create(b, loc, VectorType::get(type.getShape(), real),
+                                 accumulator);
+}
+
+void ProductKernel::emitTile(Value m, Ring &ring) {
+  Value accumulator = emitProduct(m, ring);
+  int64_t tileN = plan.fragments.tileN();
+  Place place{index.add(m, warpM),
+              index.add(index.mul(blockN, plan.n), index.mul(warpTile, tileN)),
+              index.add(index.mul(blockJ, plan.j), warpJ)};
+  Value rounded = finish(accumulator, place);
+  StoreFragmentOp::create(b, loc, getPattern(), fragments, rounded, output,
+                          place.m, i, place.n, place.j, getLayout());
+}
+
+void ProductKernel::forEachTile(Ring ring,
+                                function_ref<void(Value, Ring &)> body) {
+  auto loop = scf::ForOp::create(b, loc, firstM, batch, strideM, ring);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  Ring inner(loop.getRegionIterArgs());
+  body(loop.getInductionVar(), inner);
+  scf::YieldOp::create(b, loc, inner);
+}
+
+//===----------------------------------------------------------------------===//
+// The kernel and its launch
+//===----------------------------------------------------------------------===//
+
+void ProductKernel::emitBody(Block &block) {
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(&block);
+  ValueRange arguments = block.getArguments();
+  Value result = arguments[2];
+  input = asReals(arguments[0]);
+  weight = arguments[1];
+  output = asReals(result);
+  size_t numExtras = op.getExtras().size();
+  for (Value extra : arguments.slice(3, numExtras))
+    extras.push_back(asReals(extra));
+  batch = memref::DimOp::create(b, loc, result, op.getBatchDim());
+  findSlab();
+  auto workgroup =
+      gpu::AddressSpaceAttr::get(b.getContext(), gpu::AddressSpace::Workgroup);
+  shared = gpu::DynamicSharedMemoryOp::create(
+      b, loc,
+      MemRefType::get({ShapedType::kDynamic}, b.getI8Type(),
+                      MemRefLayoutAttrInterface(), workgroup));
+  inputStages = createInputStages();
+  // [stage][step][j][tile][lane][position]
+  SmallVector<int64_t> shape = attr.getPacking().getPackedShape(p);
+  shape.erase(shape.begin(), shape.begin() + 3);
+  shape.front() = plan.getWeightStages(p);
+  shape.back() *= parts;
+  weightStages =
+      viewShared(shape, plan.getInputBytes(batchFirst, getElementBytes()));
+  emitBlock(arguments.drop_front(3 + numExtras));
+}
+
+void ProductKernel::lower(KernelModule &kernels, StringRef name) {
+  SmallVector<Value> operands{op.getInput(), op.getWeightOperands().front(),
+                              op.getInit()};
+  llvm::append_range(operands, op.getExtras());
+  b.setInsertionPoint(op);
+  llvm::append_range(operands, createOperands());
+  gpu::GPUFuncOp kernel = kernels.createKernel(
+      loc, name, TypeRange(ValueRange(operands)), plan.getThreads());
+  emitBody(kernel.getBody().front());
+
+  b.setInsertionPoint(op);
+  Value entries = memref::DimOp::create(b, loc, op.getInit(), op.getBatchDim());
+  AffineExpr s0 = b.getAffineSymbolExpr(0);
+  Value tiles = affine::AffineMinOp::create(
+      b, loc,
+      AffineMap::get(0, 1,
+                     {s0.ceilDiv(plan.entries),
+                      b.getAffineConstantExpr(plan.batchBlocks)},
+                     b.getContext()),
+      ValueRange{entries});
+  Value blocks = affine::AffineApplyOp::create(
+      b, loc, AffineMap::get(0, 1, s0 * plan.getNumSlabs(p)),
+      ValueRange{tiles});
+  createLaunch(b, kernel, blocks, plan.getThreads(), getSharedBytes(),
+               operands);
+  b.eraseOp(op);
+}
+

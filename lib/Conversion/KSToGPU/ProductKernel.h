@@ -1,0 +1,147 @@
+//===- ProductKernel.h - The kernel of one product --------------*- C++ -*-===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What all kernels of a planned ks.matmul have in common. For one slab:
+//
+//   weights of all chunks to shared memory, if they are resident
+//   for each tile of the batch that is this block's
+//     for each chunk of k         (a ring of stages in shared memory)
+//       for each step of the chunk
+//         accumulator = warp_mma(load_weights, load_activations)
+//     epilogue, rounding
+//     store_fragment
+//
+// Kernels differ in who fills the ring, and how one waits for it.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef KS_LIB_CONVERSION_KSTOGPU_PRODUCTKERNEL_H
+#define KS_LIB_CONVERSION_KSTOGPU_PRODUCTKERNEL_H
+
+#include "../IndexBuilder.h"
+#include "KSToGPU.h"
+
+#include "mlir/IR/PatternMatch.h"
+
+namespace ks {
+
+class ProductKernel {
+public:
+  ProductKernel(mlir::RewriterBase &b, ProductOpInterface op, GPUPlanAttr attr);
+  virtual ~ProductKernel() = default;
+
+  /// Replaces the product by a launch of its kernel.
+  void lower(KernelModule &kernels, llvm::StringRef name);
+
+protected:
+  using Value = mlir::Value;
+  /// One chunk of one tile of the batch.
+  struct Chunk {
+    Value m, k;
+  };
+  /// Where in the ring one is, as loops carry it; the stage comes first.
+  using Ring = llvm::SmallVector<Value, 2>;
+  /// Of one step.
+  struct Operands {
+    Value weights, activations;
+  };
+  /// First of the warp along the batch, n and j.
+  struct Place {
+    Value m, n, j;
+  };
+
+  // --- What kernels differ in ---
+
+  /// Operands that the launch passes behind those of the product.
+  virtual llvm::SmallVector<Value> createOperands() { return {}; }
+  /// The stages of activations in shared memory, from byte 0 of `shared` on.
+  virtual Value createInputStages() = 0;
+  /// All that the block does; `extra` are what createOperands passed.
+  virtual void emitBlock(mlir::ValueRange extra) = 0;
+  /// The operand that is not weights, of one step.
+  virtual Value loadActivations(Value stage, Value step,
+                                mlir::VectorType type) = 0;
+  /// Waits for a chunk and multiplies; `ring` goes on to the next one.
+  virtual Value emitChunk(const Chunk &chunk, Ring &ring,
+                          Value accumulator) = 0;
+
+  // --- What they have in common ---
+
+  /// A part of the block's shared memory.
+  Value viewShared(llvm::ArrayRef<int64_t> shape, int64_t offset);
+  /// Where chunks of packed weights lie.
+  Value getWeightOffset(Value chunk);
+  /// All steps of a chunk, which lies in `stage`.
+  Value multiplyChunk(Value chunk, Value stage, Value accumulator);
+  /// Calls `body` for each tile that is this block's.
+  void forEachTile(Ring ring, llvm::function_ref<void(Value m, Ring &)> body);
+  /// One tile of the batch: the product, the epilogue, and the result.
+  void emitTile(Value m, Ring &ring);
+
+  int64_t getElementBytes() const {
+    return parts * real.getIntOrFloatBitWidth() / 8;
+  }
+  int64_t getSharedBytes() const {
+    return plan.getSharedBytes(p, batchFirst, getElementBytes());
+  }
+  mlir::IntegerAttr getInteger(int64_t value) {
+    return b.getI64IntegerAttr(value);
+  }
+  PatternAttr getPattern() { return PatternAttr::get(b.getContext(), p); }
+  LayoutAttr getLayout() {
+    return LayoutAttr::get(b.getContext(), op.getLayout());
+  }
+
+  mlir::RewriterBase &b;
+  mlir::Location loc;
+  IndexBuilder index;
+  ProductOpInterface op;
+  GPUPlanAttr attr;
+  GPUPlan plan;
+  KSPattern p;
+  bool batchFirst;
+  int64_t parts; // Reals of an element.
+  mlir::Type real, accumulatorReal;
+  FragmentsAttr fragments;
+
+  // Arguments of the kernel; complex ones as reals.
+  Value input, weight, output;
+  llvm::SmallVector<Value> extras;
+  Value batch;
+  // Shared memory; rings of stages in it.
+  Value shared, inputStages, weightStages;
+  // First entry of the block's first tile, and the distance to its next one.
+  Value firstM, strideM;
+  // First of the block; and of the warp, counted in the block.
+  Value i, blockJ, blockN;
+  Value warp, warpM, warpTile, warpJ;
+
+private:
+  Value asReals(Value memref);
+  void findSlab();
+  void emitBody(mlir::Block &block);
+  Value emitProduct(Value m, Ring &ring);
+  Operands loadStep(Value chunk, Value stage, Value step);
+  Value multiplySteps(Value chunk, Value stage, Value first, int64_t count,
+                      Value accumulator);
+  Value finish(Value accumulator, const Place &place);
+};
+
+/// The kernel in which all threads fill the ring by cp.async.
+std::unique_ptr<ProductKernel>
+createCpAsyncKernel(mlir::RewriterBase &b, ProductOpInterface op,
+                    GPUPlanAttr attr);
+
+/// The kernel in which one warp has the copy engine fill the ring.
+std::unique_ptr<ProductKernel> createBulkKernel(mlir::RewriterBase &b,
+                                                ProductOpInterface op,
+                                                GPUPlanAttr attr);
+
+} // namespace ks
+
+#endif // KS_LIB_CONVERSION_KSTOGPU_PRODUCTKERNEL_H

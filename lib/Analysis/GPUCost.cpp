@@ -41,7 +41,8 @@ GPUCostModel::GPUCostModel(const Problem &problem, const GPUPlan &plan,
       target.sharedPerSM / (plan.getSharedBytes(p, batchFirst, bytes) + 1024);
   int64_t byRegisters =
       target.registersPerSM /
-      ((plan.getRegisters(problem) + 7) / 8 * 8 * plan.getThreads());
+      ((plan.getRegisters(problem) + 7) / 8 * 8 *
+       static_cast<int64_t>(llvm::alignTo(plan.getThreads(), 64)));
   int64_t byThreads = target.threadsPerSM / plan.getThreads();
   blocksPerSM = std::max<int64_t>(
       1, std::min({byShared, byRegisters, byThreads, target.blocksPerSM}));

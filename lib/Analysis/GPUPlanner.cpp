@@ -77,8 +77,8 @@ llvm::SmallVector<Enumerator::Columns> Enumerator::getColumns() const {
   for (int64_t vector = widest; vector >= 1; vector /= 2)
     for (int64_t warps : {1, 2, 4, 8}) {
       bool divides = p.d % (vector * warps) == 0;
-      bool covers = vector * warps < 2 * p.d;
-      if (p.d > 4 && covers && (divides || vector == widest))
+      bool covers = vector * warps < (p.d > widest ? 2 * p.d : p.d + 1);
+      if (p.d > 4 && covers && (divides || vector == widest || vector == 1))
         all.push_back({vector, warps, 1, vector * warps == p.d});
     }
   return all;

@@ -40,7 +40,7 @@ static void addMachine(OpPassManager &pm) {
   kernels.addPass(createConvertKSToLLVM());
   kernels.addPass(createConvertGpuOpsToNVVMOps());
   kernels.addPass(createConvertNVVMToLLVMPass());
-  kernels.addPass(createTensorMapsByValue());
+  kernels.addPass(createFinishKernels());
   kernels.addPass(createCanonicalizerPass());
   kernels.addPass(createCSEPass());
   kernels.addPass(createReconcileUnrealizedCastsPass());

@@ -61,9 +61,8 @@ struct GPUPlan {
   bool tiedA = false, tiedD = false; ///< Packed weights are shared.
 
   // --- Derived ---
-  /// Warps that multiply; one more starts bulk copies.
   int64_t getWarps() const { return warpsM * warpsN * warpsJ; }
-  int64_t getThreads() const { return 32 * (getWarps() + isBulk); }
+  int64_t getThreads() const { return 32 * getWarps(); }
   /// Entries of the batch that a tile of a warp covers.
   int64_t getTileEntries(bool batchFirst) const {
     return fragments.tileEntries * (batchFirst ? 1 : vector);

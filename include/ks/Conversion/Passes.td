@@ -111,13 +111,18 @@ def ConvertParallelToRuntime
   ];
 }
 
-def TensorMapsByValue
-    : Pass<"ks-tensor-maps-by-value", "::mlir::gpu::GPUModuleOp"> {
-  let summary = "make tensor maps by-value parameters of kernels";
+def FinishKernels : Pass<"ks-finish-kernels", "::mlir::gpu::GPUModuleOp"> {
+  let summary = "what convert-gpu-to-nvvm cannot say of kernels";
   let description = [{
-    Input: kernels in the llvm dialect. Output: a parameter whose pointer copies
-    by the copy engine take as a tensor map is 128 bytes, by value, in constant
-    memory (`llvm.byval`, `nvvm.grid_constant`).
+    Input: kernels in the llvm dialect. Output:
+    * A parameter whose pointer copies by the copy engine take as a tensor map is
+      128 bytes, by value, in constant memory (`llvm.byval`,
+      `nvvm.grid_constant`).
+    * Dynamic shared memory is an external symbol, so that it begins behind all
+      static shared memory, barriers for example; a symbol of the module would
+      lie anywhere among it.
+    * One block per SM is enough (`nvvm.minctasm`): without that ptxas now and
+      then spares registers, and spills.
   }];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect",
                            "::mlir::NVVM::NVVMDialect"];

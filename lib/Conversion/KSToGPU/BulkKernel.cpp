@@ -6,14 +6,13 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// One warp, the producer, does nothing but start copies by the copy engine
-// (TMA; sm_90 and later). The others, the consumers, multiply. Each stage has
-// two barriers:
+// The first warp has the copy engine (TMA; sm_90 and later) fill the ring, beside
+// what all warps do. Each stage has two barriers:
 //
-//   full   the producer says how many bytes will come, the engine that they did;
-//          consumers wait for it;
-//   empty  each consumer warp says that it has read the stage; the producer
-//          waits for it.
+//   full   the first warp says how many bytes will come, the engine that they did;
+//          all warps wait for it;
+//   empty  each warp says that it has read the stage; the first one waits for it,
+//          and refills the stage.
 //
 // So warps never wait for each other but for a stage, and drift apart as far as
 // the ring allows: some load and multiply while others store.
@@ -43,13 +42,14 @@ private:
   Value emitChunk(const Chunk &chunk, Ring &ring, Value accumulator) override;
 
   void createBarriers();
-  void produce(Value map);
-  void produceWeights();
-  void produceChunk(Value map, const Chunk &chunk, Ring &ring);
-  void consume();
+  void fillRing();
+  void copyWeights();
+  void copyChunk(const Chunk &chunk, Value stage);
   void advance(Ring &ring);
   void wait(Value barrier, Value phase);
-  void ifFirstLane(function_ref<void()> body);
+  void doIf(Value condition, function_ref<void()> body);
+  void ifFirstWarp(function_ref<void()> body) { doIf(index.less(warp, 1), body); }
+  void ifFirstLane(function_ref<void()> body) { doIf(index.less(lane, 1), body); }
 
   int64_t getSwizzle() const {
     return plan.getSwizzleBytes(getElementBytes());
@@ -59,7 +59,7 @@ private:
   Value getEmpty(Value stage) { return index.add(stage, plan.stages); }
   Value getResident() { return index.constant(2 * plan.stages); }
 
-  Value barriers, lane;
+  Value map, barriers, lane;
 };
 } // namespace
 
@@ -67,10 +67,12 @@ private:
 /// group's but zero.
 SmallVector<Value> BulkKernel::createOperands() {
   int64_t row = p.c * p.d;
-  SmallVector<int64_t> sizes{row, p.a, -1}, strides{row, 0},
+  auto type = cast<MemRefType>(op.getInput().getType());
+  int64_t batch = type.isDynamicDim(0) ? -1 : type.getDimSize(0);
+  SmallVector<int64_t> sizes{row, p.a, batch}, strides{row, 0},
       box{plan.getAtomWidth(), 1, plan.entries};
   if (!plan.isFlatCopy(p)) {
-    sizes = {p.d, p.c, p.a, -1};
+    sizes = {p.d, p.c, p.a, batch};
     strides = {p.d, row, 0};
     box = {plan.j, plan.getAtomDepth(), 1, plan.entries};
   }
@@ -107,11 +109,10 @@ Value BulkKernel::loadActivations(Value stage, Value step, VectorType type) {
 // Barriers
 //===----------------------------------------------------------------------===//
 
-void BulkKernel::ifFirstLane(function_ref<void()> body) {
-  auto isFirst =
-      scf::IfOp::create(b, loc, index.less(lane, 1), /*else=*/false);
+void BulkKernel::doIf(Value condition, function_ref<void()> body) {
+  auto branch = scf::IfOp::create(b, loc, condition, /*else=*/false);
   OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(isFirst.thenBlock());
+  b.setInsertionPointToStart(branch.thenBlock());
   body();
 }
 
@@ -122,23 +123,19 @@ void BulkKernel::createBarriers() {
       b, loc,
       nvgpu::MBarrierGroupType::get(b.getContext(), workgroup,
                                     2 * plan.stages + 1));
+  auto initialize = [&](Value barrier, int64_t count) {
+    nvgpu::MBarrierInitOp::create(b, loc, barriers, index.constant(count),
+                                  barrier, Value());
+  };
   Value thread = gpu::ThreadIdOp::create(b, loc, gpu::Dimension::x);
-  auto isFirst =
-      scf::IfOp::create(b, loc, index.less(thread, 1), /*else=*/false);
-  {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(isFirst.thenBlock());
-    auto initialize = [&](Value barrier, int64_t count) {
-      nvgpu::MBarrierInitOp::create(b, loc, barriers, index.constant(count),
-                                    barrier, Value());
-    };
+  doIf(index.less(thread, 1), [&] {
     for (int64_t stage = 0; stage < plan.stages; ++stage) {
       initialize(getFull(index.constant(stage)), 1);
       initialize(getEmpty(index.constant(stage)), plan.getWarps());
     }
     initialize(getResident(), 1);
     NVVM::FenceMbarrierInitOp::create(b, loc);
-  }
+  });
   gpu::BarrierOp::create(b, loc);
 }
 
@@ -157,105 +154,95 @@ void BulkKernel::advance(Ring &ring) {
 }
 
 //===----------------------------------------------------------------------===//
-// The producer
+// Copies
 //===----------------------------------------------------------------------===//
 
 /// All chunks of the slab's weights, for as long as the block lives.
-void BulkKernel::produceWeights() {
-  ifFirstLane([&] {
-    int64_t chunks = plan.getNumChunks(p);
-    nvgpu::MBarrierArriveExpectTxOp::create(
-        b, loc, barriers,
-        index.constant(chunks * plan.getStageWeights() * getElementBytes()),
-        getResident(), Value());
-    auto loop =
-        scf::ForOp::create(b, loc, index.constant(0), index.constant(chunks),
-                           index.constant(1));
-    b.setInsertionPointToStart(loop.getBody());
-    Value chunk = loop.getInductionVar();
-    BulkCopyWeightsOp::create(b, loc, weight, getWeightOffset(chunk),
-                              weightStages, chunk, barriers, getResident());
+void BulkKernel::copyWeights() {
+  int64_t chunks = plan.getNumChunks(p);
+  nvgpu::MBarrierArriveExpectTxOp::create(
+      b, loc, barriers,
+      index.constant(chunks * plan.getStageWeights() * getElementBytes()),
+      getResident(), Value());
+  auto loop =
+      scf::ForOp::create(b, loc, index.constant(0), index.constant(chunks),
+                         index.constant(1));
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  Value chunk = loop.getInductionVar();
+  BulkCopyWeightsOp::create(b, loc, weight, getWeightOffset(chunk),
+                            weightStages, chunk, barriers, getResident());
+}
+
+/// Copies what changes from chunk to chunk, if there is such a chunk.
+void BulkKernel::copyChunk(const Chunk &chunk, Value stage) {
+  doIf(index.less(chunk.m, batch), [&] {
+    Value bytes = BulkCopyActivationsOp::create(
+        b, loc, getPattern(), map, input, chunk.m, i,
+        index.mul(chunk.k, plan.k), index.mul(blockJ, plan.j), inputStages,
+        stage, barriers, getFull(stage), getInteger(plan.getAtomDepth()),
+        getInteger(plan.j), b.getBoolAttr(plan.isFlatCopy(p)),
+        getInteger(getSwizzle()));
+    ifFirstLane([&] {
+      if (!plan.isResident) {
+        BulkCopyWeightsOp::create(b, loc, weight, getWeightOffset(chunk.k),
+                                  weightStages, stage, barriers,
+                                  getFull(stage));
+        bytes = index.add(bytes, plan.getStageWeights() * getElementBytes());
+      }
+      nvgpu::MBarrierArriveExpectTxOp::create(b, loc, barriers, bytes,
+                                              getFull(stage), Value());
+    });
   });
 }
 
-void BulkKernel::produceChunk(Value map, const Chunk &chunk, Ring &ring) {
-  Value stage = ring[0];
-  Value isFlipped = arith::XOrIOp::create(
-      b, loc, ring[1], arith::ConstantIntOp::create(b, loc, 1, 1));
-  wait(getEmpty(stage), isFlipped);
-  Value bytes = BulkCopyActivationsOp::create(
-      b, loc, getPattern(), map, input, chunk.m, i, index.mul(chunk.k, plan.k),
-      index.mul(blockJ, plan.j), inputStages, stage, barriers, getFull(stage),
-      getInteger(plan.getAtomDepth()), getInteger(plan.j),
-      b.getBoolAttr(plan.isFlatCopy(p)),
-      getInteger(getSwizzle()));
-  ifFirstLane([&] {
-    if (!plan.isResident) {
-      BulkCopyWeightsOp::create(b, loc, weight, getWeightOffset(chunk.k),
-                                weightStages, stage, barriers, getFull(stage));
-      bytes = index.add(bytes, plan.getStageWeights() * getElementBytes());
-    }
-    nvgpu::MBarrierArriveExpectTxOp::create(b, loc, barriers, bytes,
-                                            getFull(stage), Value());
-  });
-  advance(ring);
-}
-
-void BulkKernel::produce(Value map) {
+void BulkKernel::fillRing() {
   if (plan.isResident)
-    produceWeights();
-  Ring ring{index.constant(0), arith::ConstantIntOp::create(b, loc, 0, 1)};
-  forEachTile(ring, [&](Value m, Ring &ring) {
-    auto loop = scf::ForOp::create(b, loc, index.constant(0),
-                                   index.constant(plan.getNumChunks(p)),
-                                   index.constant(1), ring);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(loop.getBody());
-    Ring inner(loop.getRegionIterArgs());
-    produceChunk(map, {m, loop.getInductionVar()}, inner);
-    scf::YieldOp::create(b, loc, inner);
-    ring.assign(loop.result_begin(), loop.result_end());
-  });
+    ifFirstLane([&] { copyWeights(); });
+  auto loop =
+      scf::ForOp::create(b, loc, index.constant(0), index.constant(plan.stages),
+                         index.constant(1));
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  Value stage = loop.getInductionVar();
+  copyChunk(getLater({firstM, index.constant(0)}, stage), stage);
 }
 
 //===----------------------------------------------------------------------===//
-// Consumers
+// The block
 //===----------------------------------------------------------------------===//
 
 Value BulkKernel::emitChunk(const Chunk &chunk, Ring &ring, Value accumulator) {
-  Value stage = ring[0];
-  wait(getFull(stage), ring[1]);
+  Value stage = ring[0], phase = ring[1];
+  wait(getFull(stage), phase);
   Value sum = multiplyChunk(chunk.k, stage, accumulator);
   // All lanes have read it.
-  NVVM::SyncWarpOp::create(
-      b, loc, arith::ConstantIntOp::create(b, loc, -1, 32));
+  NVVM::SyncWarpOp::create(b, loc,
+                           arith::ConstantIntOp::create(b, loc, -1, 32));
   ifFirstLane([&] {
     nvgpu::MBarrierArriveOp::create(
         b, loc, nvgpu::MBarrierTokenType::get(b.getContext()), barriers,
         getEmpty(stage));
   });
+  ifFirstWarp([&] {
+    wait(getEmpty(stage), phase);
+    copyChunk(getLater(chunk, index.constant(plan.stages)), stage);
+  });
   advance(ring);
   return sum;
 }
 
-void BulkKernel::consume() {
-  Value falseBit = arith::ConstantIntOp::create(b, loc, 0, 1);
-  if (plan.isResident)
-    wait(getResident(), falseBit);
-  forEachTile({index.constant(0), falseBit},
-              [&](Value m, Ring &ring) { emitTile(m, ring); });
-}
-
 void BulkKernel::emitBlock(ValueRange extra) {
+  map = extra.front();
   lane = index.rem(gpu::ThreadIdOp::create(b, loc, gpu::Dimension::x),
                    FragmentLayout::lanes);
   createBarriers();
-  auto role = scf::IfOp::create(b, loc, index.less(warp, plan.getWarps()),
-                                /*else=*/true);
-  b.setInsertionPointToStart(role.thenBlock());
-  consume();
-  b.setInsertionPointToStart(role.elseBlock());
-  produce(extra.front());
+  ifFirstWarp([&] { fillRing(); });
+  Value phase = arith::ConstantIntOp::create(b, loc, 0, 1);
+  if (plan.isResident)
+    wait(getResident(), phase);
+  forEachTile({index.constant(0), phase},
+              [&](Value m, Ring &ring) { emitTile(m, ring); });
 }
 
 std::unique_ptr<ProductKernel> ks::createBulkKernel(RewriterBase &b,

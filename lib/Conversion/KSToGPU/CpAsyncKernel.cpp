@@ -30,7 +30,6 @@ private:
   Value loadActivations(Value stage, Value step, VectorType type) override;
   Value emitChunk(const Chunk &chunk, Ring &ring, Value accumulator) override;
 
-  Chunk getLater(const Chunk &chunk, Value distance);
   void fillRing();
   void copyWeights(Value chunk, Value stage);
   void copyChunk(const Chunk &chunk, Value stage);
@@ -71,15 +70,6 @@ void CpAsyncKernel::copyChunk(const Chunk &chunk, Value stage) {
       getLayout());
   if (!plan.isResident)
     copyWeights(chunk.k, stage);
-}
-
-/// The chunk `distance` later: beyond the last one comes the next tile.
-CpAsyncKernel::Chunk CpAsyncKernel::getLater(const Chunk &chunk,
-                                             Value distance) {
-  int64_t chunks = plan.getNumChunks(p);
-  Value k = index.add(chunk.k, distance);
-  return {index.add(chunk.m, index.mul(strideM, index.div(k, chunks))),
-          index.rem(k, chunks)};
 }
 
 void CpAsyncKernel::copyIfThere(const Chunk &chunk, Value stage) {

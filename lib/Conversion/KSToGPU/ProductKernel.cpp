@@ -78,6 +78,14 @@ Value ProductKernel::getWeightOffset(Value chunk) {
   return index.mul(offset, plan.getStageWeights() * parts);
 }
 
+ProductKernel::Chunk ProductKernel::getLater(const Chunk &chunk,
+                                             Value distance) {
+  int64_t chunks = plan.getNumChunks(p);
+  Value k = index.add(chunk.k, distance);
+  return {index.add(chunk.m, index.mul(strideM, index.div(k, chunks))),
+          index.rem(k, chunks)};
+}
+
 //===----------------------------------------------------------------------===//
 // The product
 //===----------------------------------------------------------------------===//

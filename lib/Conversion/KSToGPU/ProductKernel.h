@@ -76,6 +76,8 @@ protected:
   Value viewShared(llvm::ArrayRef<int64_t> shape, int64_t offset);
   /// Where chunks of packed weights lie.
   Value getWeightOffset(Value chunk);
+  /// The chunk `distance` later: beyond the last one comes the next tile.
+  Chunk getLater(const Chunk &chunk, Value distance);
   /// All steps of a chunk, which lies in `stage`.
   Value multiplyChunk(Value chunk, Value stage, Value accumulator);
   /// Calls `body` for each tile that is this block's.
@@ -137,7 +139,7 @@ std::unique_ptr<ProductKernel>
 createCpAsyncKernel(mlir::RewriterBase &b, ProductOpInterface op,
                     GPUPlanAttr attr);
 
-/// The kernel in which one warp has the copy engine fill the ring.
+/// The kernel in which the first warp has the copy engine fill the ring.
 std::unique_ptr<ProductKernel> createBulkKernel(mlir::RewriterBase &b,
                                                 ProductOpInterface op,
                                                 GPUPlanAttr attr);

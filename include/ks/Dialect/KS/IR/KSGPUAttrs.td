@@ -30,7 +30,7 @@ def KS_WeightPlacement : I32Enum<"WeightPlacement",
 def KS_CopyEngine : I32Enum<"CopyEngine",
   "who copies activations to shared memory", [
     I32EnumCase<"CpAsync", 0, "cp_async">, // All threads, 16 bytes at a time.
-    I32EnumCase<"Bulk", 1, "bulk">         // The copy engine, for one more warp.
+    I32EnumCase<"Bulk", 1, "bulk">         // The copy engine.
   ]> {
   let cppNamespace = "::ks";
 }
@@ -120,9 +120,8 @@ def KS_GPUPlanAttr : KS_Attr<"GPUPlan", "gpu_plan",
     batch ends. It walks along k in chunks of `packing.k`, which travel to shared
     memory through a ring of `stages`; so do the weights, if they are `streamed`;
     if they are `resident`, all chunks of the slab are loaded once and stay.
-    With `copies = bulk` one more warp does nothing but start copies by the copy
-    engine (sm_90 and later), and warps wait for each other at the stages they
-    share only. `warps` divide the slab along the batch, n and j. A lane's pieces of
+    With `copies = bulk` the first warp has the copy engine (sm_90 and later) fill
+    the ring, and warps wait for each other at the stages they share only. `warps` divide the slab along the batch, n and j. A lane's pieces of
     activations are `vector` elements that are neighbours in memory: along j, or
     along the batch.
 

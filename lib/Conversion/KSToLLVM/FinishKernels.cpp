@@ -1,4 +1,4 @@
-//===- TensorMapsByValue.cpp - Tensor maps as parameters ------------------===//
+//===- FinishKernels.cpp - What is left to say of kernels -----------------===//
 //
 // Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -6,8 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// gpu.func takes neither attribute (nvvm.grid_constant is refused, llvm.byval
-// lost), so they are attached when kernels are in the llvm dialect.
+// gpu.func takes neither attribute of tensor maps (nvvm.grid_constant is refused,
+// llvm.byval lost), so they are attached when kernels are in the llvm dialect.
 //
 //===----------------------------------------------------------------------===//
 
@@ -18,16 +18,22 @@
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 
 namespace ks {
-#define GEN_PASS_DEF_TENSORMAPSBYVALUE
+#define GEN_PASS_DEF_FINISHKERNELS
 #include "ks/Conversion/Passes.h.inc"
 } // namespace ks
 
 using namespace mlir;
 
 namespace {
-struct TensorMapsByValuePass
-    : ks::impl::TensorMapsByValueBase<TensorMapsByValuePass> {
+struct FinishKernelsPass : ks::impl::FinishKernelsBase<FinishKernelsPass> {
   void runOnOperation() override {
+    passTensorMapsByValue();
+    makeDynamicMemoryExternal();
+    allowAllRegisters();
+  }
+
+private:
+  void passTensorMapsByValue() {
     OpBuilder b(&getContext());
     constexpr int64_t kBytes = 128, kAlignment = 64; // of CUtensorMap
     auto type = LLVM::LLVMArrayType::get(b.getI8Type(), kBytes);
@@ -44,6 +50,22 @@ struct TensorMapsByValuePass
       kernel.setArgAttr(number, NVVM::NVVMDialect::getGridConstantAttrName(),
                         b.getUnitAttr());
     });
+  }
+
+  void allowAllRegisters() {
+    OpBuilder b(&getContext());
+    for (auto kernel : getOperation().getOps<LLVM::LLVMFuncOp>())
+      if (kernel->hasAttr(NVVM::NVVMDialect::getKernelFuncAttrName()))
+        kernel->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
+                        b.getI32IntegerAttr(1));
+  }
+
+  void makeDynamicMemoryExternal() {
+    for (auto global : getOperation().getOps<LLVM::GlobalOp>()) {
+      auto type = dyn_cast<LLVM::LLVMArrayType>(global.getGlobalType());
+      if (type && type.getNumElements() == 0)
+        global.setLinkage(LLVM::Linkage::External);
+    }
   }
 };
 } // namespace

@@ -161,12 +161,14 @@ static llvm::Error emit(const char *text, size_t length,
   if (!converted)
     return converted.takeError();
   auto number = static_cast<int>(rung);
-  bool isGPU = getGPUTarget(converted->target).has_value();
-  if (number < KS_RUNG_MATH ||
-      number > (isGPU ? KS_RUNG_BINARY : KS_RUNG_MACHINE))
+  if (number < KS_RUNG_MATH || number > KS_RUNG_BINARY)
     return makeError("rung is " + llvm::Twine(number) +
-                     "; expected a value of KsRung" +
-                     (isGPU ? "" : " up to KS_RUNG_MACHINE"));
+                     "; expected a value of KsRung");
+  bool isGPU = getGPUTarget(converted->target).has_value();
+  if (!isGPU && number == KS_RUNG_BINARY)
+    return makeError("rung is KS_RUNG_BINARY, expected an earlier one or one "
+                     "of the targets " +
+                     getGPUTargetNames());
   if (isGPU && converted->path != Path::CPU)
     return makeError("path is " + llvm::Twine(static_cast<int>(options->path)) +
                      "; expected the default with the target " +

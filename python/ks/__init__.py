@@ -28,6 +28,7 @@ from ks._frameworks import DeviceArray
 from ks._info import ArgumentInfo, CompileTimes
 from ks._native import CompileError, DeviceError
 from ks._pattern import Pattern
+from ks._streams import free_workspaces
 
 CompileError.__module__ = "ks"
 DeviceError.__module__ = "ks"
@@ -49,6 +50,7 @@ __all__ = [
     "compile",
     "compile_all",
     "emit",
+    "free_workspaces",
     "get_num_threads",
     "set_num_threads",
 ]

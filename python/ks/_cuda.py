@@ -22,7 +22,7 @@ from ks._places import (
     renamed_errors,
     round_up,
 )
-from ks._streams import LoadedLayers, current_device, stream_handle, stream_info, workspaces
+from ks._streams import LoadedLayers, current_device, workspaces
 
 # Whether `ptxas` assembles code, if it is there; otherwise the driver does.
 ASSEMBLE = True
@@ -115,9 +115,8 @@ class CUDAFunction:
             As a call.
         """
         self._check_bound(len(arguments))
-        if not arguments:
-            return BoundCUDAFunction(self, None, 0)
-        place = Place.of(arguments[0], "argument 1", stream)
+        # Without arrays there may still be constants to pack.
+        place = Place.of(arguments[0], "argument 1", stream) if arguments else Place.current(stream)
         tensors = [
             self._to_tensor(array, f"argument {number}", self._inputs[number], place)
             for number, array in enumerate(arguments, 1)
@@ -236,9 +235,7 @@ class CUDAFunction:
             return Place.of(arguments[0], "argument 0", stream)
         if self._outputs and out is not None:
             return Place.of(out[0] if isinstance(out, tuple) else out, "result 0", stream)
-        device = current_device()
-        handle = 0 if stream is None else stream_handle(stream)
-        return Place(Framework(), device.ordinal, device, handle, *stream_info(device, handle))
+        return Place.current(stream)
 
     def _results(
         self, arguments: tuple[Any, ...], out: Any, batch: int | None, place: Place
@@ -297,7 +294,7 @@ class CUDAFunction:
 
         def enqueue(address: int) -> None:
             at = address if packed is None else packed.address
-            if packed is None and weights:
+            if front:
                 with renamed_errors(self._is_weight, weights=True):
                     layer.pack(weights, at, front, place.stream)
             with renamed_errors(self._is_weight, weights=False):
@@ -332,7 +329,7 @@ class BoundCUDAFunction:
     not bound; see `CUDAFunction.__call__`.
     """
 
-    def __init__(self, function: CUDAFunction, packed: Packed | None, count: int) -> None:
+    def __init__(self, function: CUDAFunction, packed: Packed, count: int) -> None:
         self._function = function
         self._packed = packed
         self._bound = (None,) * count

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from importlib import import_module
 from math import prod
 from types import ModuleType
 from typing import Any
@@ -29,7 +30,8 @@ class DeviceArray:
     """
 
     def __init__(self, ordinal: int, shape: Sequence[int], element: ElementType) -> None:
-        memory = get_device(ordinal).allocate(prod(shape) * element.bytes)
+        # At least a byte: others may take no null pointers.
+        memory = get_device(ordinal).allocate(max(prod(shape) * element.bytes, 1))
         self._tensor = _native.make_tensor(
             memory.address, element.code, shape, contiguous_strides(shape), ordinal, memory
         )
@@ -247,7 +249,8 @@ class JAX(Framework):
         )
 
     def finish(self, array: Any) -> Any:
-        return self._jax.dlpack.from_dlpack(array)
+        # Not imported by `import jax` alone.
+        return import_module(f"{self._jax.__name__}.dlpack").from_dlpack(array)
 
 
 _GENERIC = Framework()
@@ -255,13 +258,21 @@ _KNOWN = (("torch", "Tensor", Torch), ("cupy", "ndarray", CuPy), ("jax", "Array"
 _adapters: dict[ModuleType, Framework] = {}
 
 
+# What types of arrays belong to: asked for several times per call.
+_by_type: dict[type, Framework] = {}
+
+
 def framework_of(array: object) -> Framework:
+    known = _by_type.get(type(array))
+    if known is not None:
+        return known
     for name, type_name, adapter in _KNOWN:
         module = sys.modules.get(name)
         array_type = getattr(module, type_name, None)
         if isinstance(array_type, type) and isinstance(array, array_type):
             if module not in _adapters:
                 _adapters[module] = adapter(module)
+            _by_type[type(array)] = _adapters[module]
             return _adapters[module]
     return _GENERIC
 
@@ -274,22 +285,29 @@ def ordinal_of(array: object, what: str) -> int:
         ValueError: it is not on a GPU.
     """
     framework = framework_of(array)
-    kind = f"{type(array).__module__.split('.')[0]}.{type(array).__name__}"
-    if not hasattr(array, "__dlpack__") or not hasattr(array, "__dlpack_device__"):
-        name = type(array).__name__ if kind.startswith("builtins.") else kind
-        raise TypeError(f"{what} is a {name}, which does not export DLPack; {framework.hint}")
     try:
-        kind_of_memory, ordinal = framework.device_of(array)
+        memory, ordinal = framework.device_of(array)
     except Exception as error:
+        if not hasattr(array, "__dlpack__") or not hasattr(array, "__dlpack_device__"):
+            raise TypeError(
+                f"{what} is a {_name_type(array)}, which does not export DLPack; {framework.hint}"
+            ) from None
         raise ValueError(
-            f"{what}, a {kind}, does not say which device it is on: {error}"
+            f"{what}, a {_name_type(array)}, does not say which device it is on: {error}"
         ) from error
-    if kind_of_memory not in (CUDA, CUDA_MANAGED):
-        memory = "the CPU's memory" if kind_of_memory == 1 else f"memory of kind {kind_of_memory}"
-        raise ValueError(
-            f"{what} is a {kind} in {memory}, but the function runs on a GPU; {framework.hint}"
-        )
-    return int(ordinal)
+    if memory in (CUDA, CUDA_MANAGED):
+        return int(ordinal)
+    where = "the CPU's memory" if memory == 1 else f"memory of kind {memory}"
+    raise ValueError(
+        f"{what} is a {_name_type(array)} in {where}, but the function runs on a GPU; "
+        f"{framework.hint}"
+    )
+
+
+def _name_type(array: object) -> str:
+    """ "numpy.ndarray"."""
+    package = type(array).__module__.split(".")[0]
+    return f"{'' if package == 'builtins' else package + '.'}{type(array).__name__}"
 
 
 def to_tensor(array: object, what: str, ordinal: int, stream: int) -> _native.Tensor:

@@ -12,7 +12,13 @@ from typing import Any, NamedTuple
 from ks import _native
 from ks._dtypes import of_code
 from ks._frameworks import Framework, framework_of, ordinal_of
-from ks._streams import get_device, stream_handle, stream_info
+from ks._streams import (
+    LEGACY_DEFAULT,
+    current_device,
+    get_device,
+    stream_handle,
+    stream_info,
+)
 
 _ALIGNMENT = 256  # bytes, of packed weights and workspaces
 
@@ -38,6 +44,13 @@ class Place(NamedTuple):
         handle = framework.current_stream(ordinal) if stream is None else stream_handle(stream)
         device = get_device(ordinal)
         return Place(framework, ordinal, device, handle, *stream_info(device, handle))
+
+    @staticmethod
+    def current(stream: object) -> Place:
+        """The current device, where there is no array to ask."""
+        device = current_device()
+        handle = LEGACY_DEFAULT if stream is None else stream_handle(stream)
+        return Place(Framework(), device.ordinal, device, handle, *stream_info(device, handle))
 
     def allocate(self, size: int) -> tuple[object, int]:
         if size == 0:

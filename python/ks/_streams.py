@@ -145,6 +145,12 @@ class Workspaces:
 workspaces = Workspaces()
 
 
+def free_workspaces() -> None:
+    """Gives the memory that functions for GPUs work in back to its allocators, such as
+    PyTorch's. The next calls allocate it again."""
+    workspaces.clear()
+
+
 # --- Loaded code ---------------------------------------------------------------
 
 

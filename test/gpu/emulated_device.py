@@ -57,6 +57,7 @@ class Device:
         raw = np.empty(size + 256, np.uint8)
         start = -raw.ctypes.data % 256
         self.arena = raw[start : start + size]
+        self.used = size
         self.reset()
 
     def close(self) -> None:
@@ -65,8 +66,8 @@ class Device:
         self.driver.fakeSetAllocateCallback(None)
 
     def reset(self) -> None:
+        self.arena[: self.used] = 0xFF
         self.used = 0
-        self.arena[:] = 0xFF
         self.allowed = np.zeros(len(self.arena), bool)
 
     def allocate(self, bytes_: int) -> np.ndarray:

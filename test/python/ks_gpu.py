@@ -17,11 +17,14 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "test" / "gpu"))
+import emulate_cases as emulate_cases  # for tests, too
 from emulated_device import Device
 from ks_arrays import dense, random_arrays
 
 BUILD = Path(os.environ.get("KS_BUILD_DIR", ROOT / "build" / "release"))
 DRIVER = BUILD / "test" / "unit" / "libKSFakeDriver.so"
+
+STREAM, OTHER = 0x10, 0x20  # two streams
 
 
 class GPU(Device):
@@ -29,7 +32,7 @@ class GPU(Device):
 
     def __init__(self):
         self.emulates, self.path = True, DRIVER
-        super().__init__(str(DRIVER), size=32 << 20)
+        super().__init__(str(DRIVER), size=96 << 20)
 
     def launch(self, *arguments) -> int:
         return super().launch(*arguments) if self.emulates else 0
@@ -238,7 +241,8 @@ def make_jax() -> types.ModuleType:
         return result
 
     jax.Array = JAXArray
-    jax.dlpack = types.SimpleNamespace(from_dlpack=from_dlpack)
+    jax.dlpack = types.ModuleType("jax.dlpack")
+    jax.dlpack.from_dlpack = from_dlpack
     return jax
 
 

@@ -27,9 +27,11 @@ def gpu_device():
 
     if not ks_gpu.DRIVER.exists():
         pytest.skip("needs the library KSFakeDriver")
-    device = ks_gpu.GPU()
-    yield device
-    device.close()
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("KS_CUDA_DRIVER", "")  # and put back in the end
+        device = ks_gpu.GPU()
+        yield device
+        device.close()
 
 
 @pytest.fixture

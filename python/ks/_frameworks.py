@@ -56,8 +56,8 @@ class DeviceArray:
 
     def __dlpack__(
         self,
+        stream: int | None = None,  # by position from older versions of JAX
         *,
-        stream: int | None = None,
         max_version: tuple[int, int] | None = None,
         dl_device: tuple[int, int] | None = None,
         copy: bool | None = None,

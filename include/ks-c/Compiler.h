@@ -6,8 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// From MLIR text to a function that runs on this machine's CPU, for C and for
-// languages that speak C. The library is libKSCompilerC.
+// From MLIR text to a function that runs on this machine's CPU, or to an
+// artefact that ks-c/Runtime.h runs on a GPU, for C and for languages that
+// speak C. The library is libKSCompilerC.
 //
 //   KsFunction *function = NULL;
 //   char *error = ksCompile(text, strlen(text), NULL, &function);
@@ -67,7 +68,8 @@ typedef enum KsRung {
   KS_RUNG_PLANS = 1,
   KS_RUNG_BUFFERS = 2,
   KS_RUNG_TILES = 3,
-  KS_RUNG_MACHINE = 4
+  KS_RUNG_MACHINE = 4,
+  KS_RUNG_BINARY = 5 ///< Of GPUs only: PTX.
 } KsRung;
 
 /// Options of compilation. Start from ksDefaultCompileOptions().
@@ -88,6 +90,17 @@ typedef struct KsArgumentInfo {
   int isPacked;         ///< Whether ksPack reads it (inputs only).
   int isRun;            ///< Whether runs on packed weights read it.
 } KsArgumentInfo;
+
+/// A function compiled for GPUs.
+typedef struct KsArtifact KsArtifact;
+
+/// Options of ksBuildArtifact. Start from ksDefaultArtifactOptions().
+typedef struct KsArtifactOptions {
+  const char *entry;      ///< Function to compile; NULL: the only public one.
+  const char *targets;    ///< Rows of the GPU target table: "sm_80,sm_90".
+  int assemble;           ///< Whether `ptxas` assembles PTX, if it is there; 1.
+  const char *sourceName; ///< In front of line:column; NULL: "<mlir>".
+} KsArtifactOptions;
 
 //===----------------------------------------------------------------------===//
 // Compilation
@@ -111,7 +124,8 @@ KS_EXPORTED char *ksCompileAll(const char *text, size_t length,
                                KsFunction **functions);
 
 /// The module in `text`, taken to `rung`, as text that the caller frees with
-/// ksFreeString. `options->entry` is ignored: the whole module is shown.
+/// ksFreeString. `options->entry` is ignored: the whole module is shown. The
+/// target may be a row of the GPU target table.
 KS_EXPORTED char *ksEmit(const char *text, size_t length,
                          const KsCompileOptions *options, KsRung rung,
                          char **emitted);
@@ -170,6 +184,42 @@ KS_EXPORTED char *ksRun(const KsFunction *function,
                         const KsPackedWeights *packed, const KsBuffer *inputs,
                         size_t numInputs, const KsBuffer *outputs,
                         size_t numOutputs);
+
+//===----------------------------------------------------------------------===//
+// Artefacts for GPUs
+//===----------------------------------------------------------------------===//
+
+/// The options that a NULL stands for, but for targets, which must be given.
+KS_EXPORTED KsArtifactOptions ksDefaultArtifactOptions(void);
+
+/// Compiles a function of the module in `text`, of `length` bytes, for GPUs.
+/// Needs neither a GPU nor a CUDA toolkit.
+KS_EXPORTED char *ksBuildArtifact(const char *text, size_t length,
+                                  const KsArtifactOptions *options,
+                                  KsArtifact **artifact);
+
+/// NULL does nothing.
+KS_EXPORTED void ksDestroyArtifact(KsArtifact *artifact);
+
+/// What ksLoadLayerFromMemory reads, owned by the artefact; NULL for NULL.
+KS_EXPORTED const void *ksGetArtifactBytes(const KsArtifact *artifact,
+                                           size_t *size);
+
+/// The name of the function, owned by the artefact. "" for NULL.
+KS_EXPORTED const char *ksGetArtifactEntry(const KsArtifact *artifact);
+
+/// Arguments in order, then results. 0 for NULL.
+KS_EXPORTED size_t ksGetNumArtifactArguments(const KsArtifact *artifact);
+KS_EXPORTED char *ksGetArtifactArgument(const KsArtifact *artifact,
+                                        size_t index, KsLayerArgument *info);
+
+/// Where compile time went, in seconds.
+KS_EXPORTED char *ksGetArtifactTimes(const KsArtifact *artifact, double *passes,
+                                     double *llvm, double *ptxas);
+
+/// The row of the GPU target table for a GPU of compute capability
+/// 10 * major + minor: the latest that it runs. "" if there is none.
+KS_EXPORTED const char *ksFindGPUTarget(int capability);
 
 #ifdef __cplusplus
 } // extern "C"

@@ -24,7 +24,7 @@
 //
 // Devices. A layer is loaded for the CUDA context that is current, or else for
 // the primary context of device 0, and runs in that context alone, whatever is
-// current when it is called.
+// current when it is called. ksLoadLayerOnDevice names the device.
 //
 // Packing and running allocate nothing on the device and wait for nothing: they
 // enqueue launches on `stream` (a CUstream; NULL is the default stream), and
@@ -62,17 +62,27 @@ typedef struct KsLayer KsLayer;
 /// A CUstream.
 typedef void *KsStream;
 
-/// What a layer says of an argument. Arguments are those of the compiled
-/// function in order, followed by its results.
-typedef struct KsLayerArgument {
-  const char *name; ///< Owned by the layer.
-  KsElementType type;
-  int64_t rank;
-  const int64_t *shape; ///< -1 where the size depends on the batch.
-  int isWeight;         ///< Read by ksPackLayer only.
-  int isResult;         ///< Written by ksRunLayer.
-  uint32_t alignment;   ///< In bytes, of the data and of row pitches.
-} KsLayerArgument;
+/// A GPU, in its primary context.
+typedef struct KsDevice KsDevice;
+
+/// Memory of a GPU.
+typedef struct KsMemory KsMemory;
+
+/// A moment on a stream.
+typedef struct KsEvent KsEvent;
+
+/// What a GPU is like.
+typedef struct KsDeviceInfo {
+  int ordinal;
+  int capability;   ///< 10 * major + minor.
+  const char *name; ///< Owned by the device.
+} KsDeviceInfo;
+
+/// What a stream is like.
+typedef struct KsStreamInfo {
+  uint64_t id;     ///< Never used again by another stream, unlike its handle.
+  int isCapturing; ///< Whether work on it is recorded in a CUDA graph.
+} KsStreamInfo;
 
 /// The text of the last failure on this thread; "" if there was none. It holds
 /// until the thread's next call that fails.
@@ -82,6 +92,12 @@ KS_EXPORTED const char *ksGetErrorMessage(void);
 KS_EXPORTED KsStatus ksLoadLayer(const char *path, KsLayer **layer);
 KS_EXPORTED KsStatus ksLoadLayerFromMemory(const void *bytes, size_t size,
                                            KsLayer **layer);
+
+/// Loads an artefact from memory for the primary context of a device, which is
+/// kept as long as the layer.
+KS_EXPORTED KsStatus ksLoadLayerOnDevice(const KsDevice *device,
+                                         const void *bytes, size_t size,
+                                         KsLayer **layer);
 
 /// NULL does nothing. Launches of the layer must have ended.
 KS_EXPORTED void ksFreeLayer(KsLayer *layer);
@@ -115,6 +131,45 @@ KS_EXPORTED KsStatus ksRunLayer(const KsLayer *layer, const void *packed,
                                 const KsBuffer *arrays, size_t numArrays,
                                 void *workspace, size_t workspaceBytes,
                                 KsStream stream);
+
+//===----------------------------------------------------------------------===//
+// Devices: what programs need that have no CUDA runtime of their own
+//===----------------------------------------------------------------------===//
+
+/// Opens GPU `ordinal`; -1: the one of the context that is current on this
+/// thread, or else the first.
+KS_EXPORTED KsStatus ksOpenDevice(int ordinal, KsDevice **device);
+
+/// NULL does nothing. What was made of the device may outlive it.
+KS_EXPORTED void ksCloseDevice(KsDevice *device);
+
+KS_EXPORTED KsStatus ksGetDeviceInfo(const KsDevice *device,
+                                     KsDeviceInfo *info);
+
+/// Waits for all work on the device.
+KS_EXPORTED KsStatus ksSynchronizeDevice(const KsDevice *device);
+
+KS_EXPORTED KsStatus ksGetStreamInfo(const KsDevice *device, KsStream stream,
+                                     KsStreamInfo *info);
+
+/// Memory of the device, aligned to 256 bytes. Freeing waits for work that may
+/// use it; NULL does nothing. The address is NULL for 0 bytes.
+KS_EXPORTED KsStatus ksAllocate(const KsDevice *device, size_t bytes,
+                                KsMemory **memory);
+KS_EXPORTED void *ksGetAddress(const KsMemory *memory);
+KS_EXPORTED void ksFreeMemory(KsMemory *memory);
+
+/// Puts a copy on a stream.
+KS_EXPORTED KsStatus ksCopyOnDevice(const KsDevice *device, void *to,
+                                    const void *from, size_t bytes,
+                                    KsStream stream);
+
+/// An event after all work that is on `stream` now; lets another stream of the
+/// same device wait for it. NULL is not freed.
+KS_EXPORTED KsStatus ksRecordEvent(const KsDevice *device, KsStream stream,
+                                   KsEvent **event);
+KS_EXPORTED KsStatus ksWaitForEvent(const KsEvent *event, KsStream stream);
+KS_EXPORTED void ksFreeEvent(KsEvent *event);
 
 #ifdef __cplusplus
 } // extern "C"

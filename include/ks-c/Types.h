@@ -45,6 +45,18 @@ typedef struct KsBuffer {
                           ///< at least their width; others are contiguous.
 } KsBuffer;
 
+/// What a layer for GPUs says of an argument. Arguments are those of the
+/// compiled function in order, followed by its results.
+typedef struct KsLayerArgument {
+  const char *name; ///< Owned by the layer or artefact.
+  KsElementType type;
+  int64_t rank;
+  const int64_t *shape; ///< -1 where the size depends on the batch.
+  int isWeight;         ///< Read by ksPackLayer only.
+  int isResult;         ///< Written by ksRunLayer.
+  uint32_t alignment;   ///< In bytes, of the data and of row pitches.
+} KsLayerArgument;
+
 // NOLINTEND(modernize-use-using)
 
 #endif // KS_C_TYPES_H

@@ -8,17 +8,14 @@
 
 #include "ks-c/Compiler.h"
 
+#include "CompilerSupport.h"
+
+#include "ks/Analysis/Target.h"
+#include "ks/ExecutionEngine/BuildArtifact.h"
 #include "ks/ExecutionEngine/CompiledFunction.h"
 
-#include "mlir/IR/BuiltinOps.h"
-#include "mlir/IR/MLIRContext.h"
-#include "mlir/Parser/Parser.h"
-#include "llvm/Support/MemoryBuffer.h"
-#include "llvm/Support/SourceMgr.h"
-
-#include <cstring>
-
 using namespace ks;
+using namespace ks::capi;
 
 struct KsFunction {
   std::unique_ptr<CompiledFunction> function;
@@ -32,28 +29,6 @@ struct KsPackedWeights {
 //===----------------------------------------------------------------------===//
 // Conversions
 //===----------------------------------------------------------------------===//
-
-static char *toCString(llvm::StringRef text) {
-  auto *copy = static_cast<char *>(std::malloc(text.size() + 1));
-  if (!copy)
-    return nullptr;
-  std::memcpy(copy, text.data(), text.size());
-  copy[text.size()] = '\0';
-  return copy;
-}
-
-/// An error as a C string, null on success.
-static char *toCString(llvm::Error error) {
-  return error ? toCString(llvm::toString(std::move(error))) : nullptr;
-}
-
-static llvm::Error makeError(const llvm::Twine &message) {
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
-}
-
-static llvm::Error makeNullError(const char *what) {
-  return makeError(llvm::Twine(what) + " is NULL; expected a valid pointer");
-}
 
 static llvm::Expected<CompileOptions> convert(const KsCompileOptions *given) {
   KsCompileOptions options = given ? *given : ksDefaultCompileOptions();
@@ -125,52 +100,13 @@ static_assert(static_cast<int>(ElementType::F16) == KS_F16 &&
 // Compilation
 //===----------------------------------------------------------------------===//
 
-namespace {
-/// A parsed module and what it lives in. Contexts are not shared, so that
-/// threads compile independently.
-class Source {
-public:
-  llvm::Error parse(const char *text, size_t length,
-                    const KsCompileOptions *options);
-  mlir::ModuleOp get() { return *module; }
-
-private:
-  std::unique_ptr<mlir::MLIRContext> context;
-  mlir::OwningOpRef<mlir::ModuleOp> module;
-};
-} // namespace
-
-llvm::Error Source::parse(const char *text, size_t length,
-                          const KsCompileOptions *options) {
-  static const mlir::DialectRegistry registry = [] {
-    mlir::DialectRegistry created;
-    registerAllForCompilation(created);
-    return created;
-  }();
-  if (!text)
-    return makeNullError("text");
-  const char *name =
-      options && options->sourceName ? options->sourceName : "<mlir>";
-  context = std::make_unique<mlir::MLIRContext>(
-      registry, mlir::MLIRContext::Threading::DISABLED);
-  context->printOpOnDiagnostic(false); // messages quote the source instead
-  llvm::SourceMgr sources;
-  sources.AddNewSourceBuffer(
-      llvm::MemoryBuffer::getMemBufferCopy(llvm::StringRef(text, length), name),
-      llvm::SMLoc());
-  std::string diagnostics;
-  llvm::raw_string_ostream os(diagnostics);
-  mlir::SourceMgrDiagnosticHandler handler(sources, context.get(), os);
-  module = mlir::parseSourceFile<mlir::ModuleOp>(sources, context.get());
-  if (!module)
-    return makeError(llvm::Twine("'") + name + "' is not a valid program:\n" +
-                     diagnostics);
-  return llvm::Error::success();
-}
-
 KsCompileOptions ksDefaultCompileOptions(void) {
   return {/*entry=*/nullptr, KS_PATH_CPU,    /*target=*/nullptr,
           /*threads=*/0,     /*optLevel=*/2, /*sourceName=*/nullptr};
+}
+
+static const char *getName(const KsCompileOptions *options) {
+  return options ? options->sourceName : nullptr;
 }
 
 static llvm::Error compile(const char *text, size_t length,
@@ -181,7 +117,7 @@ static llvm::Error compile(const char *text, size_t length,
   if (!converted)
     return converted.takeError();
   Source source;
-  if (llvm::Error error = source.parse(text, length, options))
+  if (llvm::Error error = source.parse(text, length, getName(options)))
     return error;
   auto compiled =
       CompiledFunction::compileAll(source.get(), *converted, entries);
@@ -225,14 +161,24 @@ static llvm::Error emit(const char *text, size_t length,
   if (!converted)
     return converted.takeError();
   auto number = static_cast<int>(rung);
-  if (number < KS_RUNG_MATH || number > KS_RUNG_MACHINE)
+  if (number < KS_RUNG_MATH || number > KS_RUNG_BINARY)
     return makeError("rung is " + llvm::Twine(number) +
                      "; expected a value of KsRung");
+  bool isGPU = getGPUTarget(converted->target).has_value();
+  if (!isGPU && number == KS_RUNG_BINARY)
+    return makeError("rung is KS_RUNG_BINARY, expected an earlier one or one "
+                     "of the targets " +
+                     getGPUTargetNames());
+  if (isGPU && converted->path != Path::CPU)
+    return makeError("path is " + llvm::Twine(static_cast<int>(options->path)) +
+                     "; expected the default with the target " +
+                     converted->target);
   Source source;
-  if (llvm::Error error = source.parse(text, length, options))
+  if (llvm::Error error = source.parse(text, length, getName(options)))
     return error;
-  auto lowered =
-      lowerToRung(source.get(), *converted, static_cast<Rung>(number));
+  auto to = static_cast<Rung>(number);
+  auto lowered = isGPU ? lowerToGPURung(source.get(), converted->target, to)
+                       : lowerToRung(source.get(), *converted, to);
   if (!lowered)
     return lowered.takeError();
   std::string printed;
@@ -243,7 +189,8 @@ static llvm::Error emit(const char *text, size_t length,
 }
 
 static_assert(static_cast<int>(Rung::Math) == KS_RUNG_MATH &&
-                  static_cast<int>(Rung::Machine) == KS_RUNG_MACHINE,
+                  static_cast<int>(Rung::Machine) == KS_RUNG_MACHINE &&
+                  static_cast<int>(Rung::Binary) == KS_RUNG_BINARY,
               "the enumerations list the rungs in the same order");
 
 char *ksEmit(const char *text, size_t length, const KsCompileOptions *options,

@@ -8,15 +8,17 @@
 
 #include "ks-c/Runtime.h"
 
+#include "RuntimeSupport.h"
+
 #include "ks/Runtime/Layer.h"
 
 #include <memory>
-#include <new>
 #include <string>
 #include <utility>
 #include <vector>
 
 using namespace ks;
+using namespace ks::capi;
 
 struct KsLayer {
   std::unique_ptr<Layer> layer;
@@ -24,31 +26,26 @@ struct KsLayer {
   std::vector<std::vector<int64_t>> shapes;
 };
 
-namespace {
+static thread_local std::string lastError;
 
-thread_local std::string lastError;
-
-KsStatus report(const Status &status) {
+KsStatus capi::report(const Status &status) {
   if (status)
     lastError = status.getMessage();
   return status.getCode();
 }
 
-/// Runs `call`, which returns a Status; turns a lack of memory into one.
-template <typename Call> KsStatus guard(Call call) {
-  try {
-    return report(call());
-  } catch (const std::bad_alloc &) {
-    // Short enough to need no memory.
-    lastError = "no host memory";
-    return KS_ERROR_OUT_OF_MEMORY;
-  }
+KsStatus capi::reportNoHostMemory() {
+  // Short enough to need no memory.
+  lastError = "no host memory";
+  return KS_ERROR_OUT_OF_MEMORY;
 }
 
-Status makeNullError(const char *what) {
+Status capi::makeNullError(const char *what) {
   return {KS_ERROR_ARGUMENT,
           std::string("got NULL for ") + what + ", expected a valid pointer"};
 }
+
+namespace {
 
 void readShapes(KsLayer &layer) {
   for (const Argument &argument : layer.layer->getArguments()) {
@@ -88,6 +85,18 @@ KsStatus ksLoadLayerFromMemory(const void *bytes, size_t size,
     if (!bytes && size != 0)
       return makeNullError("the bytes");
     return Layer::load({static_cast<const char *>(bytes), size}, result);
+  });
+}
+
+KsStatus ksLoadLayerOnDevice(const KsDevice *device, const void *bytes,
+                             size_t size, KsLayer **layer) {
+  return loadWith(layer, [&](std::unique_ptr<Layer> &result) {
+    if (!device)
+      return makeNullError("the device");
+    if (!bytes && size != 0)
+      return makeNullError("the bytes");
+    return Layer::load({static_cast<const char *>(bytes), size},
+                       device->context, result);
   });
 }
 

@@ -238,6 +238,37 @@ Status CUDAContext::synchronize(KsStream stream) const {
   });
 }
 
+Status CUDAContext::synchronizeAll() const {
+  return runIn(*this, "waiting for the GPU", [](const Functions &driver) {
+    return driver.cuCtxSynchronize();
+  });
+}
+
+/// A number for a stream of a driver that has none. The handle of the default
+/// stream per thread stands for a stream of each thread.
+static uint64_t makeStreamId(KsStream stream) {
+  static thread_local char ofThread;
+  constexpr uintptr_t perThread = 2;
+  auto handle = reinterpret_cast<uintptr_t>(stream);
+  return handle == perThread ? reinterpret_cast<uintptr_t>(&ofThread) : handle;
+}
+
+Status CUDAContext::getStreamInfo(KsStream stream, uint64_t &id,
+                                  bool &isCapturing) const {
+  unsigned long long number = makeStreamId(stream);
+  unsigned status = 0;
+  Status result =
+      runIn(*this, "asking about a stream", [&](const Functions &driver) {
+        CUresult asked = driver.cuStreamIsCapturing(toStream(stream), &status);
+        return asked == CUDA_SUCCESS && driver.cuStreamGetId
+                   ? driver.cuStreamGetId(toStream(stream), &number)
+                   : asked;
+      });
+  id = number;
+  isCapturing = status != 0;
+  return result;
+}
+
 Status CUDAContext::createStream(CUDAStream &stream) const {
   CUDAStream result;
   result.context = *this;
@@ -286,6 +317,15 @@ Status CUDAContext::record(const CUDAEvent &event, KsStream stream) const {
   return runIn(*this, "recording an event", [&](const Functions &driver) {
     return driver.cuEventRecord(static_cast<CUevent>(event.get()),
                                 toStream(stream));
+  });
+}
+
+Status CUDAContext::wait(const CUDAEvent &event, KsStream stream) const {
+  if (Status status = checkMade(event))
+    return status;
+  return runIn(*this, "waiting for an event", [&](const Functions &driver) {
+    return driver.cuStreamWaitEvent(toStream(stream),
+                                    static_cast<CUevent>(event.get()), 0);
   });
 }
 

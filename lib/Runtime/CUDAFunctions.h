@@ -146,6 +146,7 @@ enum CUtensorMapFloatOOBfill { CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE = 0 };
   REQUIRED(cuCtxPushCurrent, "cuCtxPushCurrent_v2", (CUcontext))               \
   REQUIRED(cuCtxPopCurrent, "cuCtxPopCurrent_v2", (CUcontext *))               \
   REQUIRED(cuCtxGetDevice, "cuCtxGetDevice", (CUdevice *))                     \
+  REQUIRED(cuCtxSynchronize, "cuCtxSynchronize", ())                           \
   REQUIRED(cuModuleLoadDataEx, "cuModuleLoadDataEx",                           \
            (CUmodule *, const void *image, unsigned count, CUjit_option *,     \
             void **values))                                                    \
@@ -180,6 +181,8 @@ enum CUtensorMapFloatOOBfill { CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE = 0 };
   REQUIRED(cuStreamCreate, "cuStreamCreate", (CUstream *, unsigned flags))     \
   REQUIRED(cuStreamDestroy, "cuStreamDestroy_v2", (CUstream))                  \
   REQUIRED(cuStreamSynchronize, "cuStreamSynchronize", (CUstream))             \
+  REQUIRED(cuStreamIsCapturing, "cuStreamIsCapturing",                         \
+           (CUstream, unsigned *status))                                       \
   REQUIRED(cuStreamWaitEvent, "cuStreamWaitEvent",                             \
            (CUstream, CUevent, unsigned flags))                                \
   REQUIRED(cuEventCreate, "cuEventCreate", (CUevent *, unsigned flags))        \
@@ -192,7 +195,8 @@ enum CUtensorMapFloatOOBfill { CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE = 0 };
   OPTIONAL(cuLaunchKernelEx, "cuLaunchKernelEx",                               \
            (const CUlaunchConfig *, CUfunction, void **parameters,             \
             void **extra))                                                     \
-  /* CUDA 12.0: tensor maps */                                                 \
+  /* CUDA 12.0: numbers of streams, tensor maps */                             \
+  OPTIONAL(cuStreamGetId, "cuStreamGetId", (CUstream, unsigned long long *))   \
   OPTIONAL(cuTensorMapEncodeTiled, "cuTensorMapEncodeTiled",                   \
            (CUtensorMap *, CUtensorMapDataType, uint32_t rank, void *base,     \
             const uint64_t *sizes, const uint64_t *strides,                    \

@@ -12,30 +12,16 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "ks-c/Compiler.h"
-
-#include <nanobind/nanobind.h>
-#include <nanobind/stl/optional.h>
-#include <nanobind/stl/pair.h>
-#include <nanobind/stl/string.h>
-#include <nanobind/stl/tuple.h>
-#include <nanobind/stl/vector.h>
-
-#include <memory>
-#include <optional>
-#include <stdexcept>
+#include "Native.h"
 
 // ks/Runtime/ThreadPool.h
 extern "C" void ksSetNumThreads(int threads);
 extern "C" int ksGetNumThreads(void);
 
 namespace nb = nanobind;
+using namespace ks::python;
 
 namespace {
-
-struct CompileError : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
 
 struct FunctionDeleter {
   void operator()(KsFunction *function) const { ksDestroyFunction(function); }
@@ -53,15 +39,6 @@ struct Packed {
 struct Function {
   std::unique_ptr<KsFunction, FunctionDeleter> handle;
 };
-
-/// Throws `Error` if there is a message.
-template <typename Error> void check(char *message) {
-  if (!message)
-    return;
-  std::string text(message);
-  ksFreeString(message);
-  throw Error(text);
-}
 
 /// Address, element type, shape, strides in elements.
 using Array =
@@ -228,4 +205,6 @@ NB_MODULE(_native, module) {
   module.def("emit", emit);
   module.def("set_num_threads", ksSetNumThreads);
   module.def("get_num_threads", ksGetNumThreads);
+  addTensors(module);
+  addDevices(module);
 }

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from ks import _dtypes
 from ks._dtypes import ElementType
 
 # Address, code of the element type, shape, strides in elements.
@@ -50,7 +49,3 @@ def result_dtype(element: ElementType, arguments: tuple[object, ...]) -> np.dtyp
         if isinstance(argument, np.ndarray) and argument.dtype in element.dtypes:
             return argument.dtype
     return element.dtypes[0]
-
-
-def of_code(code: int) -> ElementType:
-    return _dtypes.TYPES[code]

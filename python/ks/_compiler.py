@@ -1,52 +1,27 @@
 # Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Compiling and running on the CPU."""
+"""Compiling, and running on the CPU."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
 from ks import _native
-from ks._arrays import NativeArray, check_writeable, of_code, result_dtype, to_native
+from ks._arrays import NativeArray, check_writeable, result_dtype, to_native
 from ks._chain import Chain
+from ks._cuda import CUDAFunction, compile_for_gpu, find_target, is_gpu_target
+from ks._dtypes import of_code
 from ks._epilogue import Epilogue
+from ks._info import ArgumentInfo, CompileTimes, show_signature, to_info
 
 PATHS = ("cpu", "loops", "reference")
-RUNGS = ("math", "plans", "buffers", "tiles", "machine")
+RUNGS = ("math", "plans", "buffers", "tiles", "machine", "binary")
 
 Result: TypeAlias = "np.ndarray | tuple[np.ndarray, ...] | None"
-
-
-@dataclass(frozen=True)
-class ArgumentInfo:
-    """What a function expects of an argument, or says of a result.
-
-    Attributes:
-        dtype: Name of the element type, such as "f32".
-        shape: Sizes; None where any size will do.
-        is_packed: Whether it is a weight that is packed before a run.
-    """
-
-    dtype: str
-    shape: tuple[int | None, ...]
-    is_packed: bool
-
-
-@dataclass(frozen=True)
-class CompileTimes:
-    """Where compile time went, in seconds."""
-
-    passes: float
-    llvm: float
-
-    @property
-    def total(self) -> float:
-        return self.passes + self.llvm
 
 
 class CompiledFunction:
@@ -69,11 +44,11 @@ class CompiledFunction:
 
     @property
     def inputs(self) -> tuple[ArgumentInfo, ...]:
-        return tuple(map(_to_info, self._native.inputs))
+        return tuple(map(to_info, self._native.inputs))
 
     @property
     def outputs(self) -> tuple[ArgumentInfo, ...]:
-        return tuple(map(_to_info, self._native.outputs))
+        return tuple(map(to_info, self._native.outputs))
 
     @property
     def compile_times(self) -> CompileTimes:
@@ -81,13 +56,7 @@ class CompiledFunction:
         return CompileTimes(*self._native.compile_times)
 
     def __repr__(self) -> str:
-        def show(infos: tuple[ArgumentInfo, ...]) -> str:
-            return ", ".join(
-                f"{info.dtype}[{', '.join('?' if s is None else str(s) for s in info.shape)}]"
-                for info in infos
-            )
-
-        return f"<ks.CompiledFunction @{self.name}({show(self.inputs)}) -> {show(self.outputs)}>"
+        return f"<ks.CompiledFunction {show_signature(self.name, self.inputs, self.outputs)}>"
 
     def __call__(
         self, *arguments: np.ndarray, out: np.ndarray | tuple[np.ndarray, ...] | None = None
@@ -252,13 +221,16 @@ def compile(
     threads: int = 0,
     opt_level: int = 2,
     path: str = "cpu",
-) -> CompiledFunction:
+) -> CompiledFunction | CUDAFunction:
     """Compiles a chain, or a function of a module in MLIR text.
 
     Args:
         source: A chain (see `Chain.mlir` for dtype, layout, batch, epilogue and
             precision), or MLIR text, which says all that itself.
-        target: Row of the compiler's table of CPUs; "host" is this machine.
+        target: Row of the compiler's table of CPUs ("host" is this machine) or GPUs
+            ("sm_80", "sm_90", ...; "cuda" is the current one, or else the first).
+            Functions for GPUs are `CUDAFunction`. With "sm_..." neither GPU nor driver
+            is needed until the function is called.
         entry: Function of the module; None: its only public one.
         threads: To plan for; 0: as many as compiled code uses.
         opt_level: Of LLVM, 0 to 3.
@@ -266,13 +238,20 @@ def compile(
             program) or "reference" (the same program with all types widened: takes
             and gives f64 or complex128).
 
+    Returns:
+        A function of arrays: of NumPy, or for GPUs of whatever exports DLPack.
+
     Raises:
         CompileError: the module is wrong; the message holds the diagnostics,
             with line:column.
+        DeviceError: target is "cuda", but there is no driver or no GPU, or it does not
+            take the code.
         TypeError, ValueError: an argument is none of the above.
     """
     options = _options(path, target, threads, opt_level)
     text = _to_text(source, dtype, layout, batch, epilogue, precision)
+    if is_gpu_target(target):
+        return compile_for_gpu(text, entry, target)
     entries = None if entry is None else [entry]
     return CompiledFunction(_native.compile(text, entries, options)[0])
 
@@ -285,11 +264,13 @@ def compile_all(
     threads: int = 0,
     opt_level: int = 2,
     path: str = "cpu",
-) -> list[CompiledFunction]:
+) -> list[CompiledFunction] | list[CUDAFunction]:
     """Compiles several functions of a module in one go; see `compile`."""
     options = _options(path, target, threads, opt_level)
     if isinstance(entries, str):
         raise TypeError(f"entries is the string {entries!r}; expected a list of names")
+    if is_gpu_target(target):
+        return [compile_for_gpu(text, entry, target) for entry in entries]
     return [CompiledFunction(f) for f in _native.compile(text, list(entries), options)]
 
 
@@ -309,7 +290,7 @@ def emit(
     """The IR of a chain or module at a rung of the ladder, as text.
 
     Args:
-        rung: "math", "plans", "buffers", "tiles" or "machine".
+        rung: "math", "plans", "buffers", "tiles", "machine", or for GPUs "binary" (PTX).
         source, dtype, layout, target, batch, epilogue, precision, threads, path:
             See `compile`.
 
@@ -319,6 +300,8 @@ def emit(
     """
     if rung not in RUNGS:
         raise ValueError(f"rung is {rung!r}; expected one of {', '.join(RUNGS)}")
+    if rung == "binary" and not is_gpu_target(target):
+        raise ValueError(f"rung is 'binary', which is for GPUs; got target {target!r}")
     options = _options(path, target, threads, opt_level=2)
     text = _to_text(source, dtype, layout, batch, epilogue, precision)
     return _native.emit(text, RUNGS.index(rung), options)
@@ -344,6 +327,15 @@ def _options(path: str, target: str, threads: int, opt_level: int) -> _native.Op
         raise ValueError(f"threads is {threads!r}; expected 0 (all) or more")
     if opt_level not in (0, 1, 2, 3):
         raise ValueError(f"opt_level is {opt_level!r}; expected 0, 1, 2 or 3")
+    if is_gpu_target(target):
+        for name, is_given in (
+            ("path", path != "cpu"),
+            ("threads", threads),
+            ("opt_level", opt_level != 2),
+        ):
+            if is_given:
+                raise ValueError(f"{name} is for CPUs; expected none with target {target!r}")
+        target = find_target(target)
     return _native.Options(PATHS.index(path), target, threads, opt_level)
 
 
@@ -370,12 +362,6 @@ def _to_text(
         if is_given:
             raise ValueError(f"{name} was given with MLIR text; expected it in the text itself")
     return source
-
-
-def _to_info(info: tuple[int, Sequence[int], bool, bool]) -> ArgumentInfo:
-    code, shape, is_packed, _ = info
-    sizes = tuple(None if size < 0 else size for size in shape)
-    return ArgumentInfo(of_code(code).name, sizes, is_packed)
 
 
 def _empty(code: int) -> NativeArray:

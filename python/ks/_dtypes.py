@@ -29,6 +29,15 @@ class ElementType:
     def is_complex(self) -> bool:
         return self.mlir != self.name
 
+    @property
+    def bytes(self) -> int:
+        return self.dtypes[0].itemsize
+
+    @property
+    def torch(self) -> str:
+        """Its name in PyTorch, and in messages about arrays on GPUs."""
+        return "bfloat16" if self.name == "bf16" else self.dtypes[0].name
+
     def describe(self) -> str:
         return " or ".join(str(dtype) for dtype in self.dtypes)
 
@@ -70,6 +79,11 @@ def element_type(dtype: object) -> ElementType:
             return candidate
     names = ", ".join(candidate.name for candidate in TYPES)
     raise ValueError(f"dtype is {dtype!r}; expected one of {names}")
+
+
+def of_code(code: int) -> ElementType:
+    """The element type of a KsElementType."""
+    return TYPES[code]
 
 
 def _name_of(dtype: object) -> str:

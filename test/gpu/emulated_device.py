@@ -50,14 +50,24 @@ class Device:
         )  # fmt: skip
         self.callback = kind(self.launch)
         self.driver.fakeSetLaunchCallback(self.callback)
+        # Memory that the runtime allocates is in the arena, too.
+        allocate = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_size_t)
+        self.allocate_callback = allocate(self.try_allocate)
+        self.driver.fakeSetAllocateCallback(self.allocate_callback)
         raw = np.empty(size + 256, np.uint8)
         start = -raw.ctypes.data % 256
         self.arena = raw[start : start + size]
+        self.used = size
         self.reset()
 
+    def close(self) -> None:
+        """The driver records launches again, and allocates memory itself."""
+        self.driver.fakeSetLaunchCallback(None)
+        self.driver.fakeSetAllocateCallback(None)
+
     def reset(self) -> None:
+        self.arena[: self.used] = 0xFF
         self.used = 0
-        self.arena[:] = 0xFF
         self.allowed = np.zeros(len(self.arena), bool)
 
     def allocate(self, bytes_: int) -> np.ndarray:
@@ -68,6 +78,12 @@ class Device:
             raise MemoryError("the arena is too small")
         self.allowed[start : start + bytes_] = True
         return self.arena[start : start + bytes_]
+
+    def try_allocate(self, bytes_: int) -> int | None:
+        try:
+            return self.allocate(bytes_).ctypes.data
+        except MemoryError:  # nothing may pass through C
+            return None
 
     def put(self, array: np.ndarray) -> np.ndarray:
         """A copy of a contiguous array."""

@@ -23,6 +23,15 @@ class Options(ctypes.Structure):
     )
 
 
+class ArtifactOptions(ctypes.Structure):
+    _fields_ = (
+        ("entry", c_char_p),
+        ("targets", c_char_p),
+        ("assemble", c_int),
+        ("source_name", c_char_p),
+    )
+
+
 class Buffer(ctypes.Structure):
     _fields_ = (
         ("data", c_void_p),
@@ -46,11 +55,18 @@ def lib():
         "ksGetResultShape",
         "ksPack",
         "ksRun",
+        "ksBuildArtifact",
+        "ksGetArtifactBytes",
+        "ksGetArtifactArgument",
+        "ksGetArtifactTimes",
     ):
         getattr(library, name).restype = c_void_p
     library.ksDefaultCompileOptions.restype = Options
     library.ksGetNumInputs.restype = library.ksGetNumOutputs.restype = c_size_t
     library.ksGetName.restype = c_char_p
+    library.ksDefaultArtifactOptions.restype = ArtifactOptions
+    library.ksGetNumArtifactArguments.restype = c_size_t
+    library.ksGetArtifactEntry.restype = library.ksFindGPUTarget.restype = c_char_p
     return library
 
 
@@ -178,3 +194,70 @@ def test_source_names_appear_in_diagnostics(lib):
     options = lib.ksDefaultCompileOptions()
     options.source_name = b"layer.mlir"
     assert "layer.mlir:1:1: error" in compile_function(lib, "nonsense", options)[1]
+
+
+# --- Artefacts -----------------------------------------------------------------
+
+
+def build_artifact(lib, text, **values):
+    options = lib.ksDefaultArtifactOptions()
+    for field, value in {"targets": b"sm_80", "assemble": 0, **values}.items():
+        setattr(options, field, value)
+    artifact, encoded = c_void_p(), text.encode()
+    error = lib.ksBuildArtifact(encoded, c_size_t(len(encoded)), byref(options), byref(artifact))
+    return artifact, message(lib, error)
+
+
+def test_artifacts(lib):
+    text = ks.Chain([(1, 2, 2, 1)]).mlir()
+    artifact, error = build_artifact(lib, text, targets=b"sm_80, sm_90")
+    assert error is None
+    assert lib.ksGetArtifactEntry(artifact) == b"chain"
+    assert lib.ksGetNumArtifactArguments(artifact) == 3
+    size, times = c_size_t(), (c_double(), c_double(), c_double())
+    stored = ctypes.string_at(lib.ksGetArtifactBytes(artifact, byref(size)), size.value)
+    assert b".target sm_80" in stored
+    assert b".target sm_90" in stored
+    assert lib.ksGetArtifactTimes(artifact, *map(byref, times)) is None
+    assert times[0].value > 0
+    error = lib.ksGetArtifactArgument(artifact, c_size_t(3), byref((c_int64 * 8)()))
+    assert message(lib, error) == "index of argument is 3; expected less than 3"
+    assert "info is NULL" in message(lib, lib.ksGetArtifactArgument(artifact, c_size_t(0), None))
+    lib.ksDestroyArtifact(artifact)
+    assert lib.ksFindGPUTarget(75) == b""
+    assert lib.ksFindGPUTarget(87) == b"sm_86"
+
+
+def test_wrong_artifacts(lib):
+    text = ks.Chain([(1, 2, 2, 1)]).mlir()
+    for values, expected in (
+        ({"targets": None}, "targets is NULL; expected rows of the GPU target table: sm_80"),
+        ({"targets": b"sm_80,sm_1"}, "unknown target 'sm_1'; expected one of sm_80"),
+        ({"entry": b"f"}, "no public function @f"),
+    ):
+        assert expected in build_artifact(lib, text, **values)[1]
+    assert "a.mlir:1:1: error" in build_artifact(lib, "nonsense", source_name=b"a.mlir")[1]
+    none = None
+    assert "artifact is NULL" in message(lib, lib.ksBuildArtifact(b"", c_size_t(0), none, none))
+    error = lib.ksBuildArtifact(b"", c_size_t(0), none, byref(c_void_p()))
+    assert "targets is NULL" in message(lib, error)
+    assert "artifact is NULL" in message(
+        lib, lib.ksGetArtifactArgument(none, c_size_t(0), byref((c_int64 * 8)()))
+    )
+    assert "is NULL" in message(lib, lib.ksGetArtifactTimes(none, none, none, none))
+    assert lib.ksGetArtifactBytes(none, none) is None
+    assert (lib.ksGetArtifactEntry(none), lib.ksGetNumArtifactArguments(none)) == (b"", 0)
+    lib.ksDestroyArtifact(none)
+
+
+def test_rungs_of_gpus(lib):
+    text = ks.Chain([(1, 2, 2, 1)]).mlir().encode()
+    options, emitted = lib.ksDefaultCompileOptions(), c_void_p()
+    error = lib.ksEmit(text, c_size_t(len(text)), byref(options), 5, byref(emitted))
+    assert "rung is KS_RUNG_BINARY, expected an earlier one" in message(lib, error)
+    options.target = b"sm_80"
+    assert lib.ksEmit(text, c_size_t(len(text)), byref(options), 5, byref(emitted)) is None
+    assert ".target sm_80" in message(lib, emitted.value)
+    options.path = 1
+    error = lib.ksEmit(text, c_size_t(len(text)), byref(options), 0, byref(emitted))
+    assert message(lib, error) == "path is 1; expected the default with the target sm_80"

@@ -99,10 +99,19 @@ public:
   /// Waits for all that was put on the stream; reports what failed there.
   Status synchronize(KsStream stream = nullptr) const;
 
+  /// Waits for all work of the context.
+  Status synchronizeAll() const;
+
+  /// See KsStreamInfo.
+  Status getStreamInfo(KsStream stream, uint64_t &id, bool &isCapturing) const;
+
   /// A stream that does not wait for the default stream.
   Status createStream(CUDAStream &stream) const;
   Status createEvent(CUDAEvent &event) const;
   Status record(const CUDAEvent &event, KsStream stream = nullptr) const;
+
+  /// Lets what is put on the stream from now on wait for a recorded event.
+  Status wait(const CUDAEvent &event, KsStream stream = nullptr) const;
 
   /// The time between two recorded events, once `end` has happened, which this
   /// waits for.

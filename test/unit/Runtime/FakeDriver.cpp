@@ -24,6 +24,7 @@ using namespace ks::cuda;
 
 struct ks::cuda::CUfunc_st {
   std::string name;
+  std::string image;
 };
 
 struct ks::cuda::CUmod_st {
@@ -34,6 +35,11 @@ struct ks::cuda::CUmod_st {
 FakeDriver &getFakeDriver() {
   static FakeDriver driver;
   return driver;
+}
+
+FakeDriverLock::FakeDriverLock() {
+  static std::recursive_mutex mutex;
+  guard = std::unique_lock<std::recursive_mutex>(mutex);
 }
 
 std::vector<void *> &getFakeContexts() {
@@ -47,8 +53,8 @@ int64_t FakeLaunch::getInt(size_t index) const {
   return value;
 }
 
-/// Called instead of recording a launch: the code that was loaded last, and
-/// what cuLaunchKernel got. Returns a CUresult.
+/// Called for each launch: the code of the kernel, and what cuLaunchKernel got.
+/// Returns a CUresult.
 using LaunchCallback = unsigned (*)(const char *image, const char *kernel,
                                     unsigned grid, unsigned block,
                                     unsigned sharedBytes, void **parameters);
@@ -59,15 +65,17 @@ extern "C" void fakeSetLaunchCallback(LaunchCallback callback) {
   launchCallback = callback;
 }
 
+/// Called instead of allocating; freeing such memory does nothing.
+using AllocateCallback = void *(*)(size_t);
+static AllocateCallback allocateCallback = nullptr;
+
+extern "C" void fakeSetAllocateCallback(AllocateCallback callback) {
+  allocateCallback = callback;
+}
+
 namespace {
 
-std::recursive_mutex mutex;
-
-/// The driver, locked.
-struct Lock {
-  std::lock_guard<std::recursive_mutex> guard{mutex};
-  FakeDriver *operator->() { return &getFakeDriver(); }
-};
+using Lock = FakeDriverLock;
 
 CUresult toResult(unsigned code) { return static_cast<CUresult>(code); }
 
@@ -89,18 +97,25 @@ CUresult refuse(unsigned code, unsigned count, CUjit_option *options,
   return toResult(code);
 }
 
-CUresult record(CUfunction function, unsigned grid, unsigned block,
+/// Returns a fault on demand.
+CUresult record(FakeLaunch launch, void **parameters) {
+  Lock driver;
+  if (driver->launchResult)
+    return toResult(driver->launchResult);
+  launch.context = getFakeContexts().back();
+  size_t index = 0;
+  for (size_t bytes : driver->parameterBytes[launch.kernel])
+    launch.parameters.emplace_back(static_cast<char *>(parameters[index++]),
+                                   bytes);
+  driver->launches.push_back(std::move(launch));
+  return CUDA_SUCCESS;
+}
+
+CUresult launch(CUfunction function, unsigned grid, unsigned block,
                 unsigned sharedBytes, unsigned cluster, CUstream stream,
                 void **parameters) {
   if (CUresult result = needContext())
     return result;
-  Lock driver;
-  if (driver->launchResult)
-    return toResult(driver->launchResult);
-  if (launchCallback)
-    return toResult(launchCallback(driver->image.c_str(),
-                                   function->name.c_str(), grid, block,
-                                   sharedBytes, parameters));
   FakeLaunch launch;
   launch.kernel = function->name;
   launch.grid = grid;
@@ -108,13 +123,14 @@ CUresult record(CUfunction function, unsigned grid, unsigned block,
   launch.sharedBytes = sharedBytes;
   launch.cluster = cluster;
   launch.stream = stream;
-  launch.context = getFakeContexts().back();
-  size_t index = 0;
-  for (size_t bytes : driver->parameterBytes[function->name])
-    launch.parameters.emplace_back(static_cast<char *>(parameters[index++]),
-                                   bytes);
-  driver->launches.push_back(std::move(launch));
-  return CUDA_SUCCESS;
+  if (CUresult result = record(std::move(launch), parameters))
+    return result;
+  // Without the lock: what is called may wait for locks of its own.
+  if (!launchCallback)
+    return CUDA_SUCCESS;
+  return toResult(launchCallback(function->image.c_str(),
+                                 function->name.c_str(), grid, block,
+                                 sharedBytes, parameters));
 }
 
 } // namespace
@@ -215,7 +231,17 @@ CUresult cuCtxPopCurrent_v2(CUcontext *context) {
 }
 
 CUresult cuCtxGetDevice(CUdevice *device) {
-  *device = 0;
+  if (CUresult result = needContext())
+    return result;
+  auto context = reinterpret_cast<uintptr_t>(getFakeContexts().back());
+  bool isPrimary = context - fakePrimaryContext < maxFakeDevices;
+  *device = isPrimary ? static_cast<int>(context - fakePrimaryContext) : 0;
+  return CUDA_SUCCESS;
+}
+
+CUresult cuCtxSynchronize() {
+  Lock driver;
+  ++driver->numSynchronizations;
   return needContext();
 }
 
@@ -258,6 +284,7 @@ CUresult cuModuleGetFunction(CUfunction *function, CUmodule module,
   module->functions.push_back(std::make_unique<CUfunc_st>());
   *function = module->functions.back().get();
   (*function)->name = name;
+  (*function)->image = module->image;
   return CUDA_SUCCESS;
 }
 
@@ -283,7 +310,7 @@ CUresult cuLaunchKernel(CUfunction function, unsigned gridX, unsigned gridY,
                         void **parameters, void **) {
   if (gridY != 1 || gridZ != 1 || blockY != 1 || blockZ != 1)
     return CUDA_ERROR_INVALID_VALUE;
-  return record(function, gridX, blockX, sharedBytes, 1, stream, parameters);
+  return launch(function, gridX, blockX, sharedBytes, 1, stream, parameters);
 }
 #endif
 
@@ -293,7 +320,7 @@ CUresult cuLaunchKernelEx(const CUlaunchConfig *config, CUfunction function,
   if (config->numAttrs != 1 ||
       config->attrs[0].id != CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION)
     return CUDA_ERROR_INVALID_VALUE;
-  return record(function, config->gridDimX, config->blockDimX,
+  return launch(function, config->gridDimX, config->blockDimX,
                 config->sharedMemBytes, config->attrs[0].value.clusterDim.x,
                 config->hStream, parameters);
 }
@@ -333,11 +360,18 @@ CUresult cuMemGetInfo_v2(size_t *free, size_t *total) {
 CUresult cuMemAlloc_v2(CUdeviceptr *pointer, size_t bytes) {
   if (CUresult result = needContext())
     return result;
+  // Without the lock, as for launches.
+  void *memory = allocateCallback ? allocateCallback(bytes) : nullptr;
   Lock driver;
-  if (bytes > driver->memoryBytes - driver->allocatedBytes)
+  if (bytes > driver->memoryBytes - driver->allocatedBytes ||
+      (allocateCallback && !memory))
     return CUDA_ERROR_OUT_OF_MEMORY;
-  void *memory = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
-  driver->allocations[memory] = bytes;
+  if (memory) {
+    driver->borrowed[memory] = bytes;
+  } else {
+    memory = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
+    driver->allocations[memory] = bytes;
+  }
   driver->allocatedBytes += bytes;
   *pointer = reinterpret_cast<uintptr_t>(memory);
   return CUDA_SUCCESS;
@@ -347,6 +381,12 @@ CUresult cuMemFree_v2(CUdeviceptr pointer) {
   if (CUresult result = needContext())
     return result;
   Lock driver;
+  auto borrowed = driver->borrowed.find(reinterpret_cast<void *>(pointer));
+  if (borrowed != driver->borrowed.end()) {
+    driver->allocatedBytes -= borrowed->second;
+    driver->borrowed.erase(borrowed);
+    return CUDA_SUCCESS;
+  }
   auto it = driver->allocations.find(reinterpret_cast<void *>(pointer));
   if (it == driver->allocations.end())
     return CUDA_ERROR_INVALID_VALUE;
@@ -410,10 +450,29 @@ CUresult cuStreamCreate(CUstream *stream, unsigned) {
 }
 
 CUresult cuStreamDestroy_v2(CUstream) { return needContext(); }
-CUresult cuStreamSynchronize(CUstream) { return needContext(); }
-CUresult cuStreamWaitEvent(CUstream, CUevent, unsigned) {
+CUresult cuStreamSynchronize(CUstream) {
+  Lock driver;
+  ++driver->numSynchronizations;
   return needContext();
 }
+CUresult cuStreamWaitEvent(CUstream stream, CUevent, unsigned) {
+  Lock driver;
+  driver->waits.push_back(stream);
+  return needContext();
+}
+
+CUresult cuStreamIsCapturing(CUstream stream, unsigned *status) {
+  Lock driver;
+  *status = stream && stream == driver->capturingStream;
+  return needContext();
+}
+
+#ifndef KS_FAKE_OLD
+CUresult cuStreamGetId(CUstream stream, unsigned long long *id) {
+  *id = reinterpret_cast<uintptr_t>(stream) + 1;
+  return needContext();
+}
+#endif
 
 CUresult cuEventCreate(CUevent *event, unsigned) {
   *event = reinterpret_cast<CUevent>(uintptr_t(0x6000));
@@ -421,7 +480,11 @@ CUresult cuEventCreate(CUevent *event, unsigned) {
 }
 
 CUresult cuEventDestroy_v2(CUevent) { return needContext(); }
-CUresult cuEventRecord(CUevent, CUstream) { return needContext(); }
+CUresult cuEventRecord(CUevent, CUstream stream) {
+  Lock driver;
+  driver->records.push_back(stream);
+  return needContext();
+}
 CUresult cuEventSynchronize(CUevent) { return needContext(); }
 
 CUresult cuEventElapsedTime(float *milliseconds, CUevent, CUevent) {

@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <mutex>
 #include <set>
 #include <string>
 #include <vector>
@@ -71,14 +72,29 @@ struct FakeDriver {
   int numModules = 0;                ///< Loaded now.
   int numRetained = 0;               ///< References to primary contexts now.
   size_t allocatedBytes = 0;
+  std::vector<void *> waits;   ///< Streams that waited for an event.
+  std::vector<void *> records; ///< Streams on which one was recorded.
+  int numSynchronizations = 0;
+  void *capturingStream = nullptr; ///< On which a graph is recorded.
   int numMisuses = 0; ///< Calls without the right context or with bad handles.
 
   /// Called with a lock by all functions of the driver.
   std::map<void *, size_t> allocations;
+  std::map<void *, size_t> borrowed; ///< Of an allocation callback.
 };
 
 /// The one that all fake drivers of this process share.
 FakeDriver &getFakeDriver();
+
+/// The same, locked.
+class FakeDriverLock {
+public:
+  FakeDriverLock();
+  FakeDriver *operator->() { return &getFakeDriver(); }
+
+private:
+  std::unique_lock<std::recursive_mutex> guard;
+};
 
 /// The contexts that are current on this thread, the last one first.
 std::vector<void *> &getFakeContexts();
@@ -86,5 +102,6 @@ std::vector<void *> &getFakeContexts();
 /// A context that is no primary one.
 constexpr uintptr_t fakeOtherContext = 0x9000;
 constexpr uintptr_t fakePrimaryContext = 0x8000;
+constexpr uintptr_t maxFakeDevices = 64;
 
 #endif // KS_TEST_UNIT_RUNTIME_FAKEDRIVER_H

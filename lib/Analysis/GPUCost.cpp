@@ -21,9 +21,11 @@ static double toDouble(int64_t value) { return static_cast<double>(value); }
 static double getRowEfficiency(int64_t bytes) {
   if (bytes >= 128)
     return 1;
+  if (bytes >= 64)
+    return 0.53;
   if (bytes >= 32)
-    return 0.7;
-  return 0.29 * toDouble(bytes) / 16;
+    return 0.48;
+  return 0.32 * toDouble(bytes) / 16;
 }
 
 /// Bytes that a lane loads, or stores, at a time, of neighbours of `size`
@@ -106,8 +108,7 @@ GPUCostModel::Stores GPUCostModel::getStores() const {
   int64_t lines =
       groups * std::min<int64_t>(perGroup, std::max<int64_t>(1, span / 128));
   double count = toDouble(elements / piece) * toDouble(piece * bytes / width);
-  return {count,
-          count * std::max(toDouble(lines), toDouble(32 * width) / 128)};
+  return {count, count * std::max(toDouble(lines), toDouble(32 * width) / 128)};
 }
 
 /// Cycles of loads and stores: 128 bytes a cycle, a cycle at least for a load,
@@ -116,9 +117,9 @@ double GPUCostModel::getSharedCycles(double copied) const {
   int64_t width = getAccessBytes(plan.fragments.runK * plan.vector * bytes);
   double activations =
       getActivationLoads() * std::max(1.0, toDouble(width) / 4);
-  constexpr double kLine = 5.3;
-  double kCopy = plan.isBulk ? 0.25 : 0.5;
-  return steps * (activations + getWeightLoads() * 4) + kCopy * copied / 128 +
+  constexpr double kLine = 5.5, kCopy = 0.3;
+  return steps * (0.9 * activations + getWeightLoads() * 4) +
+         kCopy * copied / 128 +
          kLine * getStores().lines * toDouble(plan.getWarps());
 }
 
@@ -127,12 +128,11 @@ double GPUCostModel::getIssueCycles(double copied) const {
   double tiles = toDouble(plan.vector * plan.getTilesM(batchFirst));
   double perStep = 6 + getActivationLoads() + getWeightLoads() +
                    (bytes == 2 ? 3 : 1) * tiles;
-  double products = toDouble(plan.vector * plan.getTilesN() *
-                             plan.getTilesM(batchFirst));
-  perStep += plan.fragments.isMma()
-                 ? products
-                 : products * FragmentLayout::slotsK *
-                       (problem.isComplex ? 4 : 1);
+  double products =
+      toDouble(plan.vector * plan.getTilesN() * plan.getTilesM(batchFirst));
+  perStep += plan.fragments.isMma() ? products
+                                    : products * FragmentLayout::slotsK *
+                                          (problem.isComplex ? 4 : 1);
   double copies = plan.isBulk ? 0 : copied / 16 / 32 * 8;
   double stores = getStores().count * toDouble(plan.getWarps()) * 6;
   // A chunk is a wait, a barrier and new addresses.
@@ -145,9 +145,13 @@ double GPUCostModel::getIssueCycles(double copied) const {
 /// the SM: the barrier and the first loads of each chunk, the end of the last
 /// products, conversions and stores.
 double GPUCostModel::getLatencyCycles() const {
-  constexpr double kBarrier = 570, kBulkBarrier = 150, kStore = 65;
-  return chunks * (plan.isBulk ? kBulkBarrier : kBarrier) +
-         getStores().count * kStore;
+  constexpr double kBarrier = 600, kBulk = 300, kStore = 42;
+  // A stage is copied anew when it has been read: the others hide that.
+  double perChunk =
+      plan.isBulk
+          ? kBulk / std::pow(std::max(1.0, toDouble(plan.stages - 1)), 1.75)
+          : kBarrier;
+  return chunks * perChunk + getStores().count * kStore;
 }
 
 /// Bytes of X that a block reads in one piece.
@@ -161,20 +165,19 @@ int64_t GPUCostModel::getPieceBytes(int64_t batch) const {
 
 /// Little's law: the share of the bandwidth that the bytes under way allow.
 double GPUCostModel::getOverlap(double resident) const {
-  constexpr double kLatency = 600e-9;
-  double stage =
-      (inputBytes + (plan.isResident ? 0 : weightBytes)) / chunks;
+  constexpr double kLatency = 265e-9;
+  double stage = (inputBytes + (plan.isResident ? 0 : weightBytes)) / chunks;
   double underWay =
       resident * stage * (plan.stages > 1 ? toDouble(plan.stages - 1) : 0.5);
   double needed =
       target.dramBandwidth / toDouble(target.multiprocessors) * kLatency;
-  return std::min(1.0, std::pow(underWay / needed, 1.4));
+  return std::min(1.0, std::pow(underWay / needed, 0.47));
 }
 
 GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch) const {
   GPUCost cost;
   cost.blocksPerSM = blocksPerSM;
-  cost.launch = 2.7e-6;
+  cost.launch = 1.8e-6;
   double hertz = target.gigahertz * 1e9;
   double sms = toDouble(target.multiprocessors);
   double tiles = std::max(1.0, toDouble(plan.getNumTiles(batch)));
@@ -185,28 +188,28 @@ GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch) const {
   double resident = std::min(toDouble(blocksPerSM), std::ceil(blocks / sms));
   // In the last wave not all SMs work; short grids are dominated by it.
   double waves = std::ceil(blocks / (sms * toDouble(blocksPerSM)));
-  double blocksOfSM = waves <= 2 ? std::ceil(blocks / sms)
-                                 : blocks / sms + 0.5 * resident;
+  double blocksOfSM =
+      waves <= 2 ? std::ceil(blocks / sms) : blocks / sms + 0.5 * resident;
   double tilesOfSM = blocksOfSM * perBlock;
   double busy = std::min(1.0, blocks / sms);
 
   cost.dramBytes = getMinimumBytes(problem, batch);
-  cost.dram = cost.dramBytes / (target.dramBandwidth * busy *
-                                getRowEfficiency(getPieceBytes(batch)) *
-                                getOverlap(resident));
-  double weights = plan.isResident ? blocks * weightBytes
-                                   : tiles * slabs * weightBytes;
+  cost.dram = cost.dramBytes /
+              (target.dramBandwidth * busy *
+               getRowEfficiency(getPieceBytes(batch)) * getOverlap(resident));
+  double weights =
+      plan.isResident ? blocks * weightBytes : tiles * slabs * weightBytes;
   cost.l2Bytes = tiles * slabs * (inputBytes + outputBytes) + weights;
   // The busiest SM takes its share of the bytes.
-  cost.l2 = cost.l2Bytes * (tilesOfSM * sms / (tiles * slabs)) /
-            target.l2Bandwidth;
+  cost.l2 =
+      cost.l2Bytes * (tilesOfSM * sms / (tiles * slabs)) / target.l2Bandwidth;
   // Few warps take turns at loading and multiplying; many do both at a time.
   double warps = resident * toDouble(plan.getWarps()) / 4;
-  double serial = (tile.units + tile.shared) / std::max(1.0, warps) +
-                  tile.latency / resident;
+  double serial =
+      (tile.units + tile.shared) / std::pow(std::max(1.0, warps), 1.5) +
+      tile.latency / resident;
   cost.shared = tilesOfSM * tile.shared / hertz;
-  cost.units =
-      tilesOfSM * std::max({tile.units, tile.issue, serial}) / hertz;
+  cost.units = tilesOfSM * std::max({tile.units, tile.issue, serial}) / hertz;
   double most = std::max({cost.dram, cost.l2, cost.shared, cost.units});
   cost.limit = most == cost.dram     ? "DRAM"
                : most == cost.l2     ? "L2"
@@ -214,11 +217,11 @@ GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch) const {
                                      : "multiplications";
   // A block begins by filling its ring, and ends by emptying it; others on the
   // SM work meanwhile.
-  double start = 1.5e-6 + (plan.isResident ? weightBytes : 0) * sms /
-                              target.l2Bandwidth;
+  double start =
+      1.5e-6 + (plan.isResident ? weightBytes : 0) * sms / target.l2Bandwidth;
   double startup = waves * start / (waves > 1 ? resident : 1);
   // What all keep busy takes longer than what one does: they wait for another.
-  constexpr double kNorm = 2.6;
+  constexpr double kNorm = 2.3;
   double sum = 0;
   for (double part : {cost.dram, cost.l2, cost.shared, cost.units})
     sum += std::pow(part / most, kNorm);

@@ -92,16 +92,16 @@ int64_t GPUPlan::getRegisters(const Problem &problem) const {
   // In registers of 32 bits. What is left is for addresses and copies, found by
   // looking at what the assembler takes; epilogues hold temporaries as well.
   int64_t parts = problem.isComplex ? 2 : 1;
-  int64_t accumulators = getAccumulators(batchFirst) * parts *
-                         problem.accumulatorBytes / 4;
+  int64_t accumulators =
+      getAccumulators(batchFirst) * parts * problem.accumulatorBytes / 4;
   int64_t activations = vector * getTilesM(batchFirst) *
                         FragmentLayout::slotsK * problem.elementBytes() / 4;
   int64_t weights =
       getTilesN() * fragments.weightsPerLane() * problem.elementBytes() / 4;
   // Loads of the next step are under way meanwhile; narrow ones need addresses.
   bool isUnrolled = k > fragments.stepK();
-  bool isNarrow = batchFirst &&
-                  fragments.runK * vector * problem.elementBytes() < 16;
+  bool isNarrow =
+      batchFirst && fragments.runK * vector * problem.elementBytes() < 16;
   return accumulators + activations + weights + 58 +
          (isUnrolled ? (activations + weights) / 2 : 0) + (isNarrow ? 12 : 0) +
          (isBulk ? 8 : 0) +
@@ -241,8 +241,8 @@ std::string ks::checkGPUPlan(const Problem &problem, const GPUPlan &plan) {
                 "expected what the weight is",
                 plan.tiedA ? "" : "not ", plan.tiedD ? "" : "not ");
   // The warps of a block are spread over the four parts of an SM.
-  int64_t available = std::min<int64_t>(
-      255, 65536 / roundUp(plan.getThreads(), 128) / 8 * 8);
+  int64_t available =
+      std::min<int64_t>(255, 65536 / roundUp(plan.getThreads(), 128) / 8 * 8);
   int64_t registers = plan.getRegisters(problem);
   check.require(registers <= available,
                 "a lane needs about {0} registers; expected at most {1} with "

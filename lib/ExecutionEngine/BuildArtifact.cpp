@@ -87,8 +87,8 @@ private:
 };
 } // namespace
 
-/// ceil(s / tile) · factor, as canonicalized forms of it. Multiplies to `factor`,
-/// and sets `tile`.
+/// ceil(s / tile) · factor, as canonicalized forms of it. Multiplies to
+/// `factor`, and sets `tile`.
 static bool matchGrid(AffineExpr expr, int64_t &tile, int64_t &factor) {
   if (auto binary = dyn_cast<AffineBinaryOpExpr>(expr)) {
     auto constant = dyn_cast<AffineConstantExpr>(binary.getRHS());
@@ -207,8 +207,8 @@ llvm::Error LaunchReader::read(func::FuncOp func,
       workspace.push_back(std::move(*info));
       operands[alloc] = {
           Operand::Kind::Workspace, Operand::Form::Descriptor, index, {}};
-    } else if (!isa<TensorMapOp, memref::DeallocOp, memref::CastOp, memref::DimOp,
-                    affine::AffineApplyOp, affine::AffineMinOp,
+    } else if (!isa<TensorMapOp, memref::DeallocOp, memref::CastOp,
+                    memref::DimOp, affine::AffineApplyOp, affine::AffineMinOp,
                     func::ReturnOp>(op) &&
                !op.hasTrait<OpTrait::ConstantLike>()) {
       return makeError("an artefact cannot hold the op '" +

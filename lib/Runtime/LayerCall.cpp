@@ -242,8 +242,8 @@ Status Layer::Call::checkTensorMap(const TensorMapRecipe &recipe,
   return {};
 }
 
-/// Whether there is a tensor map of the array. Kernels look at the same bits, and
-/// do without a map where there is none.
+/// Whether there is a tensor map of the array. Kernels look at the same bits,
+/// and do without a map where there is none.
 static bool isAlignedForMaps(const ArrayView &view) {
   constexpr size_t alignment = 16;
   size_t pitch = view.rank == 0 ? 0 : static_cast<size_t>(view.strides[0]);

@@ -16,14 +16,15 @@
 //
 // but neighbouring j are neighbours in memory (batch-first), so a block takes a
 // *slab*: `n` rows n, `j` columns j of one group, and walks over the batch in
-// tiles of `entries`, sharing it with at most `batchBlocks` blocks. For a tile it
-// walks along k in chunks of `k`; chunks of X travel to shared memory through a
-// ring of `stages` (cp.async), which does not pause between tiles. Packed weights
-// travel with them, or all of the slab's stay in shared memory (`isResident`). X
-// keeps its natural order there, with rows padded so that lanes' loads do not
-// meet in one bank. Warps divide the tile; a lane's piece of X is a vector of
-// `vector` elements that are neighbours in memory: along j (batch-first) or the
-// batch (batch-last). See FragmentLayout.h for who holds what.
+// tiles of `entries`, sharing it with at most `batchBlocks` blocks. For a tile
+// it walks along k in chunks of `k`; chunks of X travel to shared memory
+// through a ring of `stages` (cp.async), which does not pause between tiles.
+// Packed weights travel with them, or all of the slab's stay in shared memory
+// (`isResident`). X keeps its natural order there, with rows padded so that
+// lanes' loads do not meet in one bank. Warps divide the tile; a lane's piece
+// of X is a vector of `vector` elements that are neighbours in memory: along j
+// (batch-first) or the batch (batch-last). See FragmentLayout.h for who holds
+// what.
 //
 // Blocks are ordered with the slabs fastest, so that those that share rows of
 // X, and halves of a sector of Y, run at the same time and meet in L2.
@@ -48,12 +49,12 @@ constexpr int64_t kBulkAlignment = 1024;
 struct GPUPlan {
   // --- Decisions ---
   FragmentLayout fragments;
-  int64_t entries = 8; ///< Of the batch, per block and time.
+  int64_t entries = 8;     ///< Of the batch, per block and time.
   int64_t batchBlocks = 1; ///< At most, that share the batch of a slab.
-  int64_t n = 16;      ///< Rows n per block.
-  int64_t k = 16;      ///< Per stage.
-  int64_t j = 1;       ///< Columns j per block (the slab).
-  int64_t vector = 1;  ///< Elements of a lane's piece along j, or the batch.
+  int64_t n = 16;          ///< Rows n per block.
+  int64_t k = 16;          ///< Per stage.
+  int64_t j = 1;           ///< Columns j per block (the slab).
+  int64_t vector = 1; ///< Elements of a lane's piece along j, or the batch.
   int64_t warpsM = 1, warpsN = 1, warpsJ = 1;
   int64_t stages = 2;                ///< Of the ring; 1 without overlap.
   bool isBulk = false;               ///< Copies by the copy engine.
@@ -94,8 +95,8 @@ struct GPUPlan {
   int64_t getAtomDepth() const { return fragments.lanesK() * fragments.runK; }
   int64_t getNumAtoms() const { return k / getAtomDepth(); }
   int64_t getAtomWidth() const { return getAtomDepth() * j; }
-  /// Whether k and j are one dimension for the copy engine: all j, and pieces of
-  /// several k. Otherwise boxes have a row of j for each k.
+  /// Whether k and j are one dimension for the copy engine: all j, and pieces
+  /// of several k. Otherwise boxes have a row of j for each k.
   bool isFlatCopy(const KSPattern &p) const {
     return j == p.d && fragments.runK != 1;
   }

@@ -6,9 +6,10 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// One box of the tensor map per atom of a chunk (PTX ISA, "cp.async.bulk.tensor"),
-// and one linear copy for packed weights ("cp.async.bulk"). nvgpu's op for the
-// first takes a descriptor that knows no groups; nvvm's are used as they are.
+// One box of the tensor map per atom of a chunk (PTX ISA,
+// "cp.async.bulk.tensor"), and one linear copy for packed weights
+// ("cp.async.bulk"). nvgpu's op for the first takes a descriptor that knows no
+// groups; nvvm's are used as they are.
 //
 //===----------------------------------------------------------------------===//
 
@@ -29,8 +30,8 @@ constexpr unsigned kGlobal = 1, kShared = 3, kSharedCluster = 7;
 Value TileExpander::getPointer(Value memref, Value byteOffset, unsigned space) {
   Value address =
       memref::ExtractAlignedPointerAsIndexOp::create(b, loc, memref);
-  Value number = arith::IndexCastOp::create(
-      b, loc, b.getI64Type(), index.add(address, byteOffset));
+  Value number = arith::IndexCastOp::create(b, loc, b.getI64Type(),
+                                            index.add(address, byteOffset));
   auto getType = [&](unsigned space) {
     return LLVM::LLVMPointerType::get(b.getContext(), space);
   };
@@ -41,8 +42,8 @@ Value TileExpander::getPointer(Value memref, Value byteOffset, unsigned space) {
 }
 
 Value TileExpander::getBarrier(Value barriers, Value barrier) {
-  Value number = nvgpu::MBarrierGetOp::create(b, loc, b.getI64Type(), barriers,
-                                              barrier);
+  Value number =
+      nvgpu::MBarrierGetOp::create(b, loc, b.getI64Type(), barriers, barrier);
   return LLVM::IntToPtrOp::create(
       b, loc, LLVM::LLVMPointerType::get(b.getContext(), kShared), number);
 }
@@ -99,8 +100,9 @@ void TileExpander::copyAtomElements(BulkCopyActivationsOp op) {
     Value k = index.add(op.getK(), index.add(index.mul(at[0], depth), at[2]));
     Value j = index.add(op.getJ(), at[3]);
     Value m = index.add(op.getM(), at[1]);
-    Value isThere = index.both(index.both(index.less(k, p.c), index.less(j, p.d)),
-                               index.less(m, batch));
+    Value isThere =
+        index.both(index.both(index.less(k, p.c), index.less(j, p.d)),
+                   index.less(m, batch));
     auto value = scf::IfOp::create(b, loc, TypeRange{type.getElementType()},
                                    isThere, /*addThen=*/true, /*addElse=*/true);
     b.setInsertionPointToStart(value.thenBlock());
@@ -110,8 +112,8 @@ void TileExpander::copyAtomElements(BulkCopyActivationsOp op) {
         ValueRange{m, index.add(index.mul(row, p.d), j)});
     scf::YieldOp::create(b, loc, loaded);
     b.setInsertionPointToStart(value.elseBlock());
-    Value zero = arith::ConstantOp::create(
-        b, loc, b.getZeroAttr(type.getElementType()));
+    Value zero =
+        arith::ConstantOp::create(b, loc, b.getZeroAttr(type.getElementType()));
     scf::YieldOp::create(b, loc, zero);
     b.setInsertionPointAfter(value);
     Value column = index.add(index.mul(at[2], slab),
@@ -120,7 +122,8 @@ void TileExpander::copyAtomElements(BulkCopyActivationsOp op) {
     memref::StoreOp::create(b, loc, value.getResult(0), op.getDestination(),
                             ValueRange{op.getStage(), at[0], at[1], column});
   }
-  NVVM::SyncWarpOp::create(b, loc, arith::ConstantIntOp::create(b, loc, -1, 32));
+  NVVM::SyncWarpOp::create(b, loc,
+                           arith::ConstantIntOp::create(b, loc, -1, 32));
 }
 
 void TileExpander::expand(BulkCopyActivationsOp op) {
@@ -138,8 +141,8 @@ void TileExpander::expand(BulkCopyActivationsOp op) {
         copyBoxes(op);
       },
       [&] { copyAtomElements(op); });
-  b.replaceOp(op, index.select(aligned, index.constant(bytes),
-                               index.constant(0)));
+  b.replaceOp(op,
+              index.select(aligned, index.constant(bytes), index.constant(0)));
 }
 
 void TileExpander::expand(BulkCopyWeightsOp op) {
@@ -170,7 +173,7 @@ Value TileExpander::swizzleColumn(Value row, Value k, Value column,
   // Bits 7 and up of row · 4 · swizzle + k · swizzle.
   Value above = index.div(
       index.add(index.mul(row, 4 * swizzle), index.mul(k, swizzle)), 128);
-  Value number = b.createOrFold<arith::XOrIOp>(
-      loc, index.div(column, piece), index.rem(above, pieces));
+  Value number = b.createOrFold<arith::XOrIOp>(loc, index.div(column, piece),
+                                               index.rem(above, pieces));
   return index.add(index.mul(number, piece), index.rem(column, piece));
 }

@@ -198,9 +198,9 @@ void TileExpander::expand(LoadAtomsOp op) {
   int64_t width =
       getCommonPowerOfTwo(kWidestBytes / bytes, {run * columns, run * slab});
   // The row of an entry does not depend on the tile, as far as swizzling goes.
-  Value column = index.add(
-      index.mul(laneK, run * slab),
-      swizzleColumn(laneM, laneK, op.getColumn(), swizzle, bytes));
+  Value column =
+      index.add(index.mul(laneK, run * slab),
+                swizzleColumn(laneM, laneK, op.getColumn(), swizzle, bytes));
 
   SmallVector<SmallVector<Value>> fragment(columns * tiles);
   for (int64_t tile = 0; tile < tiles; ++tile) {

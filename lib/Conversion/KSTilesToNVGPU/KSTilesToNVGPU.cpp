@@ -99,8 +99,8 @@ struct ConvertKSTilesToNVGPUPass
       SmallVector<Operation *> ops;
       kernel.walk([&](Operation *op) {
         if (isa<CopyActivationsOp, CopyWeightsOp, BulkCopyActivationsOp,
-                BulkCopyWeightsOp, LoadWeightsOp, LoadActivationsOp, LoadAtomsOp,
-                WarpMmaOp, LoadFragmentOp, StoreFragmentOp,
+                BulkCopyWeightsOp, LoadWeightsOp, LoadActivationsOp,
+                LoadAtomsOp, WarpMmaOp, LoadFragmentOp, StoreFragmentOp,
                 vector::ShapeCastOp>(op))
           ops.push_back(op);
       });

@@ -6,12 +6,14 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The first warp has the copy engine (TMA; sm_90 and later) fill the ring, beside
-// what all warps do. Each stage has two barriers:
+// The first warp has the copy engine (TMA; sm_90 and later) fill the ring,
+// beside what all warps do. Each stage has two barriers:
 //
-//   full   the first warp says how many bytes will come, the engine that they did;
+//   full   the first warp says how many bytes will come, the engine that they
+//   did;
 //          all warps wait for it;
-//   empty  each warp says that it has read the stage; the first one waits for it,
+//   empty  each warp says that it has read the stage; the first one waits for
+//   it,
 //          and refills the stage.
 //
 // So warps never wait for each other but for a stage, and drift apart as far as
@@ -48,12 +50,14 @@ private:
   void advance(Ring &ring);
   void wait(Value barrier, Value phase);
   void doIf(Value condition, function_ref<void()> body);
-  void ifFirstWarp(function_ref<void()> body) { doIf(index.less(warp, 1), body); }
-  void ifFirstLane(function_ref<void()> body) { doIf(index.less(lane, 1), body); }
-
-  int64_t getSwizzle() const {
-    return plan.getSwizzleBytes(getElementBytes());
+  void ifFirstWarp(function_ref<void()> body) {
+    doIf(index.less(warp, 1), body);
   }
+  void ifFirstLane(function_ref<void()> body) {
+    doIf(index.less(lane, 1), body);
+  }
+
+  int64_t getSwizzle() const { return plan.getSwizzleBytes(getElementBytes()); }
   // Of a stage; behind those of all stages comes the one of resident weights.
   Value getFull(Value stage) { return stage; }
   Value getEmpty(Value stage) { return index.add(stage, plan.stages); }
@@ -93,9 +97,9 @@ Value BulkKernel::createInputStages() {
   auto type = cast<MemRefType>(shared.getType());
   return memref::ViewOp::create(
       b, loc,
-      MemRefType::get({plan.stages, plan.getNumAtoms(), plan.entries,
-                       plan.getAtomWidth()},
-                      real, MemRefLayoutAttrInterface(), type.getMemorySpace()),
+      MemRefType::get(
+          {plan.stages, plan.getNumAtoms(), plan.entries, plan.getAtomWidth()},
+          real, MemRefLayoutAttrInterface(), type.getMemorySpace()),
       shared, skip, ValueRange{});
 }
 
@@ -149,8 +153,7 @@ void BulkKernel::wait(Value barrier, Value phase) {
 void BulkKernel::advance(Ring &ring) {
   Value isLast = index.less(index.constant(plan.stages - 2), ring[0]);
   ring[1] = arith::XOrIOp::create(b, loc, ring[1], isLast);
-  ring[0] =
-      index.select(isLast, index.constant(0), index.add(ring[0], 1));
+  ring[0] = index.select(isLast, index.constant(0), index.add(ring[0], 1));
 }
 
 //===----------------------------------------------------------------------===//
@@ -164,9 +167,8 @@ void BulkKernel::copyWeights() {
       b, loc, barriers,
       index.constant(chunks * plan.getStageWeights() * getElementBytes()),
       getResident(), Value());
-  auto loop =
-      scf::ForOp::create(b, loc, index.constant(0), index.constant(chunks),
-                         index.constant(1));
+  auto loop = scf::ForOp::create(b, loc, index.constant(0),
+                                 index.constant(chunks), index.constant(1));
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
   Value chunk = loop.getInductionVar();
@@ -245,8 +247,7 @@ void BulkKernel::emitBlock(ValueRange extra) {
               [&](Value m, Ring &ring) { emitTile(m, ring); });
 }
 
-std::unique_ptr<ProductKernel> ks::createBulkKernel(RewriterBase &b,
-                                                    ProductOpInterface op,
-                                                    GPUPlanAttr attr) {
+std::unique_ptr<ProductKernel>
+ks::createBulkKernel(RewriterBase &b, ProductOpInterface op, GPUPlanAttr attr) {
   return std::make_unique<BulkKernel>(b, op, attr);
 }

@@ -61,13 +61,11 @@ void CpAsyncKernel::copyWeights(Value chunk, Value stage) {
 /// Copies what changes from chunk to chunk to a stage of the ring.
 void CpAsyncKernel::copyChunk(const Chunk &chunk, Value stage) {
   CopyActivationsOp::create(
-      b, loc, getPattern(), input, chunk.m, i,
-      index.mul(chunk.k, plan.k), index.mul(blockJ, plan.j), inputStages, stage,
-      getInteger(plan.k), getInteger(plan.j),
-      getInteger(plan.getNumRows(batchFirst)),
+      b, loc, getPattern(), input, chunk.m, i, index.mul(chunk.k, plan.k),
+      index.mul(blockJ, plan.j), inputStages, stage, getInteger(plan.k),
+      getInteger(plan.j), getInteger(plan.getNumRows(batchFirst)),
       getInteger(plan.getRowElements(batchFirst) * parts),
-      getInteger(plan.getThreads()), getInteger(parts),
-      getLayout());
+      getInteger(plan.getThreads()), getInteger(parts), getLayout());
   if (!plan.isResident)
     copyWeights(chunk.k, stage);
 }

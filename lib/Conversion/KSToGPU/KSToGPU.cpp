@@ -6,8 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Planned ks.matmul, and ks.pack_weights, become kernels and their launches; see
-// ProductKernel.h.
+// Planned ks.matmul, and ks.pack_weights, become kernels and their launches;
+// see ProductKernel.h.
 //
 //===----------------------------------------------------------------------===//
 
@@ -126,8 +126,9 @@ struct ConvertKSToGPUPass : ks::impl::ConvertKSToGPUBase<ConvertKSToGPUPass> {
         if (failed(checkLowerable(product)))
           return signalPassFailure();
         auto plan = cast<GPUPlanAttr>(product.getPlanAttr());
-        auto create = plan.getCopies() == CopyEngine::Bulk ? createBulkKernel
-                                                           : createCpAsyncKernel;
+        auto create = plan.getCopies() == CopyEngine::Bulk
+                          ? createBulkKernel
+                          : createCpAsyncKernel;
         create(rewriter, product, plan)->lower(kernels, name);
       }
     }

@@ -38,11 +38,11 @@ Value ProductKernel::asReals(Value memref) {
 
 Value ProductKernel::viewShared(ArrayRef<int64_t> shape, int64_t offset) {
   auto type = cast<MemRefType>(shared.getType());
-  return memref::ViewOp::create(
-      b, loc,
-      MemRefType::get(shape, real, MemRefLayoutAttrInterface(),
-                      type.getMemorySpace()),
-      shared, index.constant(offset), ValueRange{});
+  return memref::ViewOp::create(b, loc,
+                                MemRefType::get(shape, real,
+                                                MemRefLayoutAttrInterface(),
+                                                type.getMemorySpace()),
+                                shared, index.constant(offset), ValueRange{});
 }
 
 /// Which slab the block computes, and which part of it the warp.
@@ -53,8 +53,7 @@ void ProductKernel::findSlab() {
                         {1, p.a, plan.getNumBlocksJ(p), plan.getNumBlocksN(p)});
   firstM = index.mul(slab[0], plan.entries);
   Value blocks = gpu::GridDimOp::create(b, loc, gpu::Dimension::x);
-  strideM =
-      index.mul(index.div(blocks, plan.getNumSlabs(p)), plan.entries);
+  strideM = index.mul(index.div(blocks, plan.getNumSlabs(p)), plan.entries);
   i = slab[1];
   blockJ = slab[2];
   blockN = slab[3];
@@ -102,10 +101,9 @@ ProductKernel::Operands ProductKernel::loadStep(Value chunk, Value stage,
   auto inputType = VectorType::get(
       {columns, plan.getTilesM(batchFirst), FragmentLayout::slotsK * parts},
       real);
-  Value weights =
-      LoadWeightsOp::create(b, loc, weightType, weightStages,
-                            plan.isResident ? chunk : stage, step,
-                            plan.tiedD ? index.constant(0) : warpJ, warpTile);
+  Value weights = LoadWeightsOp::create(
+      b, loc, weightType, weightStages, plan.isResident ? chunk : stage, step,
+      plan.tiedD ? index.constant(0) : warpJ, warpTile);
   return {weights, loadActivations(stage, step, inputType)};
 }
 
@@ -137,9 +135,9 @@ Value ProductKernel::multiplyChunk(Value chunk, Value stage,
       b, loc, index.constant(0), index.constant(steps),
       index.constant(unrolled), accumulator,
       [&](OpBuilder &, Location, Value step, ValueRange carried) {
-        scf::YieldOp::create(b, loc,
-                             multiplySteps(chunk, stage, step, unrolled,
-                                           carried.front()));
+        scf::YieldOp::create(
+            b, loc,
+            multiplySteps(chunk, stage, step, unrolled, carried.front()));
       });
   return loop.getResult(0);
 }
@@ -184,9 +182,8 @@ Value ProductKernel::finish(Value accumulator, const Place &place) {
     SmallVector<Value> arguments{flat(accumulator)};
     for (Value extra : extras)
       arguments.push_back(flat(LoadFragmentOp::create(
-          b, loc, VectorType::get(type.getShape(), real),
-          getPattern(), fragments, extra, place.m, i, place.n, place.j, batch,
-          getLayout())));
+          b, loc, VectorType::get(type.getShape(), real), getPattern(),
+          fragments, extra, place.m, i, place.n, place.j, batch, getLayout())));
     Value result = emitVectorEpilogue(b, loc, op.getEpilogue()->front(),
                                       arguments, parts == 2);
     accumulator = vector::ShapeCastOp::create(b, loc, type, result);
@@ -267,10 +264,10 @@ void ProductKernel::lower(KernelModule &kernels, StringRef name) {
   AffineExpr s0 = b.getAffineSymbolExpr(0);
   Value tiles = affine::AffineMinOp::create(
       b, loc,
-      AffineMap::get(0, 1,
-                     {s0.ceilDiv(plan.entries),
-                      b.getAffineConstantExpr(plan.batchBlocks)},
-                     b.getContext()),
+      AffineMap::get(
+          0, 1,
+          {s0.ceilDiv(plan.entries), b.getAffineConstantExpr(plan.batchBlocks)},
+          b.getContext()),
       ValueRange{entries});
   Value blocks = affine::AffineApplyOp::create(
       b, loc, AffineMap::get(0, 1, s0 * plan.getNumSlabs(p)),
@@ -279,4 +276,3 @@ void ProductKernel::lower(KernelModule &kernels, StringRef name) {
                operands);
   b.eraseOp(op);
 }
-

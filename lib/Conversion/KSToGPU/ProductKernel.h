@@ -135,9 +135,9 @@ private:
 };
 
 /// The kernel in which all threads fill the ring by cp.async.
-std::unique_ptr<ProductKernel>
-createCpAsyncKernel(mlir::RewriterBase &b, ProductOpInterface op,
-                    GPUPlanAttr attr);
+std::unique_ptr<ProductKernel> createCpAsyncKernel(mlir::RewriterBase &b,
+                                                   ProductOpInterface op,
+                                                   GPUPlanAttr attr);
 
 /// The kernel in which the first warp has the copy engine fill the ring.
 std::unique_ptr<ProductKernel> createBulkKernel(mlir::RewriterBase &b,

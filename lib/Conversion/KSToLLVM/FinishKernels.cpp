@@ -6,8 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// gpu.func takes neither attribute of tensor maps (nvvm.grid_constant is refused,
-// llvm.byval lost), so they are attached when kernels are in the llvm dialect.
+// gpu.func takes neither attribute of tensor maps (nvvm.grid_constant is
+// refused, llvm.byval lost), so they are attached when kernels are in the llvm
+// dialect.
 //
 //===----------------------------------------------------------------------===//
 

@@ -113,25 +113,24 @@ GPUPlanAttr ks::getPlanAttr(ProductOpInterface op, const GPUPlan &plan) {
       plan.fragments.runK, plan.fragments.runN);
   auto packing = GPUPackingAttr::get(context, fragments, plan.n, plan.k,
                                      plan.tiedD ? 1 : plan.j, tied);
-  return GPUPlanAttr::get(
-      context, plan.entries, plan.batchBlocks, plan.vector,
-      {plan.warpsM, plan.warpsN, plan.warpsJ}, plan.stages,
-      plan.isBulk ? CopyEngine::Bulk : CopyEngine::CpAsync,
-      plan.isResident ? WeightPlacement::Resident : WeightPlacement::Streamed,
-      packing);
+  return GPUPlanAttr::get(context, plan.entries, plan.batchBlocks, plan.vector,
+                          {plan.warpsM, plan.warpsN, plan.warpsJ}, plan.stages,
+                          plan.isBulk ? CopyEngine::Bulk : CopyEngine::CpAsync,
+                          plan.isResident ? WeightPlacement::Resident
+                                          : WeightPlacement::Streamed,
+                          packing);
 }
 
-/// "128 entries x 64 n x 4 j, at most 33 blocks along the batch, 3 stages of k 32
-/// by cp.async, resident weights, 8 warps"
+/// "128 entries x 64 n x 4 j, at most 33 blocks along the batch, 3 stages of k
+/// 32 by cp.async, resident weights, 8 warps"
 static std::string describe(const GPUPlan &plan) {
-  return llvm::formatv("{0} entries x {1} n x {2} j, at most {3} blocks along "
-                       "the batch, {4} stages of k {5} by {6}, {7} weights, {8} "
-                       "warps",
-                       plan.entries, plan.n, plan.j, plan.batchBlocks,
-                       plan.stages, plan.k,
-                       plan.isBulk ? "bulk copies" : "cp.async",
-                       plan.isResident ? "resident" : "streamed",
-                       plan.getWarps());
+  return llvm::formatv(
+      "{0} entries x {1} n x {2} j, at most {3} blocks along "
+      "the batch, {4} stages of k {5} by {6}, {7} weights, {8} "
+      "warps",
+      plan.entries, plan.n, plan.j, plan.batchBlocks, plan.stages, plan.k,
+      plan.isBulk ? "bulk copies" : "cp.async",
+      plan.isResident ? "resident" : "streamed", plan.getWarps());
 }
 
 static void explain(ProductOpInterface op, const Problem &problem,

@@ -38,10 +38,10 @@ func.func @odd(%x: tensor<275x?xbf16>, %k: tensor<1x7x11x1xbf16>, %init: tensor<
 
 // A plan that is there stays.
 // CHECK-LABEL: func.func @pinned(
-//       CHECK:   plan #ks.gpu_plan<entries = 16, vector = 1, warps = [2, 1, 1], stages = 2,
+//       CHECK:   plan #ks.gpu_plan<entries = 16, batch_blocks = 1024, vector = 1, warps = [2, 1, 1], stages = 2,
 func.func @pinned(%x: tensor<?x32xf16>, %k: tensor<2x8x16x1xf16>, %init: tensor<?x16xf16>) -> tensor<?x16xf16> {
   %y = ks.matmul <2, 8, 16, 1> ins(%x, %k : tensor<?x32xf16>, tensor<2x8x16x1xf16>) outs(%init : tensor<?x16xf16>)
-    plan #ks.gpu_plan<entries = 16, vector = 1, warps = [2, 1, 1], stages = 2, packing = <fragments = <mma16, run_k = 4, run_n = 2>, n = 16, k = 32, j = 1>>
+    plan #ks.gpu_plan<entries = 16, batch_blocks = 1024, vector = 1, warps = [2, 1, 1], stages = 2, copies = cp_async, weights = streamed, packing = <fragments = <mma16, run_k = 4, run_n = 2>, n = 16, k = 32, j = 1>>
     -> tensor<?x16xf16>
   return %y : tensor<?x16xf16>
 }

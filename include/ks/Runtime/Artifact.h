@@ -113,12 +113,12 @@ struct Operand {
 struct Launch {
   std::string kernel;
   int64_t tile = 0;
-  int64_t maxTiles = INT64_MAX; ///< Blocks go on to further tiles.
   int64_t factor = 1;
   uint32_t threads = 1;       ///< Per block.
   uint32_t clusterBlocks = 1; ///< Per cluster.
   uint32_t sharedBytes = 0;   ///< Dynamic shared memory per block.
   std::vector<Operand> operands;
+  int64_t maxTiles = INT64_MAX; ///< Blocks go on to further tiles.
   bool operator==(const Launch &o) const {
     return kernel == o.kernel && tile == o.tile && maxTiles == o.maxTiles &&
            factor == o.factor &&

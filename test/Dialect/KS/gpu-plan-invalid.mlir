@@ -29,12 +29,12 @@ func.func private @j() attributes {a = #ks.gpu_packing<fragments = <fma, run_k =
 
 // C1 of #ks.gpu_plan
 // expected-error @+1 {{plan has 2 numbers of warps; expected 3: along the batch, n and j}}
-func.func private @warps() attributes {a = #ks.gpu_plan<entries = 16, vector = 1, warps = [2, 1], stages = 2, packing = <fragments = <mma16, run_k = 4, run_n = 2>, n = 16, k = 32, j = 1>>}
+func.func private @warps() attributes {a = #ks.gpu_plan<entries = 16, batch_blocks = 1024, vector = 1, warps = [2, 1], stages = 2, copies = cp_async, weights = streamed, packing = <fragments = <mma16, run_k = 4, run_n = 2>, n = 16, k = 32, j = 1>>}
 
 // -----
 
 // expected-error @+1 {{plan's stages is 0; expected at least 1}}
-func.func private @stages() attributes {a = #ks.gpu_plan<entries = 16, vector = 1, warps = [2, 1, 1], stages = 0, packing = <fragments = <mma16, run_k = 4, run_n = 2>, n = 16, k = 32, j = 1>>}
+func.func private @stages() attributes {a = #ks.gpu_plan<entries = 16, batch_blocks = 1024, vector = 1, warps = [2, 1, 1], stages = 0, copies = cp_async, weights = streamed, packing = <fragments = <mma16, run_k = 4, run_n = 2>, n = 16, k = 32, j = 1>>}
 
 // -----
 
@@ -42,7 +42,7 @@ func.func private @stages() attributes {a = #ks.gpu_plan<entries = 16, vector = 
 func.func @factors(%x: tensor<?x4xf16>, %k: tensor<1x4x4x1xf16>, %init: tensor<?x4xf16>) -> tensor<?x4xf16> {
   // expected-error @+1 {{plan does not fit: a #ks.gpu_plan is for one factor, and there are 2; expected ks.matmul (run ks-split-chains)}}
   %y = ks.chain [<1, 4, 4, 1>, <1, 4, 4, 1>] ins(%x, %k, %k : tensor<?x4xf16>, tensor<1x4x4x1xf16>, tensor<1x4x4x1xf16>) outs(%init : tensor<?x4xf16>)
-    plan #ks.gpu_plan<entries = 16, vector = 1, warps = [2, 1, 1], stages = 2, packing = <fragments = <mma16, run_k = 4, run_n = 2>, n = 16, k = 32, j = 1>>
+    plan #ks.gpu_plan<entries = 16, batch_blocks = 1024, vector = 1, warps = [2, 1, 1], stages = 2, copies = cp_async, weights = streamed, packing = <fragments = <mma16, run_k = 4, run_n = 2>, n = 16, k = 32, j = 1>>
     -> tensor<?x4xf16>
   return %y : tensor<?x4xf16>
 }
@@ -52,7 +52,7 @@ func.func @factors(%x: tensor<?x4xf16>, %k: tensor<1x4x4x1xf16>, %init: tensor<?
 func.func @instruction(%x: tensor<?x32xf32>, %k: tensor<2x8x16x1xf32>, %init: tensor<?x16xf32>) -> tensor<?x16xf32> {
   // expected-error @+1 {{plan does not fit: instruction is mma16 for elements of another type; expected f16 or bf16}}
   %y = ks.matmul <2, 8, 16, 1> ins(%x, %k : tensor<?x32xf32>, tensor<2x8x16x1xf32>) outs(%init : tensor<?x16xf32>)
-    plan #ks.gpu_plan<entries = 16, vector = 1, warps = [2, 1, 1], stages = 2, packing = <fragments = <mma16, run_k = 4, run_n = 2>, n = 16, k = 32, j = 1>>
+    plan #ks.gpu_plan<entries = 16, batch_blocks = 1024, vector = 1, warps = [2, 1, 1], stages = 2, copies = cp_async, weights = streamed, packing = <fragments = <mma16, run_k = 4, run_n = 2>, n = 16, k = 32, j = 1>>
     -> tensor<?x16xf32>
   return %y : tensor<?x16xf32>
 }
@@ -62,7 +62,7 @@ func.func @instruction(%x: tensor<?x32xf32>, %k: tensor<2x8x16x1xf32>, %init: te
 func.func @entries(%x: tensor<?x32xf16>, %k: tensor<2x8x16x1xf16>, %init: tensor<?x16xf16>) -> tensor<?x16xf16> {
   // expected-error @+1 {{plan does not fit: entries is 24; expected a multiple of 16}}
   %y = ks.matmul <2, 8, 16, 1> ins(%x, %k : tensor<?x32xf16>, tensor<2x8x16x1xf16>) outs(%init : tensor<?x16xf16>)
-    plan #ks.gpu_plan<entries = 24, vector = 1, warps = [2, 1, 1], stages = 2, packing = <fragments = <mma16, run_k = 4, run_n = 2>, n = 16, k = 32, j = 1>>
+    plan #ks.gpu_plan<entries = 24, batch_blocks = 1024, vector = 1, warps = [2, 1, 1], stages = 2, copies = cp_async, weights = streamed, packing = <fragments = <mma16, run_k = 4, run_n = 2>, n = 16, k = 32, j = 1>>
     -> tensor<?x16xf16>
   return %y : tensor<?x16xf16>
 }
@@ -72,7 +72,7 @@ func.func @entries(%x: tensor<?x32xf16>, %k: tensor<2x8x16x1xf16>, %init: tensor
 func.func @run(%x: tensor<?x32xf16>, %k: tensor<1x8x16x2xf16>, %init: tensor<?x16xf16>) -> tensor<?x16xf16> {
   // expected-error @+1 {{plan does not fit: run_n is 2 with vector = 1; expected 1, or vector = d = 2}}
   %y = ks.matmul <1, 8, 16, 2> ins(%x, %k : tensor<?x32xf16>, tensor<1x8x16x2xf16>) outs(%init : tensor<?x16xf16>)
-    plan #ks.gpu_plan<entries = 16, vector = 1, warps = [2, 1, 1], stages = 2, packing = <fragments = <mma16, run_k = 4, run_n = 2>, n = 16, k = 32, j = 1>>
+    plan #ks.gpu_plan<entries = 16, batch_blocks = 1024, vector = 1, warps = [2, 1, 1], stages = 2, copies = cp_async, weights = streamed, packing = <fragments = <mma16, run_k = 4, run_n = 2>, n = 16, k = 32, j = 1>>
     -> tensor<?x16xf16>
   return %y : tensor<?x16xf16>
 }
@@ -80,9 +80,9 @@ func.func @run(%x: tensor<?x32xf16>, %k: tensor<1x8x16x2xf16>, %init: tensor<?x1
 // -----
 
 func.func @registers(%x: tensor<?x32xf16>, %k: tensor<2x8x16x1xf16>, %init: tensor<?x16xf16>) -> tensor<?x16xf16> {
-  // expected-error @+1 {{plan does not fit: a lane needs about 444 registers; expected at most 255 with 32 threads}}
+  // expected-error @+1 {{plan does not fit: a lane needs about 524 registers; expected at most 255 with 32 threads}}
   %y = ks.matmul <2, 8, 16, 1> ins(%x, %k : tensor<?x32xf16>, tensor<2x8x16x1xf16>) outs(%init : tensor<?x16xf16>)
-    plan #ks.gpu_plan<entries = 512, vector = 1, warps = [1, 1, 1], stages = 2, packing = <fragments = <mma16, run_k = 4, run_n = 2>, n = 16, k = 32, j = 1>>
+    plan #ks.gpu_plan<entries = 512, batch_blocks = 1024, vector = 1, warps = [1, 1, 1], stages = 2, copies = cp_async, weights = streamed, packing = <fragments = <mma16, run_k = 4, run_n = 2>, n = 16, k = 32, j = 1>>
     -> tensor<?x16xf16>
   return %y : tensor<?x16xf16>
 }

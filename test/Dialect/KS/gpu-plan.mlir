@@ -5,10 +5,10 @@
 // RUN: ks-opt %s --emit-bytecode | ks-opt | FileCheck %s
 
 // CHECK-LABEL: func.func @plan(
-//       CHECK:   plan #ks.gpu_plan<entries = 16, vector = 1, warps = [2, 1, 1], stages = 2, packing = <fragments = <mma16, run_k = 4, run_n = 2>, n = 16, k = 32, j = 1>>
+//       CHECK:   plan #ks.gpu_plan<entries = 16, batch_blocks = 1024, vector = 1, warps = [2, 1, 1], stages = 2, copies = cp_async, weights = streamed, packing = <fragments = <mma16, run_k = 4, run_n = 2>, n = 16, k = 32, j = 1>>
 func.func @plan(%x: tensor<?x32xf16>, %p: tensor<1024xf16>, %init: tensor<?x16xf16>) -> tensor<?x16xf16> {
   %y = ks.matmul <2, 8, 16, 1> ins(%x, %p : tensor<?x32xf16>, tensor<1024xf16>) outs(%init : tensor<?x16xf16>)
-    plan #ks.gpu_plan<entries = 16, vector = 1, warps = [2, 1, 1], stages = 2, packing = <fragments = <mma16, run_k = 4, run_n = 2>, n = 16, k = 32, j = 1>>
+    plan #ks.gpu_plan<entries = 16, batch_blocks = 1024, vector = 1, warps = [2, 1, 1], stages = 2, copies = cp_async, weights = streamed, packing = <fragments = <mma16, run_k = 4, run_n = 2>, n = 16, k = 32, j = 1>>
     -> tensor<?x16xf16>
   return %y : tensor<?x16xf16>
 }

@@ -99,11 +99,11 @@ TEST(ArtifactTest, KeepsExtremeNumbers) {
 TEST(ArtifactTest, FormatIsStable) {
   std::string bytes = serialize(makeArtifact());
   EXPECT_EQ(bytes.substr(0, 8), std::string("KSLAYER\0", 8));
-  EXPECT_EQ(readAt<uint32_t>(bytes, 8), 1u);
+  EXPECT_EQ(readAt<uint32_t>(bytes, 8), 2u);
   EXPECT_EQ(readAt<uint32_t>(bytes, 12), 2u); // metadata, PTX
   EXPECT_EQ(readAt<uint64_t>(bytes, 16), bytes.size());
-  EXPECT_EQ(getChecksum(bytes), 16115628271208416684u)
-      << "version 1 has changed";
+  EXPECT_EQ(getChecksum(bytes), 17842546705423766296u)
+      << "version 2 has changed";
 }
 
 TEST(ArtifactTest, FindsTruncation) {
@@ -171,9 +171,9 @@ TEST(ArtifactTest, NamesForeignFiles) {
 
 TEST(ArtifactTest, NamesOtherVersions) {
   std::string bytes = serialize(makeArtifact());
-  writeAt<uint32_t>(bytes, 8, 2);
+  writeAt<uint32_t>(bytes, 8, 3);
   expectRefused(bytes,
-                "format version 2, this runtime reads version 1; update the "
+                "format version 3, this runtime reads version 2; update the "
                 "runtime",
                 "newer");
   writeAt<uint32_t>(bytes, 8, 0);

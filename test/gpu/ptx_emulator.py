@@ -20,6 +20,7 @@ import re
 from dataclasses import dataclass, field
 
 import numpy as np
+import ptx_bulk
 
 SIZES = {"b8": 1, "u8": 1, "s8": 1, "b16": 2, "u16": 2, "s16": 2, "f16": 2, "bf16": 2}
 SIZES |= {"b32": 4, "u32": 4, "s32": 4, "f32": 4, "f16x2": 4, "bf16x2": 4, "tf32": 4}
@@ -47,6 +48,8 @@ class Kernel:
     parameters: list[int] = field(default_factory=list)  # bytes of each
     code: list[Instruction] = field(default_factory=list)
     labels: dict[str, int] = field(default_factory=dict)
+    statics: dict[str, int] = field(default_factory=dict)  # shared symbols: addresses
+    static_bytes: int = 0
 
 
 def split_operands(text: str) -> list[str]:
@@ -72,9 +75,16 @@ def parse(ptx: str) -> dict[str, Kernel]:
     for match in re.finditer(r"\.entry\s+(\w+)\s*\((.*?)\)[^{]*\{(.*?)\n\}", ptx, re.DOTALL):
         name, parameters, body = match.groups()
         kernel = Kernel()
+        body = ptx_bulk.name_waits(body)
+        for symbol, size in re.findall(r"\.shared \.align \d+ \.b8 (\w+)\[(\d+)\]", body):
+            kernel.statics[symbol] = kernel.static_bytes
+            kernel.static_bytes += (int(size) + 15) // 16 * 16
         for parameter in filter(None, (p.strip() for p in parameters.split(","))):
             kind = re.search(r"\.(b\d+|u\d+|s\d+|f\d+)", parameter)
-            kernel.parameters.append(SIZES[kind.group(1)] if kind else 0)
+            array = re.search(r"\[(\d+)\]", parameter)
+            kernel.parameters.append(
+                int(array.group(1)) if array else SIZES[kind.group(1)] if kind else 0
+            )
         for line in re.split(r";|(?<=:)\s", body):
             line = " ".join(line.split())
             while label := re.match(r"([$\w]+):\s*", line):
@@ -158,12 +168,14 @@ class Grid:
             "%laneid": everyone % 32,
         }
         self.block = everyone // threads
-        self.shared = np.full((blocks, shared + 16), 0xFF, np.uint8)
-        self.shared_size = shared
+        self.shared_size = kernel.static_bytes + shared  # dynamic memory comes behind
+        self.shared = np.full((blocks, self.shared_size + 16), 0xFF, np.uint8)
         self.registers: dict[str, np.ndarray] = {}
         self.pc = np.zeros(self.count, np.int64)
         self.waiting = np.zeros(self.count, bool)  # at a barrier
         self.stalled = np.zeros(self.count, bool)  # at an mma, for the rest of the warp
+        self.blocked = np.zeros(self.count, bool)  # at an mbarrier
+        self.bulk = ptx_bulk.BulkEngine(self)
         # Asynchronous copies that have not arrived, in order: threads, the groups
         # of each (how many it had committed), places, bytes.
         self.copies: list[tuple[np.ndarray, ...]] = []
@@ -185,16 +197,20 @@ class Grid:
                 return bits.astype(bool)
             bits = bits.astype(UNSIGNED[size])
         else:
-            bits = np.full(len(self.active), self.parse_constant(operand, kind), UNSIGNED[size])
+            value = self.parse_constant(operand, kind)
+            bits = np.full(len(self.active), value, UNSIGNED[size])
         return self.interpret(bits, kind)
 
-    @staticmethod
-    def parse_constant(operand: str, kind: str) -> int:
+    def parse_constant(self, operand: str, kind: str) -> int:
         size = SIZES.get(kind, 8)
         if match := re.fullmatch(r"0[fFdD]([0-9A-Fa-f]+)", operand):
             return int(match.group(1), 16)
         if operand.startswith("__dynamic_shmem"):
-            return 0
+            return self.kernel.static_bytes
+        if operand in self.kernel.statics:
+            return self.kernel.statics[operand]
+        if match := re.search(r"_param_(\d+)$", operand):
+            return ptx_bulk.PARAMETER_SPACE + int(match.group(1))
         return int(operand, 0) % (1 << (8 * size))
 
     @staticmethod
@@ -382,11 +398,13 @@ class Grid:
     def run(self) -> None:
         end = len(self.kernel.code)
         while True:
-            running = (self.pc < end) & ~self.waiting
+            running = (self.pc < end) & ~self.waiting & ~self.blocked
             ready = running & ~self.stalled
             if not ready.any():
-                if self.stalled.any():
+                if self.stalled.any() and not self.blocked.any():
                     raise EmulationError("an mma waits for lanes that never come")
+                if self.blocked.any() and not self.waiting.any():
+                    raise EmulationError("threads wait at an mbarrier for ever")
                 if not (self.pc < end).any():
                     return
                 self.waiting[:] = False  # all have arrived at the barrier
@@ -421,8 +439,12 @@ class Grid:
             self.load(instruction)
         elif name == "st":
             self.store(instruction)
+        elif name == "mbarrier" or (name == "cp" and instruction.opcode[2] == "bulk"):
+            self.bulk.execute(instruction)
         elif name == "cp":
             self.copy_async(instruction)
+        elif name == "fence":
+            pass  # everybody sees everything at once
         elif name == "mma":
             self.mma(instruction)
         else:

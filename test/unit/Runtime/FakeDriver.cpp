@@ -335,7 +335,21 @@ CUresult cuTensorMapEncodeTiled(
     return toResult(driver->mapResult);
   if (reinterpret_cast<uintptr_t>(map) % 64 != 0)
     ++driver->numMisuses;
-  map->opaque[0] = driver->maps.size();
+  // Its number, and what programs that play the device need.
+  struct {
+    uint64_t number, base, sizes[5], strides[4];
+    uint32_t type, rank, box[5], swizzle;
+  } description = {};
+  static_assert(sizeof(description) <= sizeof(map->opaque));
+  description.number = driver->maps.size();
+  description.base = reinterpret_cast<uintptr_t>(base);
+  std::copy(sizes, sizes + rank, description.sizes);
+  std::copy(strides, strides + rank - 1, description.strides);
+  std::copy(box, box + rank, description.box);
+  description.type = type;
+  description.rank = rank;
+  description.swizzle = swizzle;
+  std::memcpy(map->opaque, &description, sizeof(description));
   FakeTensorMap fake;
   fake.type = type;
   fake.base = base;

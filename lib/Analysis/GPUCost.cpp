@@ -22,10 +22,10 @@ static double getRowEfficiency(int64_t bytes) {
   if (bytes >= 128)
     return 1;
   if (bytes >= 64)
-    return 0.53;
+    return 0.56;
   if (bytes >= 32)
-    return 0.48;
-  return 0.32 * toDouble(bytes) / 16;
+    return 0.52;
+  return 0.34 * toDouble(bytes) / 16;
 }
 
 /// Bytes that a lane loads, or stores, at a time, of neighbours of `size`
@@ -117,10 +117,11 @@ double GPUCostModel::getSharedCycles(double copied) const {
   int64_t width = getAccessBytes(plan.fragments.runK * plan.vector * bytes);
   double activations =
       getActivationLoads() * std::max(1.0, toDouble(width) / 4);
-  constexpr double kLine = 5.5, kCopy = 0.3;
-  return steps * (0.9 * activations + getWeightLoads() * 4) +
-         kCopy * copied / 128 +
-         kLine * getStores().lines * toDouble(plan.getWarps());
+  double perLine = plan.isBulk ? 6.1 : 4.9;
+  double perCopy = plan.isBulk ? 0.3 : 0.2; // of 128 bytes
+  return steps * (0.66 * activations + getWeightLoads() * 4) +
+         perCopy * copied / 128 +
+         perLine * getStores().lines * toDouble(plan.getWarps());
 }
 
 /// Cycles to issue everything, four warps at a time: a rough count.
@@ -137,7 +138,7 @@ double GPUCostModel::getIssueCycles(double copied) const {
   double stores = getStores().count * toDouble(plan.getWarps()) * 6;
   // A chunk is a wait, a barrier and new addresses.
   double rings = chunks * toDouble(plan.getWarps()) * 40;
-  constexpr double kOverlap = 0.36; // of what was counted
+  constexpr double kOverlap = 0.4; // of what was counted
   return kOverlap * (steps * perStep + rings + copies + stores) / 4;
 }
 
@@ -145,13 +146,11 @@ double GPUCostModel::getIssueCycles(double copied) const {
 /// the SM: the barrier and the first loads of each chunk, the end of the last
 /// products, conversions and stores.
 double GPUCostModel::getLatencyCycles() const {
-  constexpr double kBarrier = 600, kBulk = 300, kStore = 42;
-  // A stage is copied anew when it has been read: the others hide that.
-  double perChunk =
-      plan.isBulk
-          ? kBulk / std::pow(std::max(1.0, toDouble(plan.stages - 1)), 1.75)
-          : kBarrier;
-  return chunks * perChunk + getStores().count * kStore;
+  // A stage that has been read is copied anew: the others hide that.
+  double hidden = std::max(1.0, toDouble(plan.stages - 1));
+  double perChunk = plan.isBulk ? 600 / std::pow(hidden, 2.3) : 530;
+  double perStore = plan.isBulk ? 33 : 25;
+  return chunks * perChunk + getStores().count * perStore;
 }
 
 /// Bytes of X that a block reads in one piece.
@@ -165,13 +164,13 @@ int64_t GPUCostModel::getPieceBytes(int64_t batch) const {
 
 /// Little's law: the share of the bandwidth that the bytes under way allow.
 double GPUCostModel::getOverlap(double resident) const {
-  constexpr double kLatency = 265e-9;
+  constexpr double kLatency = 300e-9;
   double stage = (inputBytes + (plan.isResident ? 0 : weightBytes)) / chunks;
   double underWay =
       resident * stage * (plan.stages > 1 ? toDouble(plan.stages - 1) : 0.5);
   double needed =
       target.dramBandwidth / toDouble(target.multiprocessors) * kLatency;
-  return std::min(1.0, std::pow(underWay / needed, 0.47));
+  return std::min(1.0, std::sqrt(underWay / needed));
 }
 
 GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch) const {
@@ -205,9 +204,9 @@ GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch) const {
       cost.l2Bytes * (tilesOfSM * sms / (tiles * slabs)) / target.l2Bandwidth;
   // Few warps take turns at loading and multiplying; many do both at a time.
   double warps = resident * toDouble(plan.getWarps()) / 4;
-  double serial =
-      (tile.units + tile.shared) / std::pow(std::max(1.0, warps), 1.5) +
-      tile.latency / resident;
+  warps = std::max(1.0, warps);
+  double serial = (tile.units + tile.shared) / (warps * std::sqrt(warps)) +
+                  tile.latency / resident;
   cost.shared = tilesOfSM * tile.shared / hertz;
   cost.units = tilesOfSM * std::max({tile.units, tile.issue, serial}) / hertz;
   double most = std::max({cost.dram, cost.l2, cost.shared, cost.units});
@@ -221,11 +220,10 @@ GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch) const {
       1.5e-6 + (plan.isResident ? weightBytes : 0) * sms / target.l2Bandwidth;
   double startup = waves * start / (waves > 1 ? resident : 1);
   // What all keep busy takes longer than what one does: they wait for another.
-  constexpr double kNorm = 2.3;
   double sum = 0;
   for (double part : {cost.dram, cost.l2, cost.shared, cost.units})
-    sum += std::pow(part / most, kNorm);
-  cost.seconds = cost.launch + startup + most * std::pow(sum, 1 / kNorm);
+    sum += part * part;
+  cost.seconds = cost.launch + startup + std::sqrt(sum);
   if (cost.launch > most)
     cost.limit = "launch";
   return cost;

@@ -12,6 +12,7 @@
 #include "llvm/Support/MathExtras.h"
 
 #include <array>
+#include <tuple>
 
 using namespace ks;
 
@@ -49,20 +50,24 @@ static int64_t countWavefronts(const std::array<int64_t, 32> &addresses,
   return wavefronts;
 }
 
-int64_t GPUPlan::getRowPitch(bool batchFirst, int64_t elementBytes) const {
-  int64_t bytes = roundUp(getRowElements(batchFirst) * elementBytes, 16);
-  int64_t piece = fragments.runK * vector * elementBytes;
+static int64_t findRowPitch(const GPUPlan &plan, bool batchFirst,
+                            int64_t elementBytes) {
+  const FragmentLayout &fragments = plan.fragments;
+  int64_t bytes = roundUp(plan.getRowElements(batchFirst) * elementBytes, 16);
+  int64_t piece = fragments.runK * plan.vector * elementBytes;
   int64_t width = std::min<int64_t>(16, piece & -piece);
   int64_t best = bytes, fewest = INT64_MAX;
-  for (int64_t pitch = bytes; pitch < bytes + 128; pitch += 16) {
+  int64_t possible = std::max<int64_t>(1, 32 * width / 128);
+  for (int64_t pitch = bytes; pitch < bytes + 128 && fewest > possible;
+       pitch += 16) {
     if (pitch % elementBytes != 0)
       continue;
     std::array<int64_t, 32> addresses;
     for (int64_t lane = 0; lane < 32; ++lane) {
       int64_t k = fragments.runK * fragments.laneK(lane);
       int64_t m = fragments.laneM(lane);
-      addresses[lane] = batchFirst ? m * pitch + k * j * elementBytes
-                                   : k * pitch + m * vector * elementBytes;
+      addresses[lane] = batchFirst ? m * pitch + k * plan.j * elementBytes
+                                   : k * pitch + m * plan.vector * elementBytes;
     }
     int64_t wavefronts = countWavefronts(addresses, width);
     if (wavefronts < fewest) {
@@ -71,6 +76,21 @@ int64_t GPUPlan::getRowPitch(bool batchFirst, int64_t elementBytes) const {
     }
   }
   return best / elementBytes;
+}
+
+int64_t GPUPlan::getRowPitch(bool batchFirst, int64_t elementBytes) const {
+  // Planning asks for the same rows again and again.
+  using Key = std::tuple<WarpInstruction, int64_t, int64_t, int64_t, int64_t,
+                         bool, int64_t>;
+  thread_local Key last{};
+  thread_local int64_t pitch = 0;
+  Key key{fragments.instruction,      fragments.runK, vector,      j,
+          getRowElements(batchFirst), batchFirst,     elementBytes};
+  if (pitch == 0 || key != last) {
+    pitch = findRowPitch(*this, batchFirst, elementBytes);
+    last = key;
+  }
+  return pitch;
 }
 
 int64_t GPUPlan::getInputBytes(bool batchFirst, int64_t elementBytes) const {
@@ -113,16 +133,21 @@ int64_t GPUPlan::getRegisters(const Problem &problem) const {
 //===----------------------------------------------------------------------===//
 
 namespace {
-/// Collects the first complaint.
+/// Collects the first complaint, if one is wanted.
 class Check {
 public:
+  explicit Check(bool explains) : explains(explains) {}
   template <typename... Args>
   void require(bool condition, const char *format, Args &&...args) {
-    if (!condition && message.empty())
+    if (!condition && good && explains)
       message = llvm::formatv(format, std::forward<Args>(args)...).str();
+    good &= condition;
   }
-  bool isGood() const { return message.empty(); }
+  bool isGood() const { return good; }
   std::string message;
+
+private:
+  bool explains, good = true;
 };
 } // namespace
 
@@ -172,8 +197,8 @@ static void checkInstruction(Check &check, const Problem &problem,
   }
 }
 
-std::string ks::checkGPUPlan(const Problem &problem, const GPUPlan &plan) {
-  Check check;
+static void checkPlan(Check &check, const Problem &problem,
+                      const GPUPlan &plan) {
   check.require(problem.factors.size() == 1,
                 "there are {0} factors; expected one", problem.factors.size());
   for (auto [name, size] : {std::pair{"entries", plan.entries},
@@ -191,7 +216,7 @@ std::string ks::checkGPUPlan(const Problem &problem, const GPUPlan &plan) {
   check.require(plan.stages >= 1 && plan.stages <= 8,
                 "stages is {0}; expected 1 to 8", plan.stages);
   if (!check.isGood())
-    return check.message;
+    return;
 
   const FragmentLayout &layout = plan.fragments;
   bool batchFirst = problem.batchFirst;
@@ -209,7 +234,7 @@ std::string ks::checkGPUPlan(const Problem &problem, const GPUPlan &plan) {
   check.require(layout.runN >= 1, "run_n is {0}; expected at least 1",
                 layout.runN);
   if (!check.isGood())
-    return check.message;
+    return;
 
   const KSPattern &p = problem.factors.front().pattern;
   if (batchFirst) {
@@ -251,24 +276,40 @@ std::string ks::checkGPUPlan(const Problem &problem, const GPUPlan &plan) {
   check.require(plan.getThreads() <= 512,
                 "a block has {0} threads; expected at most 512",
                 plan.getThreads());
+}
+
+static void checkPlan(Check &check, const Problem &problem, const GPUPlan &plan,
+                      const GPUTarget &target) {
+  checkPlan(check, problem, plan);
+  if (!check.isGood())
+    return;
+  check.require(!plan.isBulk || target.capability >= 90,
+                "copies are bulk; expected cp_async on {0}", target.name);
+  int64_t bytes =
+      plan.getSharedBytes(problem.factors.front().pattern, problem.batchFirst,
+                          problem.elementBytes());
+  check.require(bytes <= target.sharedPerBlock,
+                "a block takes {0} bytes of shared memory; expected at most "
+                "{1} on {2}",
+                bytes, target.sharedPerBlock, target.name);
+}
+
+std::string ks::checkGPUPlan(const Problem &problem, const GPUPlan &plan) {
+  Check check(/*explains=*/true);
+  checkPlan(check, problem, plan);
   return check.message;
 }
 
 std::string ks::checkGPUPlan(const Problem &problem, const GPUPlan &plan,
                              const GPUTarget &target) {
-  std::string complaint = checkGPUPlan(problem, plan);
-  if (!complaint.empty())
-    return complaint;
-  if (plan.isBulk && target.capability < 90)
-    return llvm::formatv("copies are bulk; expected cp_async on {0}",
-                         target.name);
-  int64_t bytes =
-      plan.getSharedBytes(problem.factors.front().pattern, problem.batchFirst,
-                          problem.elementBytes());
-  if (bytes > target.sharedPerBlock)
-    return llvm::formatv(
-        "a block takes {0} bytes of shared memory; expected at "
-        "most {1} on {2}",
-        bytes, target.sharedPerBlock, target.name);
-  return {};
+  Check check(/*explains=*/true);
+  checkPlan(check, problem, plan, target);
+  return check.message;
+}
+
+bool ks::isLegalGPUPlan(const Problem &problem, const GPUPlan &plan,
+                        const GPUTarget &target) {
+  Check check(/*explains=*/false);
+  checkPlan(check, problem, plan, target);
+  return check.isGood();
 }

@@ -85,7 +85,7 @@ llvm::SmallVector<Enumerator::Columns> Enumerator::getColumns() const {
 }
 
 void Enumerator::add(GPUPlan plan) {
-  if (!checkGPUPlan(problem, plan, target).empty())
+  if (!isLegalGPUPlan(problem, plan, target))
     return;
   GPUCost cost;
   plan.batchBlocks =

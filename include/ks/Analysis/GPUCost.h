@@ -21,8 +21,8 @@
 //            all of it after each other, with waits.
 //
 // What all tiles take lies between the largest of these and their sum (their
-// 2.3-norm); the start of blocks and a launch come on top. Constants were
-// fitted to 1000 plans of 24 problems on an H100 (median error 14 %).
+// 2-norm); the start of blocks and a launch come on top. Constants were
+// fitted to 1000 plans of 24 problems on an H100 (median error 15 %).
 //
 //===----------------------------------------------------------------------===//
 

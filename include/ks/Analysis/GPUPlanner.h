@@ -157,7 +157,11 @@ struct RankedGPUPlan {
 std::string checkGPUPlan(const Problem &problem, const GPUPlan &plan,
                          const GPUTarget &target);
 
-/// The same, but for the limits of a target.
+/// Whether checkGPUPlan has nothing to say.
+bool isLegalGPUPlan(const Problem &problem, const GPUPlan &plan,
+                    const GPUTarget &target);
+
+/// The same as checkGPUPlan, but for the limits of a target.
 std::string checkGPUPlan(const Problem &problem, const GPUPlan &plan);
 
 /// The batch that is assumed when it is not known.

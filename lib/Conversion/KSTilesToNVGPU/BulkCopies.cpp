@@ -24,9 +24,6 @@
 using namespace mlir;
 using namespace ks;
 
-// Of NVPTX.
-constexpr unsigned kGlobal = 1, kShared = 3, kSharedCluster = 7;
-
 Value TileExpander::getPointer(Value memref, Value byteOffset, unsigned space) {
   Value address =
       memref::ExtractAlignedPointerAsIndexOp::create(b, loc, memref);
@@ -35,9 +32,10 @@ Value TileExpander::getPointer(Value memref, Value byteOffset, unsigned space) {
   auto getType = [&](unsigned space) {
     return LLVM::LLVMPointerType::get(b.getContext(), space);
   };
-  if (space != kSharedCluster)
+  if (space != kSharedClusterSpace)
     return LLVM::IntToPtrOp::create(b, loc, getType(space), number);
-  Value pointer = LLVM::IntToPtrOp::create(b, loc, getType(kShared), number);
+  Value pointer =
+      LLVM::IntToPtrOp::create(b, loc, getType(kSharedSpace), number);
   return LLVM::AddrSpaceCastOp::create(b, loc, getType(space), pointer);
 }
 
@@ -45,7 +43,7 @@ Value TileExpander::getBarrier(Value barriers, Value barrier) {
   Value number =
       nvgpu::MBarrierGetOp::create(b, loc, b.getI64Type(), barriers, barrier);
   return LLVM::IntToPtrOp::create(
-      b, loc, LLVM::LLVMPointerType::get(b.getContext(), kShared), number);
+      b, loc, LLVM::LLVMPointerType::get(b.getContext(), kSharedSpace), number);
 }
 
 /// One box per atom.
@@ -69,9 +67,9 @@ void TileExpander::copyBoxes(BulkCopyActivationsOp op) {
       coordinates = {toI32(index.mul(k, p.d))};
     coordinates.push_back(toI32(op.getI()));
     coordinates.push_back(toI32(op.getM()));
-    Value destination =
-        getPointer(op.getDestination(),
-                   withOffset(index, base, atom * atomBytes), kSharedCluster);
+    Value destination = getPointer(op.getDestination(),
+                                   withOffset(index, base, atom * atomBytes),
+                                   kSharedClusterSpace);
     NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp::create(
         b, loc, destination, op.getMap(), coordinates, barrier,
         /*im2colOffsets=*/ValueRange{}, /*multicastMask=*/Value(),
@@ -150,10 +148,11 @@ void TileExpander::expand(BulkCopyWeightsOp op) {
   int64_t elementBytes = getElementBytes(op.getDestination());
   int64_t bytes =
       ShapedType::getNumElements(type.getShape().drop_front()) * elementBytes;
-  Value source = getPointer(op.getSource(),
-                            index.mul(op.getOffset(), elementBytes), kGlobal);
-  Value destination = getPointer(
-      op.getDestination(), index.mul(op.getStage(), bytes), kSharedCluster);
+  Value source = getPointer(
+      op.getSource(), index.mul(op.getOffset(), elementBytes), kGlobalSpace);
+  Value destination =
+      getPointer(op.getDestination(), index.mul(op.getStage(), bytes),
+                 kSharedClusterSpace);
   NVVM::CpAsyncBulkGlobalToSharedClusterOp::create(
       b, loc, destination, source,
       getBarrier(op.getBarriers(), op.getBarrier()),

@@ -91,23 +91,6 @@ SmallVector<Value> TileExpander::loadElements(Value memref, ValueRange indices,
   return elements;
 }
 
-void TileExpander::storeElements(ArrayRef<Value> elements, Value memref,
-                                 ValueRange indices, int64_t width) {
-  SmallVector<Value> at(indices);
-  Type type = getElementTypeOrSelf(memref.getType());
-  for (size_t first = 0; first < elements.size(); first += width) {
-    at.back() = withOffset(index, indices.back(), static_cast<int64_t>(first));
-    if (width == 1) {
-      memref::StoreOp::create(b, loc, elements[first], memref, at);
-      continue;
-    }
-    Value vector = vector::FromElementsOp::create(
-        b, loc, VectorType::get({width}, type), elements.slice(first, width));
-    vector::StoreOp::create(b, loc, vector, memref, at, /*nontemporal=*/false,
-                            llvm::MaybeAlign(width * getElementBytes(memref)));
-  }
-}
-
 //===----------------------------------------------------------------------===//
 // Operands
 //===----------------------------------------------------------------------===//

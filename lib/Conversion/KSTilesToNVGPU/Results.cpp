@@ -13,19 +13,30 @@
 
 #include "TileExpander.h"
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+#include <map>
 
 using namespace mlir;
 using namespace ks;
 
 namespace {
+/// base + offset, of which the base is what many places share.
+struct Place {
+  Value base;
+  int64_t offset = 0;
+  Place operator+(int64_t more) const { return {base, offset + more}; }
+};
+
 /// Elements of a result fragment that are neighbours in memory.
 struct ResultPiece {
   /// Where in the fragment: [column, tile n, tile m, real].
   SmallVector<std::array<int64_t, 4>> elements;
-  Value entry, n, j;             ///< Of the first element.
+  Place entry, n, j;             ///< Of the first element.
   int64_t rows = 1, columns = 1; ///< Of the piece along n, and j or m.
 };
 
@@ -68,11 +79,13 @@ private:
   int64_t getReal(int64_t half, int64_t e, int64_t part) const {
     return (half * layout.slotsM() + e) * parts + part;
   }
-  Value getRow(int64_t slot) {
-    int64_t run = layout.runN;
-    Value row = index.add(n, index.mul(getLaneN(index, layout, lane), run));
-    return withOffset(index, row,
-                      slot / run * layout.lanesN() * run + slot % run);
+  /// The lane's first n; and how much further that of a slot is.
+  Value getFirstRow() {
+    return index.add(n, index.mul(getLaneN(index, layout, lane), layout.runN));
+  }
+  int64_t getRowOffset(int64_t slot) const {
+    return slot / layout.runN * layout.lanesN() * layout.runN +
+           slot % layout.runN;
   }
   Value getTileEntry(int64_t e) {
     if (!layout.isMma())
@@ -83,15 +96,17 @@ private:
   SmallVector<ResultPiece> getPiecesBatchFirst() {
     SmallVector<ResultPiece> pieces;
     int64_t slots = type.getDimSize(1) * layout.slotsN();
+    Value row = getFirstRow();
     for (int64_t tile = 0; tile < type.getDimSize(2); ++tile)
-      for (int64_t e = 0; e < layout.slotsM(); ++e)
+      for (int64_t e = 0; e < layout.slotsM(); ++e) {
+        Value entry =
+            index.add(withOffset(index, m, FragmentLayout::tileEntries * tile),
+                      getTileEntry(e));
         for (int64_t slot = 0; slot < slots; slot += layout.runN) {
           ResultPiece piece;
-          piece.entry = index.add(
-              withOffset(index, m, FragmentLayout::tileEntries * tile),
-              getTileEntry(e));
-          piece.n = getRow(slot);
-          piece.j = j;
+          piece.entry = {entry};
+          piece.n = {row, getRowOffset(slot)};
+          piece.j = {j};
           piece.rows = layout.runN;
           piece.columns = columns;
           for (int64_t r = slot; r < slot + layout.runN; ++r)
@@ -102,19 +117,21 @@ private:
                      getReal(r % layout.slotsN(), e, part)});
           pieces.push_back(piece);
         }
+      }
     return pieces;
   }
 
   SmallVector<ResultPiece> getPiecesBatchLast() {
     SmallVector<ResultPiece> pieces;
     int64_t tileEntries = FragmentLayout::tileEntries * columns;
+    Value row = getFirstRow();
+    Value entry = index.add(m, index.mul(getTileEntry(0), columns));
     for (int64_t slot = 0; slot < type.getDimSize(1) * layout.slotsN(); ++slot)
       for (int64_t tile = 0; tile < type.getDimSize(2); ++tile) {
         ResultPiece piece;
-        piece.entry = index.add(withOffset(index, m, tileEntries * tile),
-                                index.mul(getTileEntry(0), columns));
-        piece.n = getRow(slot);
-        piece.j = j;
+        piece.entry = {entry, tileEntries * tile};
+        piece.n = {withOffset(index, row, getRowOffset(slot))};
+        piece.j = {j};
         piece.columns = columns * layout.slotsM();
         for (int64_t e = 0; e < layout.slotsM(); ++e)
           for (int64_t q = 0; q < columns; ++q)
@@ -155,12 +172,14 @@ void TileExpander::expand(LoadFragmentOp op) {
       int64_t part = static_cast<int64_t>(number) % parts;
       int64_t row = element / piece.columns, column = element % piece.columns;
       // Places outside of the result repeat one at its edge.
-      Value n = index.min(withOffset(index, piece.n, row), p.b - 1);
-      Value j = batchFirst
-                    ? index.min(withOffset(index, piece.j, column), p.d - 1)
-                    : piece.j;
-      Value entry = index.min(
-          withOffset(index, piece.entry, batchFirst ? 0 : column), lastEntry);
+      auto get = [&](Place place) {
+        return withOffset(index, place.base, place.offset);
+      };
+      Value n = index.min(get(piece.n + row), p.b - 1);
+      Value j =
+          batchFirst ? index.min(get(piece.j + column), p.d - 1) : get(piece.j);
+      Value entry =
+          index.min(get(piece.entry + (batchFirst ? 0 : column)), lastEntry);
       Value feature = map.getFeature(n, j);
       auto inner = [&](Value value) {
         return withOffset(index, index.mul(value, parts), part);
@@ -186,6 +205,95 @@ void TileExpander::expand(LoadFragmentOp op) {
   b.replaceOp(op, assemble(type, vectors));
 }
 
+/// Stores elements at address + offset, all at once, if `condition`. As a
+/// branch each would be a basic block or two, of which there may be hundreds;
+/// MLIR has no predicated store (PTX ISA, "Predicated Execution" and "st").
+static void storePredicated(OpBuilder &b, Location loc, Value condition,
+                            ArrayRef<Value> elements, Value address,
+                            int64_t offset) {
+  Type type = elements.front().getType();
+  auto width = static_cast<int64_t>(elements.size());
+  int64_t bytes = type.getIntOrFloatBitWidth() / 8;
+  int64_t wordBytes = bytes == 8 ? 8 : std::min<int64_t>(4, bytes * width);
+  int64_t words = bytes * width / wordBytes;
+  auto word = b.getIntegerType(static_cast<unsigned>(8 * wordBytes));
+  Value vector = vector::FromElementsOp::create(
+      b, loc, VectorType::get({width}, type), elements);
+  vector =
+      vector::BitCastOp::create(b, loc, VectorType::get({words}, word), vector);
+  SmallVector<Value> operands{address};
+  std::string values;
+  for (int64_t i = 0; i < words; ++i) {
+    operands.push_back(vector::ExtractOp::create(b, loc, vector, i));
+    values += (i == 0 ? "$" : ", $") + std::to_string(i + 1);
+  }
+  std::string kind = (words == 1 ? "" : "v" + std::to_string(words) + ".") +
+                     "b" + std::to_string(8 * wordBytes);
+  std::string code = "st.global." + kind + " [$0+" + std::to_string(offset) +
+                     "], " + (words == 1 ? values : "{" + values + "}") + ";";
+  NVVM::InlinePtxOp::create(b, loc, TypeRange(), operands, ValueRange(), code,
+                            condition);
+}
+
+namespace {
+/// Places of the result as addresses, one for each row of memory: the others
+/// are a constant away.
+class ResultAddresses {
+public:
+  ResultAddresses(OpBuilder &b, Location loc, ResultMap &map, Value memref,
+                  KSPattern p, bool batchFirst)
+      : b(b), loc(loc), index(b, loc), map(map), p(p), batchFirst(batchFirst),
+        elementBytes(getElementBytes(memref) * map.getParts()) {
+    auto metadata = memref::ExtractStridedMetadataOp::create(b, loc, memref);
+    Value start =
+        memref::ExtractAlignedPointerAsIndexOp::create(b, loc, memref);
+    int64_t bytes = getElementBytes(memref);
+    first = index.add(start, index.mul(metadata.getOffset(), bytes));
+    pitch = index.mul(metadata.getStrides()[0], bytes);
+  }
+
+  /// The pointer, and the constant, of a place.
+  std::pair<Value, int64_t> get(Place entry, Place n, Place j) {
+    constexpr int64_t kMaxOffset = 1 << 20;
+    Place row = batchFirst ? entry : n;
+    int64_t constant =
+        elementBytes * (batchFirst ? n.offset * p.d + j.offset : entry.offset);
+    bool isNear = constant < kMaxOffset;
+    Value &pointer = pointers[{row.base.getAsOpaquePointer(), row.offset,
+                               isNear ? 0 : constant}];
+    if (!pointer) {
+      Value feature = map.getFeature(
+          withOffset(index, n.base, batchFirst ? 0 : n.offset), j.base);
+      Value other = batchFirst ? feature : entry.base;
+      Value address = index.add(
+          first, index.add(index.mul(batchFirst ? withOffset(index, entry.base,
+                                                             entry.offset)
+                                                : feature,
+                                     pitch),
+                           index.mul(other, elementBytes)));
+      address = withOffset(index, address, isNear ? 0 : constant);
+      Value number =
+          arith::IndexCastOp::create(b, loc, b.getI64Type(), address);
+      pointer = LLVM::IntToPtrOp::create(
+          b, loc, LLVM::LLVMPointerType::get(b.getContext(), kGlobalSpace),
+          number);
+    }
+    return {pointer, isNear ? constant : 0};
+  }
+
+private:
+  OpBuilder &b;
+  Location loc;
+  IndexBuilder index;
+  ResultMap &map;
+  KSPattern p;
+  bool batchFirst;
+  int64_t elementBytes;
+  Value first, pitch;
+  std::map<std::tuple<void *, int64_t, int64_t>, Value> pointers;
+};
+} // namespace
+
 void TileExpander::expand(StoreFragmentOp op) {
   VectorType type = op.getFragment().getType();
   Value memref = op.getDestination();
@@ -207,39 +315,39 @@ void TileExpander::expand(StoreFragmentOp op) {
           return vector::ExtractOp::create(b, loc, vector, at[3]);
         });
   };
-  auto storeIf = [&](Value condition, ArrayRef<Value> elements, Value n,
-                     Value j, Value entry, int64_t chunk) {
-    auto isInside = scf::IfOp::create(b, loc, condition, /*else=*/false);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(isInside.thenBlock());
-    Value feature = map.getFeature(n, j);
-    SmallVector<Value> indices =
-        batchFirst ? SmallVector<Value>{entry, index.mul(feature, parts)}
-                   : SmallVector<Value>{feature, index.mul(entry, parts)};
-    storeElements(elements, memref, indices, chunk);
-  };
-
   // Whole pieces where the warp's part lies inside of the pattern (and, batch-
   // last, of the batch) and memory is aligned.
   auto storePieces = [&] {
-    for (const ResultPiece &piece : pieces)
-      storeIf(index.less(piece.entry, batch), getElements(piece), piece.n,
-              piece.j, piece.entry, width);
-  };
-  auto storeSingly = [&] {
+    ResultAddresses addresses(b, loc, map, memref, p, batchFirst);
     for (const ResultPiece &piece : pieces) {
       SmallVector<Value> elements = getElements(piece);
-      for (int64_t first = 0; first < piece.rows * piece.columns; ++first) {
-        Value n = withOffset(index, piece.n, first / piece.columns);
-        int64_t column = first % piece.columns;
-        Value j = batchFirst ? withOffset(index, piece.j, column) : piece.j;
-        Value entry =
-            batchFirst ? piece.entry : withOffset(index, piece.entry, column);
-        Value isInside =
-            index.both(index.both(index.less(n, p.b), index.less(j, p.d)),
-                       index.less(entry, batch));
-        storeIf(isInside, ArrayRef(elements).slice(first * parts, parts), n, j,
-                entry, 1);
+      Value isInside = index.less(piece.entry.base, batch);
+      auto [pointer, offset] = addresses.get(piece.entry, piece.n, piece.j);
+      for (size_t at = 0; at < elements.size(); at += width)
+        storePredicated(
+            b, loc, isInside, ArrayRef(elements).slice(at, width), pointer,
+            offset + static_cast<int64_t>(at) * getElementBytes(memref));
+    }
+  };
+  auto storeSingly = [&] {
+    ResultAddresses addresses(b, loc, map, memref, p, batchFirst);
+    auto isLess = [&](Place place, Value size) {
+      return index.less(withOffset(index, place.base, place.offset), size);
+    };
+    for (const ResultPiece &piece : pieces) {
+      SmallVector<Value> elements = getElements(piece);
+      for (int64_t at = 0; at < piece.rows * piece.columns; ++at) {
+        Place n = piece.n + at / piece.columns;
+        int64_t column = at % piece.columns;
+        Place j = piece.j + (batchFirst ? column : 0);
+        Place entry = piece.entry + (batchFirst ? 0 : column);
+        Value isInside = index.both(index.both(isLess(n, index.constant(p.b)),
+                                               isLess(j, index.constant(p.d))),
+                                    isLess(entry, batch));
+        auto [pointer, offset] = addresses.get(entry, n, j);
+        for (int64_t part = 0; part < parts; ++part)
+          storePredicated(b, loc, isInside, elements[at * parts + part],
+                          pointer, offset + part * getElementBytes(memref));
       }
     }
   };

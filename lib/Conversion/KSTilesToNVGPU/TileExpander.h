@@ -64,8 +64,6 @@ private:
   /// `count` elements from `memref`, at least `width` at a time.
   llvm::SmallVector<Value> loadElements(Value memref, ValueRange indices,
                                         int64_t count, int64_t width);
-  void storeElements(llvm::ArrayRef<Value> elements, Value memref,
-                     ValueRange indices, int64_t width);
   /// Puts vectors, in row-major order of the leading dimensions, together.
   Value assemble(mlir::VectorType type, llvm::ArrayRef<Value> vectors);
 
@@ -76,6 +74,9 @@ private:
   Value thread, lane; ///< In the block; in the warp.
   llvm::DenseMap<std::pair<Value, int64_t>, Value> aligned;
 };
+
+/// Address spaces of NVPTX.
+constexpr unsigned kGlobalSpace = 1, kSharedSpace = 3, kSharedClusterSpace = 7;
 
 /// 16 bytes: the widest access.
 constexpr int64_t kWidestBytes = 16;

@@ -83,7 +83,7 @@ class GPUPlannerTest : public testing::TestWithParam<GPUTarget> {};
 TEST_P(GPUPlannerTest, EachProblemHasALegalPlan) {
   const GPUTarget &target = GetParam();
   Generator generator;
-  for (int count = 0; count < 200 && !HasFailure(); ++count) {
+  for (int count = 0; count < 10000 && !HasFailure(); ++count) {
     Problem problem = generator.draw();
     const KSPattern &p = problem.factors.front().pattern;
     SCOPED_TRACE(testing::Message()
@@ -101,8 +101,9 @@ TEST_P(GPUPlannerTest, EachProblemHasALegalPlan) {
       if (at > 0)
         EXPECT_LE(plans[at - 1].cost.seconds, cost.seconds);
     }
-    EXPECT_EQ(planForGPU(problem, target, 1).front().cost.seconds,
-              plans.front().cost.seconds);
+    if (count % 50 == 0)
+      EXPECT_EQ(planForGPU(problem, target, 1).front().cost.seconds,
+                plans.front().cost.seconds);
   }
 }
 
@@ -119,7 +120,9 @@ TEST_P(GPUPlannerTest, BetterMachinesAreNotSlower) {
                 seconds * (1 + 1e-12))
           << what;
     };
+    expectNotSlower([](GPUTarget &t) { t.dramBandwidth *= 2; }, "DRAM");
     expectNotSlower([](GPUTarget &t) { t.l2Bandwidth *= 2; }, "L2");
+    expectNotSlower([](GPUTarget &t) { t.gigahertz *= 2; }, "clock");
     expectNotSlower(
         [](GPUTarget &t) {
           t.mma16PerClock *= 2;
@@ -242,6 +245,24 @@ TEST(GPUPlanCheckTest, SaysWhatIsWrong) {
          "k is 24; expected a multiple of 16");
   expect([](Problem &, GPUPlan &plan) { plan.j = 8; },
          "j is 8; expected vector * warps along j = 4");
+  expect([](Problem &, GPUPlan &plan) { plan.batchBlocks = 0; },
+         "batch_blocks is 0; expected 1 to 2^20");
+  expect(
+      [](Problem &p, GPUPlan &plan) {
+        plan.isBulk = true;
+        p.factors[0].pattern.c = 63;
+        p.factors[0].pattern.d = plan.j = plan.vector = 3;
+      },
+      "bulk copies are of 48 of 378 bytes; expected multiples of 16");
+  expect(
+      [](Problem &, GPUPlan &plan) {
+        plan.isBulk = true;
+        plan.entries = 512;
+        plan.warpsM = 8;
+        plan.warpsN = 1;
+        plan.n = 16;
+      },
+      "entries is 512 with bulk copies; expected at most 256");
   expect(
       [](Problem &, GPUPlan &plan) {
         plan.j = 8;

@@ -128,7 +128,21 @@ build_release() {
   logged build cmake --build --preset release --target "$1"
 }
 
+# The assembler for GPUs and its library, from .venv where the machine has none.
+find_cuda() {
+  local toolkit
+  if [[ -n ${CUDA_HOME:-} ]] || command -v ptxas >/dev/null; then
+    return 0
+  fi
+  for toolkit in "$KS_ROOT"/.venv/lib/python3*/site-packages/nvidia/cu13; do
+    if [[ -x $toolkit/bin/ptxas ]]; then
+      export CUDA_HOME=$toolkit
+    fi
+  done
+}
+
 step "Setup: packages and .venv"
 require_packages "${KS_PACKAGES[@]}"
 require_venv
+find_cuda
 note "ready"

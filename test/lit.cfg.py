@@ -18,6 +18,11 @@ config.environment["PATH"] = os.pathsep.join(
     [config.ks_tools_dir, config.llvm_tools_dir, config.environment.get("PATH", "")]
 )
 
+# Where ptxas and libdevice are.
+for name in ("CUDA_HOME", "CUDA_ROOT", "CUDA_PATH"):
+    if name in os.environ:
+        config.environment[name] = os.environ[name]
+
 config.substitutions += [
     ("%ks_src", config.ks_source_dir),
     ("%llvm_lib_dir", config.llvm_lib_dir),

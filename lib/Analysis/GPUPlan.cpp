@@ -118,13 +118,15 @@ int64_t GPUPlan::getRegisters(const Problem &problem) const {
                         FragmentLayout::slotsK * problem.elementBytes() / 4;
   int64_t weights =
       getTilesN() * fragments.weightsPerLane() * problem.elementBytes() / 4;
-  // Loads of the next step are under way meanwhile; narrow ones need addresses.
+  // Loads of the next step are under way meanwhile; narrow ones need addresses,
+  // and columns that may not be there conditions.
+  bool isRagged = batchFirst && problem.factors.front().pattern.d % vector != 0;
   bool isUnrolled = k > fragments.stepK();
   bool isNarrow =
       batchFirst && fragments.runK * vector * problem.elementBytes() < 16;
-  return accumulators + activations + weights + 58 +
+  return accumulators + activations + activations / 8 + weights + 58 +
          (isUnrolled ? (activations + weights) / 2 : 0) + (isNarrow ? 12 : 0) +
-         (isBulk ? 8 : 0) +
+         (isBulk ? 8 : 0) + (isRagged ? 32 : 0) +
          (problem.hasEpilogue ? std::max<int64_t>(24, accumulators / 2) : 0);
 }
 

@@ -1,0 +1,86 @@
+# Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Kernels of random problems, assembled for every architecture: none spills.
+
+KS_PTXAS_PROBLEMS=500 python -m pytest test/python/test_ptxas.py    # many more
+"""
+
+import json
+import os
+import random
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+KS_RUN = Path(os.environ.get("KS_BUILD_DIR", ROOT / "build" / "release")) / "bin" / "ks-run"
+COUNT = int(os.environ.get("KS_PTXAS_PROBLEMS", "60"))
+SHARED_BYTES = {
+    "sm_80": 163 * 1024,
+    "sm_86": 99 * 1024,
+    "sm_89": 99 * 1024,
+    "sm_90": 227 * 1024,
+    "sm_100": 227 * 1024,
+    "sm_120": 99 * 1024,
+}
+
+
+def has_ptxas() -> bool:
+    homes = (os.environ.get(name) for name in ("CUDA_HOME", "CUDA_ROOT", "CUDA_PATH"))
+    return bool(shutil.which("ptxas")) or any(h and Path(h, "bin/ptxas").exists() for h in homes)
+
+
+pytestmark = [
+    pytest.mark.skipif(not KS_RUN.exists(), reason="needs ks-run"),
+    pytest.mark.skipif(not has_ptxas(), reason="needs ptxas"),
+]
+
+
+def draw(number: int) -> list[str]:
+    """A problem, as options of ks-run."""
+    rng = random.Random(number)
+
+    def log_uniform(low: int, high: int) -> int:
+        return round(low * (high / low) ** rng.random())
+
+    a, d = log_uniform(1, 128), log_uniform(1, 128)
+    b, c = log_uniform(4, 1024), log_uniform(4, 1024)
+    if rng.random() < 0.6:  # as people choose them
+        b, c = max(8, b // 8 * 8), max(8, c // 8 * 8)
+        d = 1 << (d.bit_length() - 1)
+    kind = rng.choice(["f16", "f16", "bf16", "f32", "f32", "f64", "c64", "c128"])
+    batch = rng.choice([1, 7, 64, 512, 4096, 25088])
+    options = ["--chain", f"{a},{b},{c},{d}", "--type", kind, "--batch", str(batch)]
+    options += ["--layout", rng.choice(["first", "first", "last"])]
+    if kind == "f32" and rng.random() < 0.5:
+        options += ["--precision", "tf32"]
+    if rng.random() < 0.2:
+        options += ["--tied", rng.choice(["a", "d"])]
+    return options
+
+
+def assemble(options: list[str], target: str) -> str | None:
+    """What is wrong, if anything."""
+    command = [KS_RUN, *options, "--target", target, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    what = " ".join([*options, "--target", target])
+    if done.returncode:
+        return f"{what}: {done.stderr.strip()}"
+    report = json.loads(done.stdout)
+    for kernel in report["kernels"]:
+        if kernel["spill_bytes"]:
+            return f"{what}: {kernel} with {report['plan']}"
+        if kernel.get("shared_bytes", 0) > SHARED_BYTES[target]:
+            return f"{what}: {kernel}"
+    return None
+
+
+@pytest.mark.parametrize("target", SHARED_BYTES)
+def test_kernels_do_not_spill(target):
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        wrong = [w for w in pool.map(lambda n: assemble(draw(n), target), range(COUNT)) if w]
+    assert not wrong, "\n".join(wrong)

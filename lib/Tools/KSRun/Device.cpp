@@ -185,9 +185,10 @@ public:
                               llvm::ArrayRef<NpyArray> out) override {
     return timeLayer(device, *layer, in, out);
   }
-  llvm::Expected<Peaks> measurePeaks(ElementType type,
+  llvm::Expected<Peaks> measurePeaks(const RunOptions &options,
+                                     ElementType type,
                                      const Work &work) override {
-    return measureDevicePeaks(device, type, work.isTF32);
+    return measureDevicePeaks(device, options, type, work.isTF32);
   }
   std::string describeMachine() const override { return device.info.name; }
 

@@ -91,8 +91,9 @@ llvm::Expected<Timing> timeLayer(const Device &device, const Layer &layer,
                                  llvm::ArrayRef<NpyArray> out);
 
 /// See Program::measurePeaks.
-llvm::Expected<Peaks> measureDevicePeaks(const Device &device, ElementType type,
-                                         bool isTF32);
+llvm::Expected<Peaks> measureDevicePeaks(const Device &device,
+                                         const RunOptions &options,
+                                         ElementType type, bool isTF32);
 
 } // namespace ks
 

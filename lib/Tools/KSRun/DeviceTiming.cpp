@@ -390,7 +390,8 @@ static llvm::Expected<double> measureBandwidth(const Device &device) {
 static constexpr const char *kPeakChain = "1,4096,4096,1";
 static constexpr int64_t kPeakBatch = 4096;
 
-static RunOptions getPeakOptions(ElementType type, bool isTF32) {
+static RunOptions getPeakOptions(const RunOptions &original, ElementType type,
+                                 bool isTF32) {
   constexpr const char *names[] = {"f16", "bf16", "f32", "f64", "c64", "c128"};
   RunOptions options;
   options.chain = kPeakChain;
@@ -398,13 +399,13 @@ static RunOptions getPeakOptions(ElementType type, bool isTF32) {
   options.type = names[static_cast<size_t>(type)];
   options.layout = "first";
   options.precision = isTF32 ? "tf32" : "ieee";
+  options.assemble = original.assemble;
   return options;
 }
 
 /// Flops per second of a dense product, compiled as everything else is.
 static llvm::Expected<double> measureProduct(const Device &device,
-                                             ElementType type, bool isTF32) {
-  RunOptions options = getPeakOptions(type, isTF32);
+                                             const RunOptions &options) {
   auto text = buildChainModule(options);
   if (!text)
     return text.takeError();
@@ -431,12 +432,14 @@ static llvm::Expected<double> measureProduct(const Device &device,
 }
 
 llvm::Expected<Peaks> ks::measureDevicePeaks(const Device &device,
+                                             const RunOptions &options,
                                              ElementType type, bool isTF32) {
   Peaks peaks;
   llvm::Expected<double> bandwidth = measureBandwidth(device);
   if (!bandwidth)
     return bandwidth.takeError();
-  llvm::Expected<double> flops = measureProduct(device, type, isTF32);
+  llvm::Expected<double> flops =
+      measureProduct(device, getPeakOptions(options, type, isTF32));
   if (!flops)
     return flops.takeError();
   peaks.bandwidth = *bandwidth;

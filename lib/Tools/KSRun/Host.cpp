@@ -38,7 +38,8 @@ public:
                   llvm::MutableArrayRef<NpyArray> out, Report &report) override;
   llvm::Expected<Timing> time(llvm::ArrayRef<NpyArray> inputs,
                               llvm::ArrayRef<NpyArray> outputs) override;
-  llvm::Expected<Peaks> measurePeaks(ElementType type,
+  llvm::Expected<Peaks> measurePeaks(const RunOptions &options,
+                                     ElementType type,
                                      const Work &work) override;
   std::string describeMachine() const override {
     return llvm::formatv("{0} threads", ksGetNumThreads());
@@ -134,8 +135,8 @@ llvm::Error HostProgram::run(llvm::MutableArrayRef<NpyArray> in,
 // Timing
 //===----------------------------------------------------------------------===//
 
-llvm::Expected<Peaks> HostProgram::measurePeaks(ElementType type,
-                                                const Work &) {
+llvm::Expected<Peaks>
+HostProgram::measurePeaks(const RunOptions &, ElementType type, const Work &) {
   bool isF64 = type == ElementType::F64 || type == ElementType::C128;
   Peaks peaks;
   peaks.bandwidth = measureCopyBandwidth();

@@ -25,6 +25,8 @@
 #include "llvm/Support/Process.h"
 #include "llvm/Support/SourceMgr.h"
 
+#include <cmath>
+
 using namespace ks;
 
 static llvm::Error makeError(const llvm::Twine &message) {
@@ -229,7 +231,7 @@ llvm::Error Driver::measure() {
     return timing.takeError();
   progress("measuring this machine's peaks");
   ElementType type = outputs.empty() ? ElementType::F32 : outputs.front().type;
-  auto peaks = program->measurePeaks(type, work);
+  auto peaks = program->measurePeaks(options, type, work);
   if (!peaks)
     return peaks.takeError();
   double bytes = 0;
@@ -284,6 +286,12 @@ void Driver::reportTiming(const Timing &timing, const Peaks &peaks,
   };
 }
 
+/// JSON has no infinity and no NaN.
+static llvm::json::Value toJSON(double number) {
+  return std::isfinite(number) ? llvm::json::Value(number)
+                               : llvm::json::Value(nullptr);
+}
+
 llvm::Expected<bool> Driver::check() {
   progress("computing the reference in f64");
   auto results = verify(*module, options, work, inputs, outputs);
@@ -304,8 +312,8 @@ llvm::Expected<bool> Driver::check() {
                     .str());
     list.push_back(llvm::json::Object{
         {"good", result.isGood()},
-        {"max_abs_error", result.difference.maxAbsolute},
-        {"rel_frobenius_error", result.difference.relativeFrobenius},
+        {"max_abs_error", toJSON(result.difference.maxAbsolute)},
+        {"rel_frobenius_error", toJSON(result.difference.relativeFrobenius)},
         {"tolerance", result.tolerance},
         {"finite", result.difference.isFinite}});
   }
@@ -375,6 +383,7 @@ llvm::Expected<int> Driver::run() {
 int ks::ksRunMain(int argc, char **argv) {
   constexpr int kBadInput = 2;
   auto fail = [&](llvm::Error error) {
+    llvm::outs().flush();
     llvm::errs() << "ks-run: error: " << llvm::toString(std::move(error))
                  << "\n";
     return kBadInput;

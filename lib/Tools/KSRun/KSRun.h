@@ -141,7 +141,9 @@ public:
   virtual llvm::Expected<Timing> time(llvm::ArrayRef<NpyArray> in,
                                       llvm::ArrayRef<NpyArray> out) = 0;
 
-  virtual llvm::Expected<Peaks> measurePeaks(ElementType type,
+  /// What the machine can do at most with elements of `type`.
+  virtual llvm::Expected<Peaks> measurePeaks(const RunOptions &options,
+                                             ElementType type,
                                              const Work &work) = 0;
 
   /// As "8 threads".

@@ -285,10 +285,11 @@ def test_no_memory(run):
 
 
 def test_no_memory_for_timing(recording, run):
-    """A quarter of the memory holds one run, but there is none for the peaks' product."""
+    """The program fits, but not the product that measures the peak, of four times 256 MiB."""
     code, _, err = run("--chain", "1,64,64,1", "--type", "c128", "--time")
-    assert code in (0, 2)
-    assert code == 0 or "use a smaller batch" in err
+    assert code == 2
+    assert "measuring the peak by the product 1,4096,4096,1 at batch 4096: allocating" in err
+    assert recording.driver.fakeGetAllocatedBytes() == 0
 
 
 def test_refused_code(gpu, run):

@@ -243,6 +243,7 @@ public:
 
 private:
   llvm::Error putRuns(int64_t count);
+  llvm::Error warmUp();
   llvm::Expected<double> takeSample();
 
   DeviceCall &call;
@@ -310,7 +311,21 @@ llvm::Expected<double> Sampler::takeSample() {
   return *seconds / static_cast<double>(perSample);
 }
 
+/// Clocks rise under load.
+llvm::Error Sampler::warmUp() {
+  constexpr double kSeconds = 0.05;
+  for (double total = 0; total < kSeconds;) {
+    llvm::Expected<double> seconds = takeSample();
+    if (!seconds)
+      return seconds.takeError();
+    total += std::max(*seconds, 1e-6) * static_cast<double>(perSample);
+  }
+  return llvm::Error::success();
+}
+
 llvm::Expected<Timing> Sampler::takeSamples() {
+  if (llvm::Error error = warmUp())
+    return std::move(error);
   constexpr double kSeconds = 0.2;
   constexpr size_t kMinSamples = 7, kMaxSamples = 1000;
   std::vector<double> samples;
@@ -441,7 +456,11 @@ llvm::Expected<Peaks> ks::measureDevicePeaks(const Device &device,
   llvm::Expected<double> flops =
       measureProduct(device, getPeakOptions(options, type, isTF32));
   if (!flops)
-    return flops.takeError();
+    return makeError(llvm::formatv("measuring the peak by the product {0} at "
+                                   "batch {1}: {2}",
+                                   kPeakChain, kPeakBatch,
+                                   llvm::toString(flops.takeError()))
+                         .str());
   peaks.bandwidth = *bandwidth;
   peaks.flops = *flops;
   peaks.name =

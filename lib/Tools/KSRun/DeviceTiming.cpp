@@ -463,8 +463,13 @@ llvm::Expected<Peaks> ks::measureDevicePeaks(const Device &device,
                          .str());
   peaks.bandwidth = *bandwidth;
   peaks.flops = *flops;
-  peaks.name =
-      llvm::formatv("product {0} at batch {1}", kPeakChain, kPeakBatch).str();
+  peaks.name = "product";
+  peaks.note =
+      llvm::formatv("copy: within device memory, bytes read and written; "
+                    "product: {0} at batch {1} by KS itself, a lower bound of "
+                    "what the hardware can do",
+                    kPeakChain, kPeakBatch)
+          .str();
   peaks.key = "product_gflops_per_s";
   return peaks;
 }

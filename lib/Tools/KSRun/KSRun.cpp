@@ -267,6 +267,8 @@ void Driver::reportTiming(const Timing &timing, const Peaks &peaks,
                             floor * 1e3, peaks.bandwidth * 1e-9, peaks.name,
                             peaks.flops * 1e-9, timing.median / floor)
                   .str());
+  if (!peaks.note.empty())
+    report.line("peaks", peaks.note);
   report.figures["time"] = llvm::json::Object{
       {"median_ms", timing.median * 1e3},
       {"best_ms", timing.best * 1e3},
@@ -277,13 +279,16 @@ void Driver::reportTiming(const Timing &timing, const Peaks &peaks,
       {"gbytes_per_s", bytes / timing.median * 1e-9},
       {"times_floor", timing.median / floor},
   };
-  report.figures["floor"] = llvm::json::Object{
+  llvm::json::Object floorFigures{
       {"ms", floor * 1e3},
       {"bytes", bytes},
       {"flops", work.flops},
       {"copy_gbytes_per_s", peaks.bandwidth * 1e-9},
       {peaks.key, peaks.flops * 1e-9},
   };
+  if (!peaks.note.empty())
+    floorFigures["measured_by"] = peaks.note;
+  report.figures["floor"] = std::move(floorFigures);
 }
 
 /// JSON has no infinity and no NaN.

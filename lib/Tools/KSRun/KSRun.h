@@ -115,6 +115,7 @@ struct Peaks {
   double bandwidth = 0, flops = 0; ///< Per second.
   /// What reached the flops, for people, and as a key of the JSON object.
   std::string name, key;
+  std::string note; ///< How it was measured, where that needs saying.
 };
 
 /// A compiled function, and the machine that it runs on.

@@ -9,9 +9,11 @@
 #include "KSRun.h"
 
 #include "ks/Analysis/GPUPlanner.h"
+#include "ks/Dialect/KS/Transforms/Passes.h"
 #include "ks/Dialect/KS/Transforms/Transforms.h"
 #include "ks/ExecutionEngine/BuildArtifact.h"
 
+#include "mlir/Pass/PassManager.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -35,59 +37,73 @@ static llvm::Error writeFile(llvm::StringRef path, llvm::StringRef bytes) {
   return llvm::Error::success();
 }
 
-static void report(const RunOptions &options, const BuiltArtifact &built,
-                   size_t bytes) {
+void ks::reportArtifact(const BuiltArtifact &built, llvm::StringRef target,
+                        Report &report) {
   const ArtifactTimes &times = built.times;
-  if (!options.json) {
-    llvm::outs() << llvm::formatv(
-        "compiled     @{0} for {1} in {2:f1} ms (passes {3:f1}, LLVM {4:f1}), "
-        "ptxas {5:f1} ms\n",
-        built.artifact.entry, options.target, (times.passes + times.llvm) * 1e3,
-        times.passes * 1e3, times.llvm * 1e3, times.ptxas * 1e3);
-    for (const KernelResources &kernel : built.resources)
-      llvm::outs() << llvm::formatv(
-          "kernel       @{0}: {1} registers, {2} bytes spilled\n",
-          kernel.kernel, kernel.registers, kernel.spillBytes);
-    for (const Variant &variant : built.artifact.targets.front().variants)
-      llvm::outs() << llvm::formatv("plan         {0}\n", variant.plan);
-    if (!options.output.empty())
-      llvm::outs() << llvm::formatv("wrote        {0} ({1} bytes)\n",
-                                    options.output, bytes);
-    return;
-  }
+  const Artifact &artifact = built.artifact;
+  report.line(
+      "compiled",
+      llvm::formatv("@{0} for {1} in {2:f1} ms (passes {3:f1}, LLVM "
+                    "{4:f1}), ptxas {5:f1} ms",
+                    artifact.entry, target, (times.passes + times.llvm) * 1e3,
+                    times.passes * 1e3, times.llvm * 1e3, times.ptxas * 1e3)
+          .str());
   llvm::json::Array kernels;
-  for (const KernelResources &kernel : built.resources)
+  for (const KernelResources &kernel : built.resources) {
+    report.line("kernel",
+                llvm::formatv("@{0}: {1} registers, {2} bytes spilled",
+                              kernel.kernel, kernel.registers,
+                              kernel.spillBytes)
+                    .str());
     kernels.push_back(llvm::json::Object{{"name", kernel.kernel},
                                          {"registers", kernel.registers},
                                          {"spill_bytes", kernel.spillBytes}});
-  llvm::json::Object figures{
-      {"schema", 1},
-      {"entry", built.artifact.entry},
-      {"target", options.target},
-      {"plan", built.artifact.targets.front().variants.front().plan},
-      {"kernels", std::move(kernels)},
-      {"compile_ms",
-       llvm::json::Object{{"total", (times.passes + times.llvm) * 1e3},
-                          {"passes", times.passes * 1e3},
-                          {"llvm", times.llvm * 1e3},
-                          {"ptxas", times.ptxas * 1e3}}}};
-  llvm::outs() << llvm::formatv("{0:2}", llvm::json::Value(std::move(figures)))
-               << "\n";
+  }
+  for (const Variant &variant : artifact.targets.front().variants)
+    report.line("plan", variant.plan);
+  report.figures["entry"] = artifact.entry;
+  report.figures["plan"] = artifact.targets.front().variants.front().plan;
+  report.figures["kernels"] = std::move(kernels);
+  report.figures["compile_ms"] =
+      llvm::json::Object{{"total", (times.passes + times.llvm) * 1e3},
+                         {"passes", times.passes * 1e3},
+                         {"llvm", times.llvm * 1e3},
+                         {"ptxas", times.ptxas * 1e3}};
+}
+
+llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>>
+ks::splitIntoFactors(mlir::ModuleOp module) {
+  mlir::OwningOpRef<mlir::ModuleOp> split(
+      mlir::cast<mlir::ModuleOp>(module->clone()));
+  mlir::PassManager pm(module.getContext());
+  pm.addPass(createDecomposeToDense());
+  pm.addPass(createSplitChains());
+  if (mlir::failed(pm.run(*split)))
+    return makeError("the program cannot be split into its factors; expected "
+                     "products of tensors");
+  return split;
+}
+
+std::string ks::toText(mlir::Attribute attribute) {
+  std::string text;
+  llvm::raw_string_ostream(text) << attribute;
+  return text;
 }
 
 /// Lists the best-ranked plans of each factor.
-static void listPlans(mlir::ModuleOp module, const RunOptions &options) {
-  std::optional<GPUTarget> target = getGPUTarget(options.target);
+static llvm::Error listPlans(mlir::ModuleOp module, const RunOptions &options,
+                             const GPUTarget &target) {
+  auto split = splitIntoFactors(module);
+  if (!split)
+    return split.takeError();
   llvm::json::Array list;
-  module.walk([&](ProductOpInterface op) {
+  (*split)->walk([&](ProductOpInterface op) {
     Problem problem = getProblem(op);
-    if (problem.factors.size() != 1)
+    if (problem.factors.size() != 1) // has a plan of its own
       return;
     for (const RankedGPUPlan &ranked :
-         planForGPU(problem, *target, static_cast<unsigned>(options.plans))) {
-      std::string text;
-      llvm::raw_string_ostream(text)
-          << mlir::Attribute(getPlanAttr(op, ranked.plan));
+         planForGPU(problem, target, static_cast<unsigned>(options.plans))) {
+      std::string text = toText(getPlanAttr(op, ranked.plan));
       if (!options.json)
         llvm::outs() << llvm::formatv("{0,10:f1} us  {1,-15} {2}\n",
                                       ranked.cost.seconds * 1e6,
@@ -101,16 +117,15 @@ static void listPlans(mlir::ModuleOp module, const RunOptions &options) {
   if (options.json)
     llvm::outs() << llvm::formatv("{0:2}", llvm::json::Value(std::move(list)))
                  << "\n";
+  return llvm::Error::success();
 }
 
-llvm::Error ks::compileForGPU(mlir::ModuleOp module,
-                              const RunOptions &options) {
-  if (options.plans) {
-    listPlans(module, options);
-    return llvm::Error::success();
-  }
+llvm::Error ks::compileForGPU(mlir::ModuleOp module, const RunOptions &options,
+                              llvm::StringRef target) {
+  if (options.plans)
+    return listPlans(module, options, *getGPUTarget(target));
   if (options.emit) {
-    auto lowered = lowerToGPURung(module, options.target, *options.emit);
+    auto lowered = lowerToGPURung(module, target, *options.emit);
     if (!lowered)
       return lowered.takeError();
     (*lowered)->print(llvm::outs());
@@ -118,17 +133,23 @@ llvm::Error ks::compileForGPU(mlir::ModuleOp module,
   }
   ArtifactOptions artifactOptions;
   artifactOptions.entry = options.entry;
-  artifactOptions.targets = {options.target};
+  artifactOptions.targets = {target.str()};
   artifactOptions.assemble = options.assemble;
   llvm::Expected<BuiltArtifact> built = buildArtifact(module, artifactOptions);
   if (!built)
     return built.takeError();
-  std::string bytes;
+  Report report(options.json);
+  reportArtifact(*built, target, report);
   if (options.emitArtifact) {
-    bytes = serialize(built->artifact);
+    std::string bytes = serialize(built->artifact);
     if (llvm::Error error = writeFile(options.output, bytes))
       return error;
+    report.line(
+        "wrote",
+        llvm::formatv("{0} ({1} bytes)", options.output, bytes.size()).str());
   }
-  report(options, *built, bytes.size());
+  report.figures["schema"] = 1;
+  report.figures["target"] = target.str();
+  report.finish();
   return llvm::Error::success();
 }

@@ -60,17 +60,18 @@ static llvm::Error check(const RunOptions &options) {
   if (options.plans < 0)
     return makeError("--plans is " + llvm::Twine(options.plans) +
                      "; expected 1 or more");
-  bool isGPU = getGPUTarget(options.target).has_value();
+  bool isGPU = options.isOnDevice() || getGPUTarget(options.target).has_value();
+  std::string gpuNames = getGPUTargetNames() + ", cuda";
   if (!isGPU && !getCPUTarget(options.target))
     return makeError("unknown --target '" + options.target +
                      "'; expected one of " + getCPUTargetNames() + ", " +
-                     getGPUTargetNames());
+                     gpuNames);
   if (options.plans && !isGPU)
     return makeError("--plans is given with --target '" + options.target +
-                     "'; expected a GPU, one of " + getGPUTargetNames());
+                     "'; expected a GPU, one of " + gpuNames);
   if (options.emitArtifact && !isGPU)
     return makeError("--emit is artifact with --target '" + options.target +
-                     "'; expected a GPU, one of " + getGPUTargetNames());
+                     "'; expected a GPU, one of " + gpuNames);
   if (options.emitArtifact && options.output.empty())
     return makeError("--emit is artifact without -o; expected the name of a "
                      "file, as -o layer.ks");
@@ -78,7 +79,7 @@ static llvm::Error check(const RunOptions &options) {
     return makeError("-o is given without --emit artifact; expected both");
   if (options.emit == Rung::Binary && !isGPU)
     return makeError("--emit is binary with --target '" + options.target +
-                     "'; expected a GPU, one of " + getGPUTargetNames());
+                     "'; expected a GPU, one of " + gpuNames);
   return llvm::Error::success();
 }
 

@@ -126,7 +126,7 @@ int64_t GPUPlan::getRegisters(const Problem &problem) const {
       batchFirst && fragments.runK * vector * problem.elementBytes() < 16;
   return accumulators + activations + activations / 8 + weights + 58 +
          (isUnrolled ? (activations + weights) / 2 : 0) + (isNarrow ? 12 : 0) +
-         (isBulk ? 8 : 0) + (isRagged ? 32 : 0) +
+         (isBulk ? 8 : 0) + (isRagged ? 48 : 0) +
          (problem.hasEpilogue ? std::max<int64_t>(24, accumulators / 2) : 0);
 }
 

@@ -10,7 +10,6 @@
 // RUN: ks-opt %s --ks-to-nvvm=chip=sm_100 | FileCheck %s --check-prefixes=BINARY,SM100
 // RUN: ks-opt %s --ks-to-nvvm=chip=sm_120 | FileCheck %s --check-prefixes=BINARY,SM120
 // RUN: ks-opt %s --ks-to-nvvm=chip=sm_80 | FileCheck %s --check-prefix=ASYNC
-// RUN: ks-opt %s --ks-to-nvvm=chip=sm_90 | FileCheck %s --check-prefix=BULK
 // RUN: not ks-opt %s --ks-to-nvvm=chip=sm_42 2>&1 | FileCheck %s --check-prefix=UNKNOWN
 
 // UNKNOWN: unknown target 'sm_42'; expected one of host, {{.*}}, sm_80, sm_86, sm_89, sm_90, sm_100, sm_120
@@ -31,7 +30,6 @@
 // SM100: .target sm_100
 // SM120: .target sm_120
 // ASYNC: cp.async.cg.shared.global
-// BULK: cp.async.bulk.tensor.3d.shared::cluster.global
 // BINARY-SAME: mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32
 func.func @layer(%x: tensor<?x384xf16>, %k0: tensor<6x64x64x1xf16>, %k1: tensor<1x768x192x2xf16>) -> tensor<?x1536xf16> {
   %c0 = arith.constant 0 : index

@@ -5,7 +5,6 @@
 
 import dataclasses
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,11 +14,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "test" / "gpu"))
 import emulate_cases
-import ks
 import ptx_bulk
 import ptx_emulator
 from device_cases import mlir
 from test_emulated_gpu import BUILD, emulator, pytestmark  # noqa: F401
+
+import ks
 
 # Flat boxes (pieces of several k), rows of j, and rows of some of the j.
 CHAINS = [

@@ -68,11 +68,12 @@ def recording(gpu):
 )
 def test_results_are_right(gpu, run, capability, options):
     gpu["capability"] = capability
+    modules = gpu["numModules"]
     code, out, err = run("--chain", CHAIN, "--batch", 19, "--verify", *options)
     assert code == 0, out + err
     assert "verify       good" in out
     assert f"loaded       PTX for sm_{capability}" in out
-    assert gpu["numModules"] == 0
+    assert gpu["numModules"] <= modules
 
 
 def test_nothing_of_a_batch(run):
@@ -181,6 +182,7 @@ def test_pinned_plan(run):
 
 
 def test_plans_are_timed(recording, run):
+    modules = recording["numModules"]
     code, out, err = run("--chain", CHAIN, "--type", "f16", "--plans", 3, "--json")
     assert code == 0, err
     plans = json.loads(out)
@@ -191,7 +193,7 @@ def test_plans_are_timed(recording, run):
         assert plan["predicted_us"] > 0
         assert plan["measured_us"] > 0
         assert plan["best_us"] > 0
-    assert recording["numModules"] == 0
+    assert recording["numModules"] <= modules
 
 
 def test_plans_as_a_table(recording, run):

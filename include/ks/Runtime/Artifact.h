@@ -121,9 +121,9 @@ struct Launch {
   int64_t maxTiles = INT64_MAX; ///< Blocks go on to further tiles.
   bool operator==(const Launch &o) const {
     return kernel == o.kernel && tile == o.tile && maxTiles == o.maxTiles &&
-           factor == o.factor &&
-           threads == o.threads && clusterBlocks == o.clusterBlocks &&
-           sharedBytes == o.sharedBytes && operands == o.operands;
+           factor == o.factor && threads == o.threads &&
+           clusterBlocks == o.clusterBlocks && sharedBytes == o.sharedBytes &&
+           operands == o.operands;
   }
 };
 

@@ -81,9 +81,9 @@ gpu.module @kernels {
   // 16 bytes where all is inside and aligned: two n with their four columns.
   // CHECK-LABEL: gpu.func @store(
   //       CHECK:   scf.if
-  // CHECK-COUNT-2:   vector.store {{.*}} {alignment = 16 : i64} : memref<?x64xf16>, vector<8xf16>
+  // CHECK-COUNT-2:   nvvm.inline_ptx "st.global.v4.b32 {{.*}}, predicate =
   //       CHECK:   } else {
-  // CHECK-COUNT-16:  memref.store
+  // CHECK-COUNT-16:  nvvm.inline_ptx "st.global.b16 {{.*}}, predicate =
   gpu.func @store(%v: vector<4x1x1x4xf16>, %y: memref<?x64xf16>) kernel {
     %c = arith.constant 0 : index
     ks.store_fragment <1, 16, 16, 4> <mma16, run_k = 2, run_n = 2> %v, %y[%c, %c, %c, %c]

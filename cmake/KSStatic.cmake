@@ -1,5 +1,6 @@
-# KS_STATIC: programs that need nothing but the kernel, for machines without
-# LLVM. The archives' imported targets name the shared libraries (libMLIR,
+# KS_STATIC: programs and C libraries that hold LLVM themselves, and of shared
+# libraries need only libc's: for machines without LLVM, and for wheels. What a
+# GPU needs, its driver, is opened at run time. The archives' imported targets name the shared libraries (libMLIR,
 # libLLVM, z3) in their interfaces; those are taken out, because a program that
 # mixes both has two of every LLVM registry.
 
@@ -30,8 +31,9 @@ llvm_map_components_to_libnames(KS_LLVM_ARCHIVES
   linker mcjit native nvptxcodegen nvptxdesc nvptxinfo object option orcjit passes
   perfjitevents support target targetparser transformutils)
 
-# ks_make_static(TARGET): links an executable without any shared library.
+# ks_make_static(TARGET): links a program or a shared library with LLVM in it.
 function(ks_make_static name)
   target_link_libraries(${name} PRIVATE ${KS_LLVM_ARCHIVES})
-  target_link_options(${name} PRIVATE -static -Wl,--gc-sections -s)
+  target_link_options(${name} PRIVATE
+    -static-libstdc++ -static-libgcc LINKER:--gc-sections LINKER:--exclude-libs,ALL -s)
 endfunction()

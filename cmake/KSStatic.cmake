@@ -35,5 +35,5 @@ llvm_map_components_to_libnames(KS_LLVM_ARCHIVES
 function(ks_make_static name)
   target_link_libraries(${name} PRIVATE ${KS_LLVM_ARCHIVES})
   target_link_options(${name} PRIVATE
-    -static-libstdc++ -static-libgcc LINKER:--gc-sections LINKER:--exclude-libs,ALL -s)
+    -static-libstdc++ -static-libgcc LINKER:--gc-sections -s)
 endfunction()

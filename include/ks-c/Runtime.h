@@ -80,7 +80,8 @@ typedef struct KsDeviceInfo {
 
 /// What a stream is like.
 typedef struct KsStreamInfo {
-  uint64_t id;     ///< Never used again by another stream, unlike its handle.
+  uint64_t id;     ///< Never used again by another stream, unlike its handle;
+                   ///< the handle, while a graph is captured.
   int isCapturing; ///< Whether work on it is recorded in a CUDA graph.
 } KsStreamInfo;
 

@@ -260,7 +260,8 @@ Status CUDAContext::getStreamInfo(KsStream stream, uint64_t &id,
   Status result =
       runIn(*this, "asking about a stream", [&](const Functions &driver) {
         CUresult asked = driver.cuStreamIsCapturing(toStream(stream), &status);
-        return asked == CUDA_SUCCESS && driver.cuStreamGetId
+        // Drivers do not tell the number while a graph is captured.
+        return asked == CUDA_SUCCESS && !status && driver.cuStreamGetId
                    ? driver.cuStreamGetId(toStream(stream), &number)
                    : asked;
       });

@@ -483,6 +483,9 @@ CUresult cuStreamIsCapturing(CUstream stream, unsigned *status) {
 
 #ifndef KS_FAKE_OLD
 CUresult cuStreamGetId(CUstream stream, unsigned long long *id) {
+  Lock driver;
+  if (stream && stream == driver->capturingStream)
+    return static_cast<CUresult>(900); // STREAM_CAPTURE_UNSUPPORTED
   *id = reinterpret_cast<uintptr_t>(stream) + 1;
   return needContext();
 }

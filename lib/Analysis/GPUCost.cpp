@@ -37,8 +37,8 @@ static int64_t getAccessBytes(int64_t size) {
 GPUCostModel::GPUCostModel(const Problem &problem, const GPUPlan &plan,
                            const GPUTarget &target)
     : problem(problem), plan(plan), target(target),
-      p(problem.factors.front().pattern), batchFirst(problem.batchFirst),
-      bytes(problem.elementBytes()) {
+      p(plan.getKernelPattern(problem.factors.front().pattern)),
+      batchFirst(problem.batchFirst), bytes(problem.elementBytes()) {
   int64_t byShared =
       target.sharedPerSM / (plan.getSharedBytes(p, batchFirst, bytes) + 1024);
   int64_t byRegisters =
@@ -69,7 +69,9 @@ double GPUCostModel::getUnitCycles() const {
                     toDouble(plan.j) * chunks * toDouble(plan.k) *
                     (problem.isComplex ? 4 : 1);
   double rate = target.fma32PerClock;
-  if (plan.fragments.instruction == WarpInstruction::Mma16)
+  if (plan.isWgmma())
+    rate = target.wgmma16PerClock;
+  else if (plan.fragments.instruction == WarpInstruction::Mma16)
     rate = target.mma16PerClock;
   else if (plan.fragments.instruction == WarpInstruction::Mma8)
     rate = target.mma8PerClock;
@@ -117,6 +119,14 @@ double GPUCostModel::getSharedCycles(double copied) const {
   int64_t width = getAccessBytes(plan.fragments.runK * plan.vector * bytes);
   double activations =
       getActivationLoads() * std::max(1.0, toDouble(width) / 4);
+  if (plan.isWgmma()) {
+    // The tensor cores read both operands for each 64 rows n; stores.
+    double operands =
+        toDouble(plan.getTilesN() * plan.entries + plan.warpsM * plan.n) *
+        chunks * toDouble(plan.k * bytes) / 128;
+    return operands + 0.3 * copied / 128 +
+           4.9 * getStores().lines * toDouble(plan.getWarps());
+  }
   double perLine = plan.isBulk ? 6.1 : 4.9;
   double perCopy = plan.isBulk ? 0.3 : 0.2; // of 128 bytes
   return steps * (0.66 * activations + getWeightLoads() * 4) +
@@ -126,6 +136,9 @@ double GPUCostModel::getSharedCycles(double copied) const {
 
 /// Cycles to issue everything, four warps at a time: a rough count.
 double GPUCostModel::getIssueCycles(double copied) const {
+  if (plan.isWgmma())
+    return (chunks * 60 + getStores().count * 10) * toDouble(plan.getWarps()) /
+           4;
   double tiles = toDouble(plan.vector * plan.getTilesM(batchFirst));
   double perStep = 6 + getActivationLoads() + getWeightLoads() +
                    (bytes == 2 ? 3 : 1) * tiles;
@@ -148,6 +161,9 @@ double GPUCostModel::getIssueCycles(double copied) const {
 double GPUCostModel::getLatencyCycles() const {
   // A stage that has been read is copied anew: the others hide that.
   double hidden = std::max(1.0, toDouble(plan.stages - 1));
+  if (plan.isWgmma()) // Two times four warps hide half of each other's.
+    return (chunks * 200 + getStores().count * 25) /
+           std::sqrt(toDouble(plan.warpsM));
   double perChunk = plan.isBulk ? 600 / std::pow(hidden, 2.3) : 530;
   double perStore = plan.isBulk ? 33 : 25;
   return chunks * perChunk + getStores().count * perStore;

@@ -114,20 +114,25 @@ int64_t GPUPlan::getRegisters(const Problem &problem) const {
   int64_t parts = problem.isComplex ? 2 : 1;
   int64_t accumulators =
       getAccumulators(batchFirst) * parts * problem.accumulatorBytes / 4;
+  int64_t epilogue =
+      problem.hasEpilogue ? std::max<int64_t>(24, accumulators / 2) : 0;
+  if (isWgmma())
+    return accumulators + 58 + epilogue;
   int64_t activations = vector * getTilesM(batchFirst) *
                         FragmentLayout::slotsK * problem.elementBytes() / 4;
   int64_t weights =
       getTilesN() * fragments.weightsPerLane() * problem.elementBytes() / 4;
   // Loads of the next step are under way meanwhile; narrow ones need addresses,
   // and columns that may not be there conditions.
-  bool isRagged = batchFirst && problem.factors.front().pattern.d % vector != 0;
+  bool isRagged =
+      batchFirst &&
+      getKernelPattern(problem.factors.front().pattern).d % vector != 0;
   bool isUnrolled = k > fragments.stepK();
   bool isNarrow =
       batchFirst && fragments.runK * vector * problem.elementBytes() < 16;
   return accumulators + activations + activations / 8 + weights + 58 +
          (isUnrolled ? (activations + weights) / 2 : 0) + (isNarrow ? 12 : 0) +
-         (isBulk ? 8 : 0) + (isRagged ? 48 : 0) +
-         (problem.hasEpilogue ? std::max<int64_t>(24, accumulators / 2) : 0);
+         (isBulk ? 8 : 0) + (isRagged ? 48 : 0) + epilogue;
 }
 
 //===----------------------------------------------------------------------===//
@@ -156,14 +161,18 @@ private:
 /// What the copy engine can do (PTX ISA, "Tensors"; cuTensorMapEncodeTiled).
 static void checkBulk(Check &check, const Problem &problem,
                       const GPUPlan &plan) {
-  const KSPattern &p = problem.factors.front().pattern;
+  KSPattern p = plan.getKernelPattern(problem.factors.front().pattern);
   int64_t bytes = problem.elementBytes();
-  check.require(problem.batchFirst && plan.fragments.isMma(),
+  check.require((problem.batchFirst && plan.fragments.isMma()) ||
+                    plan.isWgmma(),
                 "copies are bulk; expected cp_async but for batch_first with "
-                "mma");
-  check.require(plan.entries <= 256,
-                "entries is {0} with bulk copies; expected at most 256",
-                plan.entries);
+                "mma, and wgmma");
+  int64_t rows = plan.getNumRows(problem.batchFirst);
+  check.require(rows <= 256,
+                "{0} is {1} with bulk copies; expected at most 256",
+                problem.batchFirst ? "entries" : "k", rows);
+  if (!problem.batchFirst)
+    return;
   // Rows of the tensors that a group is for the engine, and of its boxes.
   bool isFlat = plan.isFlatCopy(p);
   int64_t row = (isFlat ? p.c * p.d : p.d) * bytes;
@@ -179,13 +188,47 @@ static void checkBulk(Check &check, const Problem &problem,
                 plan.fragments.runK);
 }
 
+/// What wgmma can do (PTX ISA, "wgmma.mma_async"), and its kernel.
+static void checkWgmma(Check &check, const Problem &problem,
+                       const GPUPlan &plan) {
+  KSPattern p = plan.getKernelPattern(problem.factors.front().pattern);
+  bool batchFirst = problem.batchFirst;
+  check.require(plan.isBulk, "copies are cp_async with wgmma16; expected bulk");
+  check.require(plan.warpsN == FragmentLayout::wgmmaWarps && plan.warpsJ == 1 &&
+                    plan.warpsM <= 2,
+                "warps are [{0}, {1}, {2}] with wgmma16; expected [1, 4, 1] or "
+                "[2, 4, 1]",
+                plan.warpsM, plan.warpsN, plan.warpsJ);
+  check.require(!batchFirst || p.d == 1,
+                "d is {0} with wgmma16; expected 1 with layout batch_first, or "
+                "a folded packing",
+                p.d);
+  int64_t vector = batchFirst ? 1 : 8;
+  check.require(plan.vector == vector,
+                "vector is {0} with wgmma16; expected {1}", plan.vector,
+                vector);
+  check.require(plan.fragments.runK == 1,
+                "run_k is {0} with wgmma16; expected 1", plan.fragments.runK);
+  check.require(plan.entries <= 256 * plan.warpsM,
+                "entries is {0} with wgmma16; expected at most 256 for each of "
+                "{1} times 4 warps",
+                plan.entries, plan.warpsM);
+  int64_t row = kWgmmaRowBytes / problem.elementBytes();
+  check.require(!batchFirst || plan.k % row == 0,
+                "k is {0} with wgmma16; expected a multiple of {1} with layout "
+                "batch_first",
+                plan.k, row);
+}
+
 static void checkInstruction(Check &check, const Problem &problem,
                              WarpInstruction instruction) {
   switch (instruction) {
   case WarpInstruction::Mma16:
+  case WarpInstruction::Wgmma16:
     check.require(problem.realBytes == 2 && !problem.isComplex,
-                  "instruction is mma16 for elements of another type; expected "
-                  "f16 or bf16");
+                  "instruction is {0} for elements of another type; expected "
+                  "f16 or bf16",
+                  instruction == WarpInstruction::Mma16 ? "mma16" : "wgmma16");
     return;
   case WarpInstruction::Mma8:
     check.require(problem.realBytes == 4 && !problem.isComplex && problem.tf32,
@@ -238,7 +281,9 @@ static void checkPlan(Check &check, const Problem &problem,
   if (!check.isGood())
     return;
 
-  const KSPattern &p = problem.factors.front().pattern;
+  KSPattern p = plan.getKernelPattern(problem.factors.front().pattern);
+  check.require(!plan.isFolded || (batchFirst && plan.isWgmma()),
+                "packing is folded; expected wgmma16 and layout batch_first");
   if (batchFirst) {
     check.require(plan.j == plan.vector * plan.warpsJ,
                   "j is {0}; expected vector * warps along j = {1}", plan.j,
@@ -262,14 +307,20 @@ static void checkPlan(Check &check, const Problem &problem,
   }
   if (plan.isBulk)
     checkBulk(check, problem, plan);
+  if (plan.isWgmma())
+    checkWgmma(check, problem, plan);
   const Problem::Factor &factor = problem.factors.front();
-  check.require(plan.tiedA == factor.tiedA && plan.tiedD == factor.tiedD,
+  check.require(plan.tiedA == factor.tiedA &&
+                    plan.tiedD == (factor.tiedD && !plan.isFolded),
                 "packed weights are {0}tied along a and {1}tied along d; "
                 "expected what the weight is",
                 plan.tiedA ? "" : "not ", plan.tiedD ? "" : "not ");
   // The warps of a block are spread over the four parts of an SM.
   int64_t available =
       std::min<int64_t>(255, 65536 / roundUp(plan.getThreads(), 128) / 8 * 8);
+  // Those that copy leave registers to the others.
+  if (plan.isWgmma() && plan.warpsM == 2)
+    available = kWgmmaRegisters;
   int64_t registers = plan.getRegisters(problem);
   check.require(registers <= available,
                 "a lane needs about {0} registers; expected at most {1} with "
@@ -287,9 +338,11 @@ static void checkPlan(Check &check, const Problem &problem, const GPUPlan &plan,
     return;
   check.require(!plan.isBulk || target.capability >= 90,
                 "copies are bulk; expected cp_async on {0}", target.name);
-  int64_t bytes =
-      plan.getSharedBytes(problem.factors.front().pattern, problem.batchFirst,
-                          problem.elementBytes());
+  check.require(!plan.isWgmma() || target.capability == 90,
+                "instruction is wgmma16 on {0}; expected mma16", target.name);
+  int64_t bytes = plan.getSharedBytes(
+      plan.getKernelPattern(problem.factors.front().pattern),
+      problem.batchFirst, problem.elementBytes());
   check.require(bytes <= target.sharedPerBlock,
                 "a block takes {0} bytes of shared memory; expected at most "
                 "{1} on {2}",

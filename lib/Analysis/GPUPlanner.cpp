@@ -34,6 +34,7 @@ private:
   llvm::SmallVector<Columns> getColumns() const;
   void addPlans(const Columns &columns);
   void addTiles(GPUPlan plan, bool isFlat);
+  void addWgmmaPlans(bool isFolded);
   void add(GPUPlan plan);
   WarpInstruction getInstruction() const {
     if (problem.realBytes == 2)
@@ -156,9 +157,56 @@ void Enumerator::addPlans(const Columns &columns) {
     }
 }
 
+/// Plans whose warps multiply four at a time.
+void Enumerator::addWgmmaPlans(bool isFolded) {
+  GPUPlan plan;
+  plan.isFolded = isFolded;
+  plan.fragments.instruction = WarpInstruction::Wgmma16;
+  plan.isBulk = true;
+  plan.vector = problem.batchFirst ? 1 : 8;
+  plan.tiedA = problem.factors.front().tiedA;
+  plan.tiedD = problem.factors.front().tiedD && !isFolded;
+  plan.warpsN = FragmentLayout::wgmmaWarps;
+  KSPattern kernel = plan.getKernelPattern(p);
+  constexpr int64_t kRows = 64; // Of the instruction.
+  for (int64_t n : {1, 2, 3, 4}) {
+    plan.n = n * kRows;
+    if (plan.n >= kernel.b + kRows)
+      continue;
+    // Neighbouring n make a piece of the result.
+    if (problem.batchFirst)
+      plan.fragments.runN = std::gcd<int64_t>(8, 2 * n);
+    for (int64_t warps : {1, 2})
+      for (int64_t entries : {64, 128, 192, 256}) {
+        plan.warpsM = warps;
+        plan.entries = warps * entries;
+        if (plan.entries >= 2 * batch && plan.entries > kRows)
+          continue;
+        for (int64_t k : {48, 64, 96, 128}) {
+          if (k >= kernel.c + kRows)
+            continue;
+          plan.k = k;
+          for (bool isResident : {false, true})
+            for (int64_t stages : {2, 3, 4, 6}) {
+              plan.isResident = isResident;
+              plan.stages = stages;
+              add(plan);
+            }
+        }
+      }
+  }
+}
+
 llvm::SmallVector<RankedGPUPlan> Enumerator::rank(unsigned count) {
   for (const Columns &columns : getColumns())
     addPlans(columns);
+  if (target.wgmma16PerClock > 0 && problem.realBytes == 2) {
+    constexpr int64_t kMaxFolded = 8; // Times as many products.
+    if (!problem.batchFirst || p.d == 1)
+      addWgmmaPlans(/*isFolded=*/false);
+    else if (p.d <= kMaxFolded)
+      addWgmmaPlans(/*isFolded=*/true);
+  }
   // Ties are broken by the order of enumeration.
   llvm::SmallVector<unsigned> order(plans.size());
   std::iota(order.begin(), order.end(), 0);

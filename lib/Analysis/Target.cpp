@@ -85,21 +85,22 @@ llvm::ArrayRef<GPUTarget> ks::getGPUTargets() {
   constexpr int64_t kKB = 1024, kMB = 1024 * kKB;
   // One common chip per architecture; mma rates are those of mma.sync.
   static const GPUTarget table[] = {
-      // name, capability, PTX, SMs, shared per block and SM, registers, threads
-      // and blocks per SM, L2, DRAM B/s, L2 B/s, GHz, FMA/clock: f16, tf32,
-      // f32, f64
-      {"sm_80", 80, "+ptx70", 108, 163 * kKB, 164 * kKB, 65536, 2048, 32,
-       40 * kMB, 1.75e12, 4.5e12, 1.41, 900, 450, 64, 32},
-      {"sm_86", 86, "+ptx71", 84, 99 * kKB, 100 * kKB, 65536, 1536, 16, 6 * kMB,
-       0.85e12, 2.5e12, 1.7, 450, 110, 110, 2},
-      {"sm_89", 89, "+ptx78", 128, 99 * kKB, 100 * kKB, 65536, 1536, 24,
-       72 * kMB, 0.92e12, 4.5e12, 2.3, 450, 220, 110, 2},
-      {"sm_90", 90, "+ptx80", 132, 227 * kKB, 228 * kKB, 65536, 2048, 32,
-       50 * kMB, 3.0e12, 8.1e12, 1.7, 1350, 670, 115, 60},
-      {"sm_100", 100, "+ptx86", 148, 227 * kKB, 228 * kKB, 65536, 2048, 32,
-       126 * kMB, 7.0e12, 14e12, 1.8, 900, 450, 115, 60},
-      {"sm_120", 120, "+ptx87", 170, 99 * kKB, 100 * kKB, 65536, 1536, 24,
-       96 * kMB, 1.6e12, 7.0e12, 2.4, 450, 220, 110, 2},
+      // name, chip, capability, PTX, SMs, shared per block and SM, registers,
+      // threads
+      // and blocks per SM, L2, DRAM B/s, L2 B/s, GHz, FMA/clock: f16, f16
+      // by wgmma, tf32, f32, f64
+      {"sm_80", "sm_80", 80, "+ptx70", 108, 163 * kKB, 164 * kKB, 65536, 2048,
+       32, 40 * kMB, 1.75e12, 4.5e12, 1.41, 900, 0, 450, 64, 32},
+      {"sm_86", "sm_86", 86, "+ptx71", 84, 99 * kKB, 100 * kKB, 65536, 1536, 16,
+       6 * kMB, 0.85e12, 2.5e12, 1.7, 450, 0, 110, 110, 2},
+      {"sm_89", "sm_89", 89, "+ptx78", 128, 99 * kKB, 100 * kKB, 65536, 1536,
+       24, 72 * kMB, 0.92e12, 4.5e12, 2.3, 450, 0, 220, 110, 2},
+      {"sm_90", "sm_90a", 90, "+ptx80", 132, 227 * kKB, 228 * kKB, 65536, 2048,
+       32, 50 * kMB, 3.0e12, 8.1e12, 1.7, 1350, 1900, 670, 115, 60},
+      {"sm_100", "sm_100", 100, "+ptx86", 148, 227 * kKB, 228 * kKB, 65536,
+       2048, 32, 126 * kMB, 7.0e12, 14e12, 1.8, 900, 0, 450, 115, 60},
+      {"sm_120", "sm_120", 120, "+ptx87", 170, 99 * kKB, 100 * kKB, 65536, 1536,
+       24, 96 * kMB, 1.6e12, 7.0e12, 2.4, 450, 0, 220, 110, 2},
   };
   return table;
 }

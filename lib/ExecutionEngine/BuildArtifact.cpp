@@ -353,7 +353,7 @@ llvm::Error TargetBuilder::addPTX(std::string ptx) {
   if (!assemble)
     return llvm::Error::success();
   Clock::time_point begin = Clock::now();
-  llvm::Expected<Assembled> assembled = runPtxas(code.ptx, target.name);
+  llvm::Expected<Assembled> assembled = runPtxas(code.ptx, target.chip);
   if (!assembled)
     return assembled.takeError();
   result.times.ptxas += secondsSince(begin);
@@ -370,6 +370,7 @@ llvm::Error TargetBuilder::build() {
   if (failed(runPipeline(module, target.name, Rung::Math, Rung::Buffers)))
     return diagnostics.asError();
   code.capability = static_cast<uint32_t>(target.capability);
+  code.isSpecific = StringRef(target.chip).ends_with("a");
   code.variants.emplace_back();
   code.variants.front().plan = getPlans(module);
   if (failed(runPipeline(module, target.name, Rung::Buffers, Rung::Tiles)))
@@ -394,7 +395,7 @@ llvm::Error TargetBuilder::build() {
   }
   // A batch of nothing needs no kernels, but a target is code.
   if (code.ptx.empty())
-    code.ptx = ".version 7.0\n.target " + target.name + "\n.address_size 64\n";
+    code.ptx = ".version 8.0\n.target " + target.chip + "\n.address_size 64\n";
   result.artifact.targets.push_back(std::move(code));
   return llvm::Error::success();
 }

@@ -67,7 +67,7 @@ void ks::buildGPUPipeline(OpPassManager &pm,
     return;
   GpuNVVMAttachTargetOptions attach;
   if (std::optional<GPUTarget> target = getGPUTarget(options.target)) {
-    attach.chip = target->name;
+    attach.chip = target->chip;
     attach.features = target->ptxVersion;
   }
   attach.optLevel = 3;

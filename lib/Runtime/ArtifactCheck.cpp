@@ -225,11 +225,15 @@ std::string checkTensorMap(const TensorMapRecipe &recipe,
     return concat("its tensor map has elements of type ",
                   getElementName(array.type), ", expected at most 8 bytes");
   for (int64_t stride : recipe.strides) {
-    if (stride < 0 || (stride == 0 && array.shape.empty()))
+    if (stride == 0 || stride < -(int64_t(1) << 40) ||
+        (stride < 0 && array.shape.empty()))
       return concat("its tensor map has stride ", stride,
                     " in an array of rank ", array.shape.size(),
-                    ", expected a positive one, or 0 and a dimension");
+                    ", expected a positive one, or a negative one above "
+                    "-2^40 and a dimension");
     int64_t bytes = 0;
+    if (stride < 0)
+      continue;
     if (__builtin_mul_overflow(stride, int64_t(elementBytes), &bytes) ||
         bytes % 16 != 0 || bytes >= int64_t(1) << 40)
       return concat("its tensor map has a stride of ", stride, " elements of ",

@@ -235,7 +235,7 @@ Status Layer::Call::checkTensorMap(const TensorMapRecipe &recipe,
   int64_t pitch = view.rank == 0 ? 0 : view.strides[0];
   size_t bytes = static_cast<size_t>(pitch) * getElementBytes(view.type);
   for (int64_t stride : recipe.strides)
-    if (stride == 0 && bytes >= size_t(1) << 40)
+    if (stride < 0 && bytes >= (size_t(1) << 40) / static_cast<size_t>(-stride))
       return makeError(concat("rows of an array are ", bytes,
                               " bytes apart, expected below 2^40 for tensor "
                               "maps; pass a copy"));
@@ -338,8 +338,9 @@ Status Layer::Call::encode(const TensorMapRecipe &recipe, const ArrayView &view,
     sizes[dim] = static_cast<uint64_t>(recipe.sizes[dim].at(batch));
   for (size_t dim = 0; dim < recipe.strides.size(); ++dim) {
     int64_t stride = recipe.strides[dim];
-    strides[dim] = static_cast<uint64_t>(stride ? stride : view.strides[0]) *
-                   getElementBytes(view.type);
+    strides[dim] =
+        static_cast<uint64_t>(stride > 0 ? stride : -stride * view.strides[0]) *
+        getElementBytes(view.type);
   }
   return toStatus(functions,
                   functions.cuTensorMapEncodeTiled(

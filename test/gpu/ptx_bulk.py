@@ -152,6 +152,7 @@ class BulkEngine:
             if (barrier.pending < 0).any():
                 raise BulkError("more threads arrive at a barrier than it expects")
             self.complete(barrier)
+            grid.blocked[:] = False  # who waits gets what has been copied
         grid.active = active
 
     def addresses(self, operand: str, threads: np.ndarray) -> np.ndarray:

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import ptx_bulk
+import ptx_wgmma
 
 SIZES = {"b8": 1, "u8": 1, "s8": 1, "b16": 2, "u16": 2, "s16": 2, "f16": 2, "bf16": 2}
 SIZES |= {"b32": 4, "u32": 4, "s32": 4, "f32": 4, "f16x2": 4, "bf16x2": 4, "tf32": 4}
@@ -28,6 +29,10 @@ SIZES |= {"b64": 8, "u64": 8, "s64": 8, "f64": 8}
 UNSIGNED = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
 SIGNED = {1: np.int8, 2: np.int16, 4: np.int32, 8: np.int64}
 FLOATS = {"f16": np.float16, "f32": np.float32, "f64": np.float64}
+
+
+# Threads that execute an instruction at a time.
+TOGETHER = {"mma": 32, "shfl": 32, "wgmma": 128}
 
 
 class EmulationError(Exception):
@@ -71,6 +76,7 @@ def split_operands(text: str) -> list[str]:
 def parse(ptx: str) -> dict[str, Kernel]:
     """The kernels of a module."""
     ptx = re.sub(r"//[^\n]*", "", ptx)
+    ptx = re.sub(r"(wgmma\.mma_async[^;]*;)\s*\}", r"\1", ptx)  # ends a scope, not the kernel
     kernels = {}
     for match in re.finditer(r"\.entry\s+(\w+)\s*\((.*?)\)[^{]*\{(.*?)\n\}", ptx, re.DOTALL):
         name, parameters, body = match.groups()
@@ -86,11 +92,11 @@ def parse(ptx: str) -> dict[str, Kernel]:
                 int(array.group(1)) if array else SIZES[kind.group(1)] if kind else 0
             )
         for line in re.split(r";|(?<=:)\s", body):
-            line = " ".join(line.split())
+            # Scopes: their registers have names of their own.
+            line = " ".join(line.split()).lstrip("{} ")
             while label := re.match(r"([$\w]+):\s*", line):
                 kernel.labels[label.group(1)] = len(kernel.code)
-                line = line[label.end() :]
-            line = line.lstrip("{} ")  # scopes: their registers have names of their own
+                line = line[label.end() :].lstrip("{} ")
             if not line or line.startswith("."):
                 continue
             guard = re.match(r"@(!?)(%\w+)\s+", line)
@@ -176,6 +182,7 @@ class Grid:
         self.stalled = np.zeros(self.count, bool)  # at an mma, for the rest of the warp
         self.blocked = np.zeros(self.count, bool)  # at an mbarrier
         self.bulk = ptx_bulk.BulkEngine(self)
+        self.wgmma = ptx_wgmma.Wgmma(self)
         # Asynchronous copies that have not arrived, in order: threads, the groups
         # of each (how many it had committed), places, bytes.
         self.copies: list[tuple[np.ndarray, ...]] = []
@@ -387,6 +394,14 @@ class Grid:
                 total = (part + self.read(addend, "f32")).astype(np.float32)
             self.write(target, total)
 
+    def shuffle(self, instruction: Instruction) -> None:
+        target, source, mask = instruction.operands[:3]
+        if instruction.opcode[2] != "bfly":
+            raise EmulationError(f"unknown instruction: {instruction.text}")
+        lanes = self.read(source, "b32").reshape(-1, 32)
+        other = np.arange(32) ^ int(mask, 0)
+        self.write(target.partition("|")[0], lanes[:, other].reshape(-1))
+
     def read_tf32(self, register: str) -> np.ndarray:
         bits = self.read(register, "b32")
         if (bits & np.uint32(0x1FFF)).any() and np.isfinite(bits.view(np.float32)).all():
@@ -412,8 +427,8 @@ class Grid:
             now = int(self.pc[ready].min())
             here = running & (self.pc == now)
             instruction = self.kernel.code[now]
-            if instruction.opcode[0] == "mma":
-                whole = here.reshape(-1, 32).all(axis=1).repeat(32)
+            if together := TOGETHER.get(instruction.opcode[0]):
+                whole = here.reshape(-1, together).all(axis=1).repeat(together)
                 self.stalled = (self.stalled | here) & ~whole
                 here &= whole
                 if not here.any():
@@ -443,8 +458,12 @@ class Grid:
             self.bulk.execute(instruction)
         elif name == "cp":
             self.copy_async(instruction)
-        elif name == "fence":
-            pass  # everybody sees everything at once
+        elif name in ("fence", "setmaxnreg"):
+            pass  # everybody sees everything at once, and has registers
+        elif name == "wgmma":
+            self.wgmma.execute(instruction)
+        elif name == "shfl":
+            self.shuffle(instruction)
         elif name == "mma":
             self.mma(instruction)
         else:

@@ -22,6 +22,10 @@
 // (PTX ISA, "Matrix Fragments for mma.m16n8k16"). m16n8k8 on tf32 is issued
 // twice.
 //
+// wgmma is issued by four warps: its 64 rows are a tile of 16 of each of them,
+// and what a warp holds of the result are mma tiles. Both operands come from
+// shared memory (see weightPlace), in the natural order of k.
+//
 // The order of k inside a step is free, as long as weights and activations
 // agree, and so is the order of n. So memory keeps its natural order, lanes
 // read it in the widest pieces there are, and the packed weights make up for
@@ -60,9 +64,10 @@ namespace ks {
 
 /// How a warp multiplies.
 enum class WarpInstruction : uint32_t {
-  Mma16, ///< mma.sync.m16n8k16: f16, bf16.
-  Mma8,  ///< mma.sync.m16n8k8, twice: tf32.
-  Fma    ///< FMAs of one lane each: f32, f64 and their complex types.
+  Mma16,  ///< mma.sync.m16n8k16: f16, bf16.
+  Mma8,   ///< mma.sync.m16n8k8, twice: tf32.
+  Fma,    ///< FMAs of one lane each: f32, f64 and their complex types.
+  Wgmma16 ///< wgmma.mma_async.m64nNk16, of four warps: f16, bf16.
 };
 
 struct FragmentLayout {
@@ -74,6 +79,7 @@ struct FragmentLayout {
   static constexpr int64_t slotsK = 4;      ///< Values of k that a lane holds.
   static constexpr int64_t tileEntries = 8; ///< Entries m of a tile.
 
+  bool isWgmma() const { return instruction == WarpInstruction::Wgmma16; }
   bool isMma() const { return instruction != WarpInstruction::Fma; }
   int64_t lanesN() const { return isMma() ? 8 : 4; }
   int64_t lanesK() const { return isMma() ? 4 : 1; }
@@ -121,9 +127,34 @@ struct FragmentLayout {
       return {position % 2, position / 2};
     case WarpInstruction::Fma:
       return {0, position};
+    case WarpInstruction::Wgmma16:
+      break; // see weightPlace
     }
     return {0, 0};
   }
+
+  /// Of a packed weight: n within the block and k within the step.
+  struct WeightPlace {
+    int64_t n, k;
+  };
+  /// What is at `position` of `lane` of `tile`, in a block of `rows` rows n.
+  ///
+  /// For wgmma, 64 rows by 16 k are 16 core matrices of 8 rows by 8 k, each 128
+  /// bytes (PTX ISA, "Matrix Descriptor", no swizzling, K-major): first those
+  /// of k 0 to 7, then the others; rows in the order warp, half, g. The rows of
+  /// a warp are neighbours in n, those of all its tiles.
+  WeightPlace weightPlace(int64_t tile, int64_t lane, int64_t position,
+                          int64_t rows) const {
+    if (!isWgmma()) {
+      WeightSlot slot = weightSlot(position);
+      return {n(tile * slotsN() + slot.half, laneN(lane)),
+              k(slot.k, laneK(lane))};
+    }
+    int64_t warp = tile % 2 * 2 + lane / 16, half = lane / 8 % 2;
+    return {warp * (rows / wgmmaWarps) + n(tile / 4 * 2 + half, lane % 8),
+            tile / 2 % 2 * 8 + position};
+  }
+  static constexpr int64_t wgmmaWarps = 4;
 };
 
 } // namespace ks

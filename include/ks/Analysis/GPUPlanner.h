@@ -26,6 +26,11 @@
 // (batch-first) or the batch (batch-last). See FragmentLayout.h for who holds
 // what.
 //
+// On sm_90 four warps can multiply together (wgmma), reading both operands from
+// shared memory, where k or the entries of an operand must be contiguous. That
+// is so batch-last, and batch-first if d = 1. Where d is small a factor is
+// *folded*: taken for the pattern (a, b·d, c·d, 1), with zeros in between.
+//
 // Blocks are ordered with the slabs fastest, so that those that share rows of
 // X, and halves of a sector of Y, run at the same time and meet in L2.
 //
@@ -45,6 +50,13 @@ namespace ks {
 /// Of stages that bulk copies fill: swizzling looks at addresses.
 constexpr int64_t kBulkAlignment = 1024;
 
+/// Rows of operands that wgmma reads from shared memory: the widest swizzle.
+constexpr int64_t kWgmmaRowBytes = 128;
+
+/// Registers of lanes that multiply, and of those that copy, in blocks of three
+/// times four warps.
+constexpr int64_t kWgmmaRegisters = 232, kWgmmaCopyRegisters = 40;
+
 /// How one factor runs; see #ks.gpu_plan.
 struct GPUPlan {
   // --- Decisions ---
@@ -60,10 +72,19 @@ struct GPUPlan {
   bool isBulk = false;               ///< Copies by the copy engine.
   bool isResident = false;           ///< All weights of a slab stay in a block.
   bool tiedA = false, tiedD = false; ///< Packed weights are shared.
+  bool isFolded = false;             ///< Columns j are rows of n and k.
 
   // --- Derived ---
   int64_t getWarps() const { return warpsM * warpsN * warpsJ; }
-  int64_t getThreads() const { return 32 * getWarps(); }
+  bool isWgmma() const { return fragments.isWgmma(); }
+  /// wgmma kernels have four warps more, of which one copies.
+  int64_t getThreads() const {
+    return 32 * (getWarps() + (isWgmma() ? FragmentLayout::wgmmaWarps : 0));
+  }
+  /// The pattern that the kernel computes.
+  KSPattern getKernelPattern(const KSPattern &p) const {
+    return isFolded ? KSPattern{p.a, p.b * p.d, p.c * p.d, 1} : p;
+  }
   /// Entries of the batch that a tile of a warp covers.
   int64_t getTileEntries(bool batchFirst) const {
     return fragments.tileEntries * (batchFirst ? 1 : vector);
@@ -92,15 +113,21 @@ struct GPUPlan {
   /// bank: eight entries are one piece of memory, or swizzled by
   /// getSwizzleBytes (PTX ISA, "Swizzling modes") where pieces are too far
   /// apart.
-  int64_t getAtomDepth() const { return fragments.lanesK() * fragments.runK; }
+  ///
+  /// For wgmma, atoms are [entries][64 k] (batch-first) or [k][64 entries].
+  int64_t getAtomDepth() const {
+    return isWgmma() ? kWgmmaRowBytes / 2 : fragments.lanesK() * fragments.runK;
+  }
   int64_t getNumAtoms() const { return k / getAtomDepth(); }
   int64_t getAtomWidth() const { return getAtomDepth() * j; }
   /// Whether k and j are one dimension for the copy engine: all j, and pieces
   /// of several k. Otherwise boxes have a row of j for each k.
   bool isFlatCopy(const KSPattern &p) const {
-    return j == p.d && fragments.runK != 1;
+    return j == p.d && (fragments.runK != 1 || isWgmma());
   }
   int64_t getSwizzleBytes(int64_t elementBytes) const {
+    if (isWgmma())
+      return kWgmmaRowBytes;
     int64_t bytes = j * elementBytes;
     bool swizzles = bytes == 32 || bytes == 64 || bytes == 128;
     return isBulk && fragments.runK == 1 && swizzles ? bytes : 0;

@@ -60,7 +60,8 @@ std::string getCPUTargetNames();
 /// A GPU, as far as kernels for it depend on it. Rates are what kernels reach,
 /// not what data sheets promise.
 struct GPUTarget {
-  std::string name;        ///< LLVM's name of the chip: "sm_90".
+  std::string name;        ///< "sm_90".
+  std::string chip;        ///< LLVM's name: "sm_90a" has more than others run.
   int64_t capability;      ///< 10 · major + minor.
   std::string ptxVersion;  ///< LLVM's feature for the PTX version it needs.
   int64_t multiprocessors; ///< Number of SMs.
@@ -74,6 +75,7 @@ struct GPUTarget {
   double l2Bandwidth;      ///< Bytes per second from L2 into all SMs.
   double gigahertz;        ///< Clock of SMs.
   double mma16PerClock;    ///< FMAs per clock and SM of mma on f16, bf16.
+  double wgmma16PerClock;  ///< The same of wgmma; 0 where there is none.
   double mma8PerClock;     ///< FMAs per clock and SM of mma on tf32.
   double fma32PerClock;    ///< f32 FMAs per clock and SM.
   double fma64PerClock;    ///< f64 FMAs per clock and SM.

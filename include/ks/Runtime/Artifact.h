@@ -73,9 +73,9 @@ struct Argument {
 /// (cuTensorMapEncodeTiled). Innermost dimension first, as the driver has it.
 struct TensorMapRecipe {
   std::vector<Size> sizes;      ///< In elements.
-  std::vector<int64_t> strides; ///< In elements, but for the innermost; a
-                                ///< stride of 0 stands for the array's own
-                                ///< stride of its first dimension.
+  std::vector<int64_t> strides; ///< In elements, but for the innermost; -q is
+                                ///< q times the array's own stride of its
+                                ///< first dimension.
   std::vector<uint32_t> box;    ///< In elements.
   uint32_t swizzleBytes = 0;    ///< 0, 32, 64 or 128.
   bool operator==(const TensorMapRecipe &o) const {

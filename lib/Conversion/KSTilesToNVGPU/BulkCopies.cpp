@@ -54,19 +54,24 @@ void TileExpander::copyBoxes(BulkCopyActivationsOp op) {
   int64_t bytes = getElementBytes(op.getDestination());
   int64_t atomBytes = type.getDimSize(2) * type.getDimSize(3) * bytes;
   auto depth = static_cast<int64_t>(op.getDepth());
+  int64_t row = type.getDimSize(3);
   Value barrier = getBarrier(op.getBarriers(), op.getBarrier());
   Value base = index.mul(op.getStage(), atoms * atomBytes);
   auto toI32 = [&](Value value) -> Value {
     return arith::IndexCastOp::create(b, loc, b.getI32Type(), value);
   };
-  bool isFlat = op.getIsFlat();
-  for (int64_t atom = 0; atom < atoms; ++atom) {
+  auto getCoordinates = [&](int64_t atom) -> SmallVector<Value> {
+    if (op.getLayout() == Layout::BatchLast)
+      return {withOffset(index, op.getM(), atom * row), op.getJ(), op.getK(),
+              op.getI()};
     Value k = withOffset(index, op.getK(), atom * depth);
-    SmallVector<Value> coordinates{toI32(op.getJ()), toI32(k)};
-    if (isFlat)
-      coordinates = {toI32(index.mul(k, p.d))};
-    coordinates.push_back(toI32(op.getI()));
-    coordinates.push_back(toI32(op.getM()));
+    if (op.getIsFlat())
+      return {index.mul(k, p.d), op.getI(), op.getM()};
+    return {op.getJ(), k, op.getI(), op.getM()};
+  };
+  for (int64_t atom = 0; atom < atoms; ++atom) {
+    SmallVector<Value> coordinates =
+        llvm::map_to_vector(getCoordinates(atom), toI32);
     Value destination = getPointer(op.getDestination(),
                                    withOffset(index, base, atom * atomBytes),
                                    kSharedClusterSpace);
@@ -85,43 +90,71 @@ void TileExpander::copyAtomElements(BulkCopyActivationsOp op) {
   ArrayRef<int64_t> shape = type.getShape().drop_front();
   auto depth = static_cast<int64_t>(op.getDepth());
   auto slab = static_cast<int64_t>(op.getSlab());
-  auto swizzle = static_cast<int64_t>(op.getSwizzle());
-  Value batch = memref::DimOp::create(b, loc, op.getSource(), 0);
+  bool isBatchFirst = op.getLayout() == Layout::BatchFirst;
+  Value batch =
+      memref::DimOp::create(b, loc, op.getSource(), isBatchFirst ? 0 : 1);
   auto loop = scf::ForOp::create(
       b, loc, lane, index.constant(ShapedType::getNumElements(shape)),
       index.constant(FragmentLayout::lanes));
   {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(loop.getBody());
-    SmallVector<Value> at = index.delinearize(
-        loop.getInductionVar(), {shape[0], shape[1], depth, slab});
-    Value k = index.add(op.getK(), index.add(index.mul(at[0], depth), at[2]));
-    Value j = index.add(op.getJ(), at[3]);
-    Value m = index.add(op.getM(), at[1]);
+    // [atom][row][element]
+    SmallVector<Value> at = index.delinearize(loop.getInductionVar(), shape);
+    Value k, j, m;
+    if (isBatchFirst) {
+      k = index.add(index.mul(at[0], depth), index.div(at[2], slab));
+      j = index.add(op.getJ(), index.rem(at[2], slab));
+      m = index.add(op.getM(), at[1]);
+    } else {
+      k = at[1];
+      j = op.getJ();
+      m = index.add(op.getM(), index.add(index.mul(at[0], shape[2]), at[2]));
+    }
+    k = index.add(op.getK(), k);
     Value isThere =
         index.both(index.both(index.less(k, p.c), index.less(j, p.d)),
                    index.less(m, batch));
     auto value = scf::IfOp::create(b, loc, TypeRange{type.getElementType()},
                                    isThere, /*addThen=*/true, /*addElse=*/true);
     b.setInsertionPointToStart(value.thenBlock());
-    Value row = index.add(index.mul(op.getI(), p.c), k);
+    Value feature =
+        index.add(index.mul(index.add(index.mul(op.getI(), p.c), k), p.d), j);
     Value loaded = memref::LoadOp::create(
         b, loc, op.getSource(),
-        ValueRange{m, index.add(index.mul(row, p.d), j)});
+        isBatchFirst ? ValueRange{m, feature} : ValueRange{feature, m});
     scf::YieldOp::create(b, loc, loaded);
     b.setInsertionPointToStart(value.elseBlock());
     Value zero =
         arith::ConstantOp::create(b, loc, b.getZeroAttr(type.getElementType()));
     scf::YieldOp::create(b, loc, zero);
     b.setInsertionPointAfter(value);
-    Value column = index.add(index.mul(at[2], slab),
-                             swizzleColumn(at[1], at[2], at[3], swizzle,
-                                           getElementBytes(op.getSource())));
+    int64_t bytes = getElementBytes(op.getSource());
+    Value first = index.mul(at[1], shape[2]);
+    Value offset = swizzleBytes(index.mul(index.add(first, at[2]), bytes),
+                                static_cast<int64_t>(op.getSwizzle()));
+    Value column = index.sub(index.div(offset, bytes), first);
     memref::StoreOp::create(b, loc, value.getResult(0), op.getDestination(),
                             ValueRange{op.getStage(), at[0], at[1], column});
   }
+  // wgmma reads by another proxy than stores write.
+  NVVM::FenceProxyOp::create(
+      b, loc,
+      NVVM::ProxyKindAttr::get(b.getContext(), NVVM::ProxyKind::async_shared),
+      NVVM::SharedSpaceAttr::get(b.getContext(),
+                                 NVVM::SharedSpace::shared_cta));
   NVVM::SyncWarpOp::create(b, loc,
                            arith::ConstantIntOp::create(b, loc, -1, 32));
+}
+
+/// The engine exchanges pieces of 16 bytes of `swizzle` bytes: their number is
+/// changed by the bits of the address above those of 128 bytes.
+Value TileExpander::swizzleBytes(Value offset, int64_t swizzle) {
+  if (swizzle == 0)
+    return offset;
+  Value above = index.rem(index.div(offset, 128), swizzle / kWidestBytes);
+  return b.createOrFold<arith::XOrIOp>(loc, offset,
+                                       index.mul(above, kWidestBytes));
 }
 
 void TileExpander::expand(BulkCopyActivationsOp op) {

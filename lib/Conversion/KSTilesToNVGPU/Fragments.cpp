@@ -257,6 +257,8 @@ public:
         sums = mma(weights.slice(4 * half, 4), activations.slice(2 * half, 2),
                    sums, 8, NVVM::MMATypes::tf32);
       break;
+    case WarpInstruction::Wgmma16:
+      break; // is ks.warpgroup_mma
     case WarpInstruction::Fma:
       if (sums.size() == 1)
         for (auto [w, x] : llvm::zip_equal(weights, activations))

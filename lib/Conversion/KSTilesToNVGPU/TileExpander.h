@@ -32,6 +32,8 @@ public:
   void expand(LoadAtomsOp op);
   void expand(LoadActivationsOp op);
   void expand(WarpMmaOp op);
+  void expand(WarpgroupMmaOp op);
+  void expand(ExchangeEntriesOp op);
   void expand(LoadFragmentOp op);
   void expand(StoreFragmentOp op);
   /// Between fragments and the flat vectors of epilogues.
@@ -57,6 +59,8 @@ private:
   /// Pointers for ops that take no memrefs.
   Value getPointer(Value memref, Value byteOffset, unsigned space);
   Value getBarrier(Value barriers, Value barrier);
+  /// Where it put byte `offset` of an atom.
+  Value swizzleBytes(Value offset, int64_t swizzle);
   /// Where the copy engine put `column` of a row and k of an atom.
   Value swizzleColumn(Value row, Value k, Value column, int64_t swizzle,
                       int64_t elementBytes);

@@ -21,7 +21,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "ProductKernel.h"
+#include "BulkKernel.h"
 
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -31,53 +31,17 @@
 using namespace mlir;
 using namespace ks;
 
-namespace {
-class BulkKernel : public ProductKernel {
-public:
-  using ProductKernel::ProductKernel;
-
-private:
-  SmallVector<Value> createOperands() override;
-  Value createInputStages() override;
-  void emitBlock(ValueRange extra) override;
-  Value loadActivations(Value stage, Value step, VectorType type) override;
-  Value emitChunk(const Chunk &chunk, Ring &ring, Value accumulator) override;
-
-  void createBarriers();
-  void fillRing();
-  void copyWeights();
-  void copyChunk(const Chunk &chunk, Value stage);
-  void advance(Ring &ring);
-  void wait(Value barrier, Value phase);
-  void doIf(Value condition, function_ref<void()> body);
-  void ifFirstWarp(function_ref<void()> body) {
-    doIf(index.less(warp, 1), body);
-  }
-  void ifFirstLane(function_ref<void()> body) {
-    doIf(index.less(lane, 1), body);
-  }
-
-  int64_t getSwizzle() const { return plan.getSwizzleBytes(getElementBytes()); }
-  // Of a stage; behind those of all stages comes the one of resident weights.
-  Value getFull(Value stage) { return stage; }
-  Value getEmpty(Value stage) { return index.add(stage, plan.stages); }
-  Value getResident() { return index.constant(2 * plan.stages); }
-
-  Value map, barriers, lane;
-};
-} // namespace
-
 /// A group is a row of k·j, or of k of j: what is behind it is not the next
 /// group's but zero.
 SmallVector<Value> BulkKernel::createOperands() {
   int64_t row = p.c * p.d;
   auto type = cast<MemRefType>(op.getInput().getType());
   int64_t batch = type.isDynamicDim(0) ? -1 : type.getDimSize(0);
-  SmallVector<int64_t> sizes{row, p.a, batch}, strides{row, 0},
+  SmallVector<int64_t> sizes{row, p.a, batch}, strides{row, -1},
       box{plan.getAtomWidth(), 1, plan.entries};
   if (!plan.isFlatCopy(p)) {
     sizes = {p.d, p.c, p.a, batch};
-    strides = {p.d, row, 0};
+    strides = {p.d, row, -1};
     box = {plan.j, plan.getAtomDepth(), 1, plan.entries};
   }
   auto pointer = LLVM::LLVMPointerType::get(b.getContext());
@@ -95,12 +59,15 @@ Value BulkKernel::createInputStages() {
       loc, index.sub(index.constant(kBulkAlignment), beyond),
       index.constant(kBulkAlignment - 1));
   auto type = cast<MemRefType>(shared.getType());
-  return memref::ViewOp::create(
-      b, loc,
-      MemRefType::get(
-          {plan.stages, plan.getNumAtoms(), plan.entries, plan.getAtomWidth()},
-          real, MemRefLayoutAttrInterface(), type.getMemorySpace()),
-      shared, skip, ValueRange{});
+  return memref::ViewOp::create(b, loc,
+                                MemRefType::get(getInputShape(), real,
+                                                MemRefLayoutAttrInterface(),
+                                                type.getMemorySpace()),
+                                shared, skip, ValueRange{});
+}
+
+SmallVector<int64_t> BulkKernel::getInputShape() {
+  return {plan.stages, plan.getNumAtoms(), plan.entries, plan.getAtomWidth()};
 }
 
 Value BulkKernel::loadActivations(Value stage, Value step, VectorType type) {
@@ -156,6 +123,17 @@ void BulkKernel::advance(Ring &ring) {
   ring[0] = index.select(isLast, index.constant(0), index.add(ring[0], 1));
 }
 
+/// All lanes have read the stage.
+void BulkKernel::release(Value stage) {
+  NVVM::SyncWarpOp::create(b, loc,
+                           arith::ConstantIntOp::create(b, loc, -1, 32));
+  ifFirstLane([&] {
+    nvgpu::MBarrierArriveOp::create(
+        b, loc, nvgpu::MBarrierTokenType::get(b.getContext()), barriers,
+        getEmpty(stage));
+  });
+}
+
 //===----------------------------------------------------------------------===//
 // Copies
 //===----------------------------------------------------------------------===//
@@ -176,26 +154,28 @@ void BulkKernel::copyWeights() {
                             weightStages, chunk, barriers, getResident());
 }
 
-/// Copies what changes from chunk to chunk, if there is such a chunk.
+/// Copies what changes from chunk to chunk.
 void BulkKernel::copyChunk(const Chunk &chunk, Value stage) {
-  doIf(index.less(chunk.m, batch), [&] {
-    Value bytes = BulkCopyActivationsOp::create(
-        b, loc, getPattern(), map, input, chunk.m, i,
-        index.mul(chunk.k, plan.k), index.mul(blockJ, plan.j), inputStages,
-        stage, barriers, getFull(stage), getInteger(plan.getAtomDepth()),
-        getInteger(plan.j), b.getBoolAttr(plan.isFlatCopy(p)),
-        getInteger(getSwizzle()));
-    ifFirstLane([&] {
-      if (!plan.isResident) {
-        BulkCopyWeightsOp::create(b, loc, weight, getWeightOffset(chunk.k),
-                                  weightStages, stage, barriers,
-                                  getFull(stage));
-        bytes = index.add(bytes, plan.getStageWeights() * getElementBytes());
-      }
-      nvgpu::MBarrierArriveExpectTxOp::create(b, loc, barriers, bytes,
-                                              getFull(stage), Value());
-    });
+  Value bytes = BulkCopyActivationsOp::create(
+      b, loc, getPattern(), map, input, chunk.m, i, index.mul(chunk.k, plan.k),
+      index.mul(blockJ, plan.j), inputStages, stage, barriers, getFull(stage),
+      getInteger(plan.getAtomDepth()), getInteger(plan.j),
+      b.getBoolAttr(plan.isFlatCopy(p)), getInteger(getSwizzle()), getLayout());
+  ifFirstLane([&] {
+    if (!plan.isResident) {
+      BulkCopyWeightsOp::create(b, loc, weight, getWeightOffset(chunk.k),
+                                weightStages, stage, barriers, getFull(stage));
+      bytes = index.add(bytes, plan.getStageWeights() * getElementBytes());
+    }
+    nvgpu::MBarrierArriveExpectTxOp::create(b, loc, barriers, bytes,
+                                            getFull(stage), Value());
   });
+}
+
+/// The same, if there is such a chunk.
+void BulkKernel::copyLater(const Chunk &chunk, Value distance, Value stage) {
+  Chunk later = getLater(chunk, distance);
+  doIf(index.less(later.m, batch), [&] { copyChunk(later, stage); });
 }
 
 void BulkKernel::fillRing() {
@@ -207,7 +187,7 @@ void BulkKernel::fillRing() {
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
   Value stage = loop.getInductionVar();
-  copyChunk(getLater({firstM, index.constant(0)}, stage), stage);
+  copyLater({firstM, index.constant(0)}, stage, stage);
 }
 
 //===----------------------------------------------------------------------===//
@@ -218,27 +198,24 @@ Value BulkKernel::emitChunk(const Chunk &chunk, Ring &ring, Value accumulator) {
   Value stage = ring[0], phase = ring[1];
   wait(getFull(stage), phase);
   Value sum = multiplyChunk(chunk.k, stage, accumulator);
-  // All lanes have read it.
-  NVVM::SyncWarpOp::create(b, loc,
-                           arith::ConstantIntOp::create(b, loc, -1, 32));
-  ifFirstLane([&] {
-    nvgpu::MBarrierArriveOp::create(
-        b, loc, nvgpu::MBarrierTokenType::get(b.getContext()), barriers,
-        getEmpty(stage));
-  });
+  release(stage);
   ifFirstWarp([&] {
     wait(getEmpty(stage), phase);
-    copyChunk(getLater(chunk, index.constant(plan.stages)), stage);
+    copyLater(chunk, index.constant(plan.stages), stage);
   });
   advance(ring);
   return sum;
 }
 
-void BulkKernel::emitBlock(ValueRange extra) {
+void BulkKernel::begin(ValueRange extra) {
   map = extra.front();
   lane = index.rem(gpu::ThreadIdOp::create(b, loc, gpu::Dimension::x),
                    FragmentLayout::lanes);
   createBarriers();
+}
+
+void BulkKernel::emitBlock(ValueRange extra) {
+  begin(extra);
   ifFirstWarp([&] { fillRing(); });
   Value phase = arith::ConstantIntOp::create(b, loc, 0, 1);
   if (plan.isResident)

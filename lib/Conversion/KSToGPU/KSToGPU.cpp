@@ -126,9 +126,11 @@ struct ConvertKSToGPUPass : ks::impl::ConvertKSToGPUBase<ConvertKSToGPUPass> {
         if (failed(checkLowerable(product)))
           return signalPassFailure();
         auto plan = cast<GPUPlanAttr>(product.getPlanAttr());
-        auto create = plan.getCopies() == CopyEngine::Bulk
-                          ? createBulkKernel
-                          : createCpAsyncKernel;
+        auto create = createCpAsyncKernel;
+        if (plan.getPacking().getLayout().isWgmma())
+          create = createWgmmaKernel;
+        else if (plan.getCopies() == CopyEngine::Bulk)
+          create = createBulkKernel;
         create(rewriter, product, plan)->lower(kernels, name);
       }
     }

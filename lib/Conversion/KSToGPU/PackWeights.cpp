@@ -28,6 +28,28 @@ struct Source {
 };
 } // namespace
 
+/// FragmentLayout::weightPlace for wgmma, as code.
+static Source getWgmmaSource(IndexBuilder &index, GPUPackingAttr packing,
+                             ArrayRef<Value> at) {
+  FragmentLayout layout = packing.getLayout();
+  Value chunk = at[3], step = at[4], tile = at[6], lane = at[7];
+  Value warp = index.add(index.mul(index.rem(tile, 2), 2), index.div(lane, 16));
+  Value z = index.add(index.mul(index.div(tile, 4), 2),
+                      index.rem(index.div(lane, 8), 2));
+  int64_t run = layout.runN;
+  Value n = index.mul(index.div(z, run), layout.lanesN() * run);
+  n = index.add(
+      n, index.add(index.mul(index.rem(lane, 8), run), index.rem(z, run)));
+  n = index.add(n,
+                index.mul(warp, packing.getN() / FragmentLayout::wgmmaWarps));
+  n = index.add(index.mul(at[2], packing.getN()), n);
+  Value k = index.add(index.mul(index.rem(index.div(tile, 2), 2), 8), at[8]);
+  k = index.add(k, index.add(index.mul(chunk, packing.getK()),
+                             index.mul(step, layout.stepK())));
+  Value j = index.add(index.mul(at[1], packing.getJ()), at[5]);
+  return {at[0], n, k, j};
+}
+
 /// The maps of FragmentLayout.h, as code.
 static Source getSource(IndexBuilder &index, GPUPackingAttr packing,
                         ArrayRef<Value> at) {
@@ -35,6 +57,8 @@ static Source getSource(IndexBuilder &index, GPUPackingAttr packing,
   Value i = at[0], blockJ = at[1], blockN = at[2], chunk = at[3];
   Value step = at[4], column = at[5], tile = at[6], lane = at[7];
   Value position = at[8];
+  if (layout.isWgmma())
+    return getWgmmaSource(index, packing, at);
   Value half = index.constant(0), slot = position;
   if (layout.instruction == WarpInstruction::Mma16) {
     half = index.rem(index.div(position, 2), 2);
@@ -93,10 +117,22 @@ static void emitPacking(OpBuilder &b, Location loc, PackWeightsOp op,
   b.setInsertionPointToStart(isThere.thenBlock());
   Source source = getSource(index, packing, index.delinearize(thread, shape));
 
+  // Of what is folded, only the same columns of n and k meet.
+  Value isSame;
+  if (packing.getFolded()) {
+    Value columnK = index.rem(source.k, p.d);
+    source.j = index.rem(source.n, p.d);
+    source.n = index.div(source.n, p.d);
+    source.k = index.div(source.k, p.d);
+    isSame = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, source.j,
+                                   columnK);
+  }
   // What lies outside of the pattern is zero; the load is from inside.
   Value isInside = index.both(
       index.both(index.less(source.n, p.b), index.less(source.k, p.c)),
       index.less(source.j, p.d));
+  if (isSame)
+    isInside = index.both(isInside, isSame);
   Value zero = index.constant(0);
   Value value = memref::LoadOp::create(
       b, loc, weight,

@@ -25,7 +25,8 @@ using namespace ks;
 ProductKernel::ProductKernel(RewriterBase &b, ProductOpInterface op,
                              GPUPlanAttr attr)
     : b(b), loc(op->getLoc()), index(b, loc), op(op), attr(attr),
-      plan(attr.getPlan(op.getLayout())), p(op.getPatternList().front()),
+      plan(attr.getPlan(op.getLayout())),
+      p(plan.getKernelPattern(op.getPatternList().front())),
       batchFirst(op.getLayout() == Layout::BatchFirst),
       parts(isa<ComplexType>(op.getElementType()) ? 2 : 1),
       real(getRealType(op.getElementType())),
@@ -67,7 +68,7 @@ void ProductKernel::findSlab() {
 
 Value ProductKernel::getWeightOffset(Value chunk) {
   // packed[i][j block][n block][chunk]
-  SmallVector<int64_t> shape = attr.getPacking().getPackedShape(p);
+  SmallVector<int64_t> shape = getPackedShape();
   Value offset = plan.tiedA ? index.constant(0) : i;
   offset = index.mul(offset, shape[1]);
   if (!plan.tiedD)
@@ -142,12 +143,14 @@ Value ProductKernel::multiplyChunk(Value chunk, Value stage,
   return loop.getResult(0);
 }
 
+SmallVector<int64_t> ProductKernel::getAccumulatorShape() {
+  return {plan.vector, plan.getTilesN(), plan.getTilesM(batchFirst),
+          plan.fragments.slotsN() * plan.fragments.slotsM() * parts};
+}
+
 /// The product of one tile of the batch, before the epilogue.
 Value ProductKernel::emitProduct(Value m, Ring &ring) {
-  auto type = VectorType::get(
-      {plan.vector, plan.getTilesN(), plan.getTilesM(batchFirst),
-       plan.fragments.slotsN() * plan.fragments.slotsM() * parts},
-      accumulatorReal);
+  auto type = VectorType::get(getAccumulatorShape(), accumulatorReal);
   Value accumulator = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
   Value zero = index.constant(0);
   int64_t chunks = plan.getNumChunks(p);
@@ -200,7 +203,7 @@ void ProductKernel::emitTile(Value m, Ring &ring) {
   Place place{index.add(m, warpM),
               index.add(index.mul(blockN, plan.n), index.mul(warpTile, tileN)),
               index.add(index.mul(blockJ, plan.j), warpJ)};
-  Value rounded = finish(accumulator, place);
+  Value rounded = arrange(finish(accumulator, place));
   StoreFragmentOp::create(b, loc, getPattern(), fragments, rounded, output,
                           place.m, i, place.n, place.j, getLayout());
 }
@@ -240,7 +243,7 @@ void ProductKernel::emitBody(Block &block) {
                       MemRefLayoutAttrInterface(), workgroup));
   inputStages = createInputStages();
   // [stage][step][j][tile][lane][position]
-  SmallVector<int64_t> shape = attr.getPacking().getPackedShape(p);
+  SmallVector<int64_t> shape = getPackedShape();
   shape.erase(shape.begin(), shape.begin() + 3);
   shape.front() = plan.getWeightStages(p);
   shape.back() *= parts;

@@ -70,6 +70,11 @@ protected:
   virtual Value emitChunk(const Chunk &chunk, Ring &ring,
                           Value accumulator) = 0;
 
+  /// The shape of the accumulator; see #ks.fragments.
+  virtual llvm::SmallVector<int64_t> getAccumulatorShape();
+  /// What is stored, from the rounded accumulator.
+  virtual Value arrange(Value rounded) { return rounded; }
+
   // --- What they have in common ---
 
   /// A part of the block's shared memory.
@@ -87,6 +92,9 @@ protected:
 
   int64_t getElementBytes() const {
     return parts * real.getIntOrFloatBitWidth() / 8;
+  }
+  llvm::SmallVector<int64_t> getPackedShape() {
+    return attr.getPacking().getPackedShape(op.getPatternList().front());
   }
   int64_t getSharedBytes() const {
     return plan.getSharedBytes(p, batchFirst, getElementBytes());
@@ -138,6 +146,11 @@ private:
 std::unique_ptr<ProductKernel> createCpAsyncKernel(mlir::RewriterBase &b,
                                                    ProductOpInterface op,
                                                    GPUPlanAttr attr);
+
+/// The kernel in which warps multiply four at a time, and another one copies.
+std::unique_ptr<ProductKernel> createWgmmaKernel(mlir::RewriterBase &b,
+                                                 ProductOpInterface op,
+                                                 GPUPlanAttr attr);
 
 /// The kernel in which the first warp has the copy engine fill the ring.
 std::unique_ptr<ProductKernel> createBulkKernel(mlir::RewriterBase &b,

@@ -35,7 +35,7 @@ FragmentsAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 LogicalResult
 GPUPackingAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                        FragmentsAttr fragments, int64_t n, int64_t k, int64_t j,
-                       Ties tied) {
+                       Ties tied, bool folded) {
   // C1
   FragmentLayout layout = fragments.getLayout();
   for (auto [name, size, unit] :
@@ -49,10 +49,16 @@ GPUPackingAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   if (j != 1 && bitEnumContainsAny(tied, Ties::D))
     return emitError() << "packing j is " << j
                        << "; expected 1, as all j share the weight";
+  if (folded && (j != 1 || bitEnumContainsAny(tied, Ties::D)))
+    return emitError() << "packing is folded with j = " << j
+                       << (j == 1 ? " and tied along d" : "")
+                       << "; expected j = 1, not tied along d";
   return success();
 }
 
-SmallVector<int64_t> GPUPackingAttr::getPackedShape(const KSPattern &p) const {
+SmallVector<int64_t>
+GPUPackingAttr::getPackedShape(const KSPattern &pattern) const {
+  KSPattern p = getKernelPattern(pattern);
   FragmentLayout layout = getLayout();
   auto countBlocks = [](int64_t size, int64_t block) {
     return (size + block - 1) / block;
@@ -119,6 +125,7 @@ GPUPlan GPUPlanAttr::getPlan(Layout layout) const {
   plan.isResident = getWeights() == WeightPlacement::Resident;
   plan.tiedA = packing.isTied(Ties::A);
   plan.tiedD = packing.isTied(Ties::D);
+  plan.isFolded = packing.getFolded();
   return plan;
 }
 

@@ -326,6 +326,20 @@ LogicalResult ks::detail::verifyProductOp(Operation *operation) {
 // Other ops
 //===----------------------------------------------------------------------===//
 
+LogicalResult ExchangeEntriesOp::verify() {
+  VectorType from = getSource().getType(), to = getResult().getType();
+  if (from.getDimSize(0) != 1 || to.getDimSize(0) != 8 ||
+      from.getDimSize(1) != to.getDimSize(1) ||
+      from.getDimSize(2) != 8 * to.getDimSize(2) || from.getDimSize(3) != 4 ||
+      to.getDimSize(3) != 4 || from.getElementType() != to.getElementType() ||
+      from.getElementTypeBitWidth() != 16)
+    return emitOpError("is from ")
+           << from << " to " << to
+           << "; expected [1][n][8 * m][4] to [8][n][m][4], of the same 16-bit "
+              "type";
+  return success();
+}
+
 LogicalResult PackWeightsOp::verify() {
   // C1
   auto type = cast<ShapedType>(getWeight().getType());

@@ -111,8 +111,9 @@ GPUPlanAttr ks::getPlanAttr(ProductOpInterface op, const GPUPlan &plan) {
   auto fragments = FragmentsAttr::get(
       context, static_cast<GPUInstruction>(plan.fragments.instruction),
       plan.fragments.runK, plan.fragments.runN);
-  auto packing = GPUPackingAttr::get(context, fragments, plan.n, plan.k,
-                                     plan.tiedD ? 1 : plan.j, tied);
+  auto packing =
+      GPUPackingAttr::get(context, fragments, plan.n, plan.k,
+                          plan.tiedD ? 1 : plan.j, tied, plan.isFolded);
   return GPUPlanAttr::get(context, plan.entries, plan.batchBlocks, plan.vector,
                           {plan.warpsM, plan.warpsN, plan.warpsJ}, plan.stages,
                           plan.isBulk ? CopyEngine::Bulk : CopyEngine::CpAsync,

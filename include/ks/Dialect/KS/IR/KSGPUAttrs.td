@@ -14,7 +14,8 @@ include "ks/Dialect/KS/IR/KSAttrs.td"
 def KS_GPUInstruction : I32Enum<"GPUInstruction", "how a warp multiplies", [
     I32EnumCase<"Mma16", 0, "mma16">, // mma.sync.m16n8k16: f16, bf16.
     I32EnumCase<"Mma8", 1, "mma8">,   // mma.sync.m16n8k8, twice: tf32.
-    I32EnumCase<"Fma", 2, "fma">      // FMAs: f32, f64, complex.
+    I32EnumCase<"Fma", 2, "fma">,     // FMAs: f32, f64, complex.
+    I32EnumCase<"Wgmma16", 3, "wgmma16"> // wgmma.m64nNk16: f16, bf16; sm_90.
   ]> {
   let cppNamespace = "::ks";
 }
@@ -86,6 +87,10 @@ def KS_GPUPackingAttr : KS_Attr<"GPUPacking", "gpu_packing",
 
     With `tied` = `a` it is packed for one i; with `d` for one j, and `j` is 1.
 
+    If it is `folded`, it is packed for the pattern (a, b·d, c·d, 1): K' [i, n·d + j,
+    k·d + j'] is K[i, n, k, j] if j = j', and 0 otherwise. That multiplies the
+    products by d, which do not matter where memory is the limit.
+
     Constraints:
     * (C1) n and k are multiples of the instruction's tile and depth; j is at
       least 1, and 1 if tied along d.
@@ -95,11 +100,16 @@ def KS_GPUPackingAttr : KS_Attr<"GPUPacking", "gpu_packing",
     "int64_t":$n,                     // Rows n of a block.
     "int64_t":$k,                     // Depth of a chunk.
     "int64_t":$j,                     // Columns j of a block.
-    KS_TiesParameter:$tied            // Axes along which it is shared.
+    KS_TiesParameter:$tied,           // Axes along which it is shared.
+    DefaultValuedParameter<"bool", "false">:$folded // Columns j are rows of n and k.
   );
   let assemblyFormat = "`<` struct(params) `>`";
   let extraClassDeclaration = [{
     ::ks::FragmentLayout getLayout() const { return getFragments().getLayout(); }
+    /// The pattern that kernels see.
+    ::ks::KSPattern getKernelPattern(::ks::KSPattern p) const {
+      return getFolded() ? ::ks::KSPattern{p.a, p.b * p.d, p.c * p.d, 1} : p;
+    }
     bool isTied(::ks::Ties axis) const {
       return bitEnumContainsAny(getTied(), axis);
     }

@@ -95,13 +95,13 @@ def KS_CopyWeightsOp : KS_TileOp<"copy_weights"> {
 def KS_TensorMapOp : KS_TileOp<"tensor_map", [Pure]> {
   let summary = "how the copy engine sees an array";
   let description = [{
-    A tensor map (PTX ISA, "Tensors"; cuTensorMapEncodeTiled) of a batch-first
-    array, made on the host. Innermost dimension first: a size of -1 is the
-    batch; a stride, in elements, of 0 the array's own. A kernel takes it by
+    A tensor map (PTX ISA, "Tensors"; cuTensorMapEncodeTiled) of an array, made
+    on the host. Innermost dimension first: a size of -1 is the batch; a stride,
+    in elements, of -q is q times that of the array's rows. A kernel takes it by
     value.
 
     ```mlir
-    %map = ks.tensor_map %x sizes [64, 4, -1] strides [64, 0] box [32, 1, 128]
+    %map = ks.tensor_map %x sizes [64, 4, -1] strides [64, -1] box [32, 1, 128]
       swizzle 0 : memref<?x256xf16, strided<[?, 1], offset: ?>>
     ```
   }];
@@ -124,6 +124,9 @@ def KS_BulkCopyActivationsOp : KS_TileOp<"bulk_copy_activations"> {
     barrier; `bytes` are what it has to expect. Called by a whole warp: where
     memory is not aligned as the engine needs it, lanes copy single elements
     and there are no bytes to expect.
+
+    Batch-last, X[(i·c + k + k')·d + j, m + e] becomes [k', e mod E] of atom
+    e div E, which has E entries; `slab` is 1.
   }];
   let arguments = (ins
     KS_PatternAttr:$pattern, KS_Pointer:$map,
@@ -134,13 +137,15 @@ def KS_BulkCopyActivationsOp : KS_TileOp<"bulk_copy_activations"> {
     I64Attr:$depth,  // Of an atom along k.
     I64Attr:$slab,   // Columns j.
     BoolAttr:$isFlat, // k and j are one dimension of the map.
-    I64Attr:$swizzle // Bytes; 0 for none.
+    I64Attr:$swizzle, // Bytes; 0 for none.
+    DefaultValuedAttr<KS_LayoutAttr, "::ks::Layout::BatchFirst">:$layout
   );
   let results = (outs Index:$bytes);
   let assemblyFormat = [{
     $pattern $map `,` $source `[` $m `,` $i `,` $k `,` $j `]` `to`
     $destination `[` $stage `]` `signal` $barriers `[` $barrier `]`
-    `depth` $depth `slab` $slab `flat` $isFlat `swizzle` $swizzle attr-dict
+    `depth` $depth `slab` $slab `flat` $isFlat `swizzle` $swizzle
+    (`layout` $layout^)? attr-dict
     `:` type($map) `,` type($source) `to` type($destination) `,` type($barriers)
   }];
 }
@@ -240,6 +245,44 @@ def KS_WarpMmaOp : KS_TileOp<"warp_mma", [Pure, AllTypesMatch<["accumulator", "r
     $fragments $weights `,` $activations `,` $accumulator attr-dict
     `:` type($weights) `,` type($activations) `to` type($accumulator)
   }];
+}
+
+def KS_WarpgroupMmaOp : KS_TileOp<"warpgroup_mma",
+    [AllTypesMatch<["accumulator", "result"]>]> {
+  let summary = "four warps multiply a chunk and add to an accumulator";
+  let description = [{
+    accumulator [1][tile of n][tile of m] += weights · activations, both from
+    shared memory, by wgmma.mma_async (PTX ISA). Weights lie as in
+    #ks.gpu_packing for `wgmma16`; activations are those of the entries from `row`
+    on, in atoms [stage][atom][entries][64 k] (batch-first) or
+    [stage][atom][k][64 entries], swizzled by 128 bytes. Waits for the result.
+  }];
+  let arguments = (ins
+    Arg<KS_AnyRealMemRef, "stages", [MemRead]>:$weights, Index:$weightStage,
+    Arg<KS_AnyRealMemRef, "stages", [MemRead]>:$activations, Index:$stage,
+    Index:$row,
+    KS_Fragment<4>:$accumulator,
+    DefaultValuedAttr<KS_LayoutAttr, "::ks::Layout::BatchFirst">:$layout
+  );
+  let results = (outs KS_Fragment<4>:$result);
+  let assemblyFormat = [{
+    $weights `[` $weightStage `]` `,` $activations `[` $stage `,` $row `]` `,`
+    $accumulator (`layout` $layout^)? attr-dict
+    `:` type($weights) `,` type($activations) `to` type($accumulator)
+  }];
+}
+
+def KS_ExchangeEntriesOp : KS_TileOp<"exchange_entries"> {
+  let summary = "gives each lane neighbouring entries of the batch";
+  let description = [{
+    Four lanes hold the entries of eight mma tiles, 2t and 2t + 1 of each; then
+    each holds all of two tiles, as a vector of 8 elements: [1][n][8·M][4] becomes
+    [8][n][M][4]. Elements have 16 bits.
+  }];
+  let arguments = (ins KS_Fragment<4>:$source);
+  let results = (outs KS_Fragment<4>:$result);
+  let assemblyFormat = "$source attr-dict `:` type($source) `to` type($result)";
+  let hasVerifier = 1;
 }
 
 /// Where a fragment of the result lies in memory.

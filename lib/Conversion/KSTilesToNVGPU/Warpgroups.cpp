@@ -1,0 +1,291 @@
+//===- Warpgroups.cpp - Four warps that multiply together -----------------===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// wgmma (PTX ISA, "Asynchronous Warpgroup Level Matrix Instructions"), and the
+// order of its results.
+//
+//===----------------------------------------------------------------------===//
+
+#include "TileExpander.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace ks;
+
+/// A matrix descriptor but for its address (PTX ISA, "Matrix Descriptor
+/// Format"); distances are in bytes.
+static uint64_t getDescriptor(int64_t leading, int64_t stride, bool swizzles) {
+  constexpr uint64_t kSwizzle128 = 1;
+  return static_cast<uint64_t>(leading / 16) << 16 |
+         static_cast<uint64_t>(stride / 16) << 32 |
+         (swizzles ? kSwizzle128 << 62 : 0);
+}
+
+namespace {
+constexpr int64_t kRows = 64, kDepth = 16; // Of the instruction.
+constexpr int64_t kCoreRows = 8, kCoreBytes = 128;
+
+/// The instructions of one chunk.
+class WarpgroupMma {
+public:
+  WarpgroupMma(OpBuilder &b, WarpgroupMmaOp op)
+      : b(b), loc(op.getLoc()), op(op),
+        isBatchFirst(op.getLayout() == Layout::BatchFirst),
+        element(getElementTypeOrSelf(op.getWeights().getType())),
+        tilesM(op.getResult().getType().getDimSize(2)) {}
+
+  /// Of 16-byte units: one descriptor is this far from another.
+  static Value move(OpBuilder &b, Location loc, Value descriptor,
+                    int64_t bytes) {
+    if (bytes == 0)
+      return descriptor;
+    return arith::AddIOp::create(
+        b, loc, descriptor,
+        arith::ConstantIntOp::create(b, loc, bytes / 16, 64));
+  }
+
+  /// Of the rows of `tile` at `step`, from the descriptor of the stage.
+  int64_t getWeightBytes(int64_t step, int64_t tile) {
+    int64_t tiles = op.getResult().getType().getDimSize(1);
+    return (step * tiles + tile) * kRows * kDepth * 2;
+  }
+  int64_t getActivationBytes(int64_t step) {
+    if (!isBatchFirst)
+      return step * kDepth * kWgmmaRowBytes;
+    constexpr int64_t kSteps = kWgmmaRowBytes / (kDepth * 2); // Of an atom.
+    int64_t rows = op.getActivations().getType().getDimSize(2);
+    return step / kSteps * rows * kWgmmaRowBytes + step % kSteps * kDepth * 2;
+  }
+
+  uint64_t getWeightDescriptor() const {
+    // Core matrices: those of other k behind all those of other rows.
+    return getDescriptor(kRows / kCoreRows * kCoreBytes, kCoreBytes,
+                         /*swizzles=*/false);
+  }
+  uint64_t getActivationDescriptor() {
+    constexpr int64_t kGroup = 8 * kWgmmaRowBytes; // What swizzling repeats.
+    int64_t rows = op.getActivations().getType().getDimSize(2);
+    return getDescriptor(isBatchFirst ? 16 : rows * kWgmmaRowBytes, kGroup,
+                         /*swizzles=*/true);
+  }
+
+  Value multiply(Value weights, Value activations, Value sums) {
+    auto type =
+        element.isBF16() ? NVVM::WGMMATypes::bf16 : NVVM::WGMMATypes::f16;
+    MLIRContext *context = b.getContext();
+    auto scale = NVVM::WGMMAScaleInAttr::get(context, NVVM::WGMMAScaleIn::one);
+    auto operand = NVVM::WGMMATypesAttr::get(context, type);
+    return NVVM::WgmmaMmaAsyncOp::create(
+        b, loc, sums.getType(), sums, weights, activations,
+        NVVM::MMAShapeAttr::get(context, kRows, tilesM * 8, kDepth), operand,
+        operand, NVVM::WGMMATypesAttr::get(context, NVVM::WGMMATypes::f32),
+        NVVM::WGMMAScaleOutAttr::get(context, NVVM::WGMMAScaleOut::one), scale,
+        scale, NVVM::MMALayoutAttr::get(context, NVVM::MMALayout::row),
+        NVVM::MMALayoutAttr::get(context, isBatchFirst ? NVVM::MMALayout::col
+                                                       : NVVM::MMALayout::row),
+        NVVM::MMAIntOverflowAttr());
+  }
+
+  /// The registers of a tile of n, and back.
+  Value toStruct(int64_t tile) {
+    SmallVector<Type> types(static_cast<size_t>(4 * tilesM), b.getF32Type());
+    Value sums = LLVM::PoisonOp::create(
+        b, loc, LLVM::LLVMStructType::getLiteral(b.getContext(), types));
+    for (int64_t m = 0; m < tilesM; ++m) {
+      Value vector = vector::ExtractOp::create(b, loc, op.getAccumulator(),
+                                               ArrayRef<int64_t>{0, tile, m});
+      for (int64_t i = 0; i < 4; ++i)
+        sums = LLVM::InsertValueOp::create(
+            b, loc, sums, vector::ExtractOp::create(b, loc, vector, i),
+            4 * m + i);
+    }
+    return sums;
+  }
+  /// What comes behind it waits for what came before: the registers of an
+  /// asynchronous result are no operands of the wait.
+  Value fence(Value sums) {
+    auto type = cast<LLVM::LLVMStructType>(sums.getType());
+    SmallVector<Value> reals;
+    std::string outputs, inputs;
+    for (size_t i = 0; i < type.getBody().size(); ++i) {
+      reals.push_back(
+          LLVM::ExtractValueOp::create(b, loc, sums, static_cast<int64_t>(i)));
+      outputs += (i == 0 ? "=f" : ",=f");
+      inputs += "," + std::to_string(i);
+    }
+    return LLVM::InlineAsmOp::create(
+               b, loc, type, reals, /*asm_string=*/"", outputs + inputs,
+               /*has_side_effects=*/true, /*is_align_stack=*/false,
+               LLVM::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr())
+        .getRes();
+  }
+  void appendVectors(Value sums, SmallVectorImpl<Value> &vectors) {
+    auto type = VectorType::get({4}, b.getF32Type());
+    for (int64_t m = 0; m < tilesM; ++m) {
+      SmallVector<Value> reals;
+      for (int64_t i = 0; i < 4; ++i)
+        reals.push_back(LLVM::ExtractValueOp::create(b, loc, sums, 4 * m + i));
+      vectors.push_back(vector::FromElementsOp::create(b, loc, type, reals));
+    }
+  }
+
+private:
+  OpBuilder &b;
+  Location loc;
+  WarpgroupMmaOp op;
+  bool isBatchFirst;
+  Type element;
+  int64_t tilesM;
+};
+} // namespace
+
+void TileExpander::expand(WarpgroupMmaOp op) {
+  WarpgroupMma mma(b, op);
+  auto getStage = [&](Value stages, Value stage, Value more,
+                      uint64_t descriptor) -> Value {
+    auto type = cast<MemRefType>(stages.getType());
+    int64_t bytes =
+        ShapedType::getNumElements(type.getShape().drop_front()) * 2;
+    Value address =
+        memref::ExtractAlignedPointerAsIndexOp::create(b, loc, stages);
+    address = index.add(address, index.add(index.mul(stage, bytes), more));
+    // Shared memory is below 2^18 bytes.
+    Value units = index.rem(index.div(address, 16), 1 << 14);
+    Value number = arith::IndexCastOp::create(b, loc, b.getI64Type(), units);
+    return arith::OrIOp::create(
+        b, loc, number,
+        arith::ConstantIntOp::create(b, loc, static_cast<int64_t>(descriptor),
+                                     64));
+  };
+  // `row` is a multiple of 8, and batch-last of 64.
+  bool isBatchFirst = op.getLayout() == Layout::BatchFirst;
+  int64_t rows = op.getActivations().getType().getDimSize(2);
+  Value first = isBatchFirst
+                    ? index.mul(op.getRow(), kWgmmaRowBytes)
+                    : index.mul(index.div(op.getRow(), kWgmmaRowBytes / 2),
+                                rows * kWgmmaRowBytes);
+  Value weights = getStage(op.getWeights(), op.getWeightStage(),
+                           index.constant(0), mma.getWeightDescriptor());
+  Value activations = getStage(op.getActivations(), op.getStage(), first,
+                               mma.getActivationDescriptor());
+
+  int64_t steps = op.getWeights().getType().getDimSize(1);
+  int64_t tiles = op.getResult().getType().getDimSize(1);
+  SmallVector<Value> sums;
+  for (int64_t tile = 0; tile < tiles; ++tile)
+    sums.push_back(mma.toStruct(tile));
+  NVVM::WgmmaFenceAlignedOp::create(b, loc);
+  for (int64_t step = 0; step < steps; ++step)
+    for (int64_t tile = 0; tile < tiles; ++tile)
+      sums[tile] = mma.multiply(
+          WarpgroupMma::move(b, loc, weights, mma.getWeightBytes(step, tile)),
+          WarpgroupMma::move(b, loc, activations, mma.getActivationBytes(step)),
+          sums[tile]);
+  NVVM::WgmmaGroupSyncAlignedOp::create(b, loc);
+  NVVM::WgmmaWaitGroupSyncOp::create(b, loc, 0);
+  SmallVector<Value> vectors;
+  for (Value tile : sums)
+    mma.appendVectors(mma.fence(tile), vectors);
+  b.replaceOp(op, assemble(op.getResult().getType(), vectors));
+}
+
+namespace {
+/// A matrix of 4 registers by 4 neighbouring lanes.
+class QuadTranspose {
+public:
+  QuadTranspose(OpBuilder &b, Location loc, Value lane) : b(b), loc(loc) {
+    for (int64_t bit : {1, 2}) {
+      Value masked = b.createOrFold<arith::AndIOp>(
+          loc, lane, arith::ConstantIndexOp::create(b, loc, bit));
+      isOdd.push_back(
+          arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, masked,
+                                arith::ConstantIndexOp::create(b, loc, 0)));
+    }
+  }
+
+  /// Register s of lane t becomes register t of lane s: lanes whose numbers
+  /// differ in a bit exchange the registers whose numbers do.
+  void apply(std::array<Value, 4> &registers) {
+    for (size_t bit : {1, 2})
+      for (size_t at = 0; at < 4; ++at)
+        if ((at & bit) == 0)
+          exchange(registers[at], registers[at | bit], bit);
+  }
+
+private:
+  void exchange(Value &even, Value &odd, size_t bit) {
+    Value condition = isOdd[bit / 2];
+    auto select = [&](Value yes, Value no) -> Value {
+      return arith::SelectOp::create(b, loc, condition, yes, no);
+    };
+    auto constant = [&](int64_t value) {
+      return arith::ConstantIntOp::create(b, loc, value, 32);
+    };
+    Value received = NVVM::ShflOp::create(
+        b, loc, b.getI32Type(), constant(-1), select(even, odd),
+        constant(static_cast<int64_t>(bit)), constant(31), NVVM::ShflKind::bfly,
+        UnitAttr());
+    Value newEven = select(received, even);
+    odd = select(odd, received);
+    even = newEven;
+  }
+
+  OpBuilder &b;
+  Location loc;
+  SmallVector<Value, 2> isOdd;
+};
+} // namespace
+
+void TileExpander::expand(ExchangeEntriesOp op) {
+  VectorType from = op.getSource().getType(), to = op.getResult().getType();
+  int64_t tilesN = to.getDimSize(1), tilesM = to.getDimSize(2);
+  QuadTranspose quads(b, loc, lane);
+  auto pairType = VectorType::get({2}, from.getElementType());
+  auto word = VectorType::get({1}, b.getI32Type());
+  // [column][tile n][tile m][half, entry]
+  auto at = [&](int64_t q, int64_t n, int64_t m, int64_t i) {
+    return ((q * tilesN + n) * tilesM + m) * 4 + i;
+  };
+  SmallVector<Value> elements(static_cast<size_t>(to.getNumElements()));
+  for (int64_t n = 0; n < tilesN; ++n)
+    for (int64_t m = 0; m < tilesM; ++m)
+      for (int64_t half : {0, 1})
+        for (int64_t e : {0, 1}) {
+          // Of tiles 2t + e, entries 2t' and 2t' + 1 from lane t'.
+          std::array<Value, 4> words;
+          for (int64_t t = 0; t < 4; ++t) {
+            Value tile = vector::ExtractOp::create(
+                b, loc, op.getSource(),
+                ArrayRef<int64_t>{0, n, 8 * m + 2 * t + e});
+            Value pair = vector::ShuffleOp::create(
+                b, loc, tile, tile, ArrayRef<int64_t>{2 * half, 2 * half + 1});
+            words[t] = vector::ExtractOp::create(
+                b, loc, vector::BitCastOp::create(b, loc, word, pair), 0);
+          }
+          quads.apply(words);
+          for (int64_t t = 0; t < 4; ++t) {
+            Value pair = vector::BitCastOp::create(
+                b, loc, pairType,
+                vector::FromElementsOp::create(b, loc, word, words[t]));
+            for (int64_t x : {0, 1})
+              elements[at(2 * t + x, n, m, 2 * half + e)] =
+                  vector::ExtractOp::create(b, loc, pair, x);
+          }
+        }
+  auto innermost = VectorType::get({4}, to.getElementType());
+  SmallVector<Value> vectors;
+  for (ArrayRef<Value> rest = elements; !rest.empty();
+       rest = rest.drop_front(4))
+    vectors.push_back(
+        vector::FromElementsOp::create(b, loc, innermost, rest.take_front(4)));
+  b.replaceOp(op, assemble(to, vectors));
+}

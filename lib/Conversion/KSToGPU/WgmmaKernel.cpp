@@ -1,0 +1,139 @@
+//===- WgmmaKernel.cpp - Warps that multiply four at a time ---------------===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// One or two times four warps multiply (wgmma; sm_90); of four more, which give
+// them registers, one has the copy engine fill the ring. Barriers are those of
+// BulkKernel.cpp.
+//
+//===----------------------------------------------------------------------===//
+
+#include "BulkKernel.h"
+
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace ks;
+
+namespace {
+class WgmmaKernel : public BulkKernel {
+public:
+  using BulkKernel::BulkKernel;
+
+private:
+  SmallVector<Value> createOperands() override;
+  SmallVector<int64_t> getInputShape() override;
+  SmallVector<int64_t> getAccumulatorShape() override;
+  void emitBlock(ValueRange extra) override;
+  Value emitChunk(const Chunk &chunk, Ring &ring, Value accumulator) override;
+  Value arrange(Value rounded) override;
+
+  void copyAll();
+  void setRegisters(int64_t count, NVVM::SetMaxRegisterAction action);
+};
+} // namespace
+
+/// Batch-last, entries are contiguous, and all else is rows apart.
+SmallVector<Value> WgmmaKernel::createOperands() {
+  if (batchFirst)
+    return BulkKernel::createOperands();
+  auto type = cast<MemRefType>(op.getInput().getType());
+  int64_t batch = type.isDynamicDim(1) ? -1 : type.getDimSize(1);
+  auto pointer = LLVM::LLVMPointerType::get(b.getContext());
+  return {TensorMapOp::create(
+      b, loc, pointer, op.getInput(), ArrayRef<int64_t>{batch, p.d, p.c, p.a},
+      ArrayRef<int64_t>{-1, -p.d, -p.d * p.c},
+      ArrayRef<int64_t>{plan.getAtomDepth(), 1, plan.k, 1}, getSwizzle())};
+}
+
+SmallVector<int64_t> WgmmaKernel::getInputShape() {
+  int64_t row = plan.getAtomDepth();
+  if (batchFirst)
+    return {plan.stages, plan.k / row, plan.entries, row};
+  return {plan.stages, plan.entries / row, plan.k, row};
+}
+
+/// Tiles of mma, in the order of the batch.
+SmallVector<int64_t> WgmmaKernel::getAccumulatorShape() {
+  return {1, plan.getTilesN(), plan.getTilesM(batchFirst) * plan.vector, 4};
+}
+
+Value WgmmaKernel::arrange(Value rounded) {
+  if (batchFirst)
+    return rounded;
+  SmallVector<int64_t> shape = ProductKernel::getAccumulatorShape();
+  return ExchangeEntriesOp::create(b, loc, VectorType::get(shape, real),
+                                   rounded);
+}
+
+Value WgmmaKernel::emitChunk(const Chunk &chunk, Ring &ring,
+                             Value accumulator) {
+  Value stage = ring[0];
+  wait(getFull(stage), ring[1]);
+  Value sum =
+      WarpgroupMmaOp::create(b, loc, accumulator.getType(), weightStages,
+                             plan.isResident ? chunk.k : stage, inputStages,
+                             stage, warpM, accumulator, getLayout());
+  release(stage);
+  advance(ring);
+  return sum;
+}
+
+/// Every chunk of every tile, as stages become free.
+void WgmmaKernel::copyAll() {
+  if (plan.isResident)
+    ifFirstLane([&] { copyWeights(); });
+  // Waiting for what came before the first phase returns at once.
+  Value phase = arith::ConstantIntOp::create(b, loc, 1, 1);
+  forEachTile({index.constant(0), phase}, [&](Value m, Ring &ring) {
+    auto loop = scf::ForOp::create(b, loc, index.constant(0),
+                                   index.constant(plan.getNumChunks(p)),
+                                   index.constant(1), ring);
+    {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(loop.getBody());
+      Ring inner(loop.getRegionIterArgs());
+      wait(getEmpty(inner[0]), inner[1]);
+      copyChunk({m, loop.getInductionVar()}, inner[0]);
+      advance(inner);
+      scf::YieldOp::create(b, loc, inner);
+    }
+    ring.assign(loop.result_begin(), loop.result_end());
+  });
+}
+
+void WgmmaKernel::setRegisters(int64_t count,
+                               NVVM::SetMaxRegisterAction action) {
+  if (plan.warpsM > 1) // else there are enough for all
+    NVVM::SetMaxRegisterOp::create(b, loc, static_cast<uint32_t>(count),
+                                   action);
+}
+
+void WgmmaKernel::emitBlock(ValueRange extra) {
+  begin(extra);
+  auto isMultiplier = scf::IfOp::create(
+      b, loc, index.less(warp, plan.getWarps()), /*else=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(isMultiplier.thenBlock());
+  setRegisters(kWgmmaRegisters, NVVM::SetMaxRegisterAction::increase);
+  Value phase = arith::ConstantIntOp::create(b, loc, 0, 1);
+  if (plan.isResident)
+    wait(getResident(), phase);
+  forEachTile({index.constant(0), phase},
+              [&](Value m, Ring &ring) { emitTile(m, ring); });
+
+  b.setInsertionPointToStart(isMultiplier.elseBlock());
+  setRegisters(kWgmmaCopyRegisters, NVVM::SetMaxRegisterAction::decrease);
+  doIf(index.less(warp, plan.getWarps() + 1), [&] { copyAll(); });
+}
+
+std::unique_ptr<ProductKernel> ks::createWgmmaKernel(RewriterBase &b,
+                                                     ProductOpInterface op,
+                                                     GPUPlanAttr attr) {
+  return std::make_unique<WgmmaKernel>(b, op, attr);
+}

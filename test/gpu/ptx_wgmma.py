@@ -1,0 +1,122 @@
+# Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""wgmma, for ptx_emulator.
+
+Results arrive in registers only when somebody waits for them: kernels that do not wait
+compute with NaN.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+GROUP = 128  # threads
+ROWS, DEPTH = 64, 16
+
+
+class WgmmaError(Exception):
+    pass
+
+
+def swizzle(addresses: np.ndarray, mode: int) -> np.ndarray:
+    bits = {0: 0, 1: 7, 2: 3, 3: 1}[mode]
+    return addresses ^ (((addresses >> 7) & bits) << 4)
+
+
+def locate(descriptor: int, rows: int, transposed: bool) -> np.ndarray:
+    """Addresses of a matrix [rows][16], of 16-bit elements."""
+    start = (descriptor & 0x3FFF) << 4
+    leading = (descriptor >> 16 & 0x3FFF) << 4
+    stride = (descriptor >> 32 & 0x3FFF) << 4
+    mode = descriptor >> 62
+    r, k = np.arange(rows)[:, None], np.arange(DEPTH)[None, :]
+    if mode == 0 and not transposed:  # core matrices of 8 rows of 16 bytes
+        at = r // 8 * stride + r % 8 * 16 + k // 8 * leading + k % 8 * 2
+    elif mode == 1 and not transposed:  # rows of 128 bytes
+        at = r // 8 * stride + r % 8 * 128 + k * 2
+    elif mode == 1:  # 64 rows in 128 bytes, for each k
+        at = r // 64 * leading + r % 64 * 2 + k // 8 * stride + k % 8 * 128
+    else:
+        raise WgmmaError(f"a matrix with swizzle mode {mode} is not known here")
+    return swizzle(start + at, mode)
+
+
+class Wgmma:
+    def __init__(self, grid):
+        self.grid = grid
+        self.pending: dict[str, np.ndarray] = {}
+
+    def execute(self, instruction) -> None:
+        kind = instruction.opcode[1]
+        if kind == "mma_async":
+            self.multiply(instruction)
+        elif kind == "wait_group":
+            self.wait(int(instruction.operands[0], 0))
+        elif kind not in ("fence", "commit_group"):
+            raise WgmmaError(f"unknown instruction: {instruction.text}")
+
+    def wait(self, groups: int) -> None:
+        if groups:
+            raise WgmmaError(f"waits for all but {groups} groups, which is not known here")
+        grid = self.grid
+        active = grid.active
+        for register, values in self.pending.items():
+            done = active[~np.isnan(values[active])]
+            grid.active = done
+            grid.write(register, values[done].astype(np.float32))
+            values[done] = np.nan
+        grid.active = active
+
+    def read_uniform(self, operand: str, groups: np.ndarray) -> list[int]:
+        values = self.grid.read(operand, "u64").reshape(-1, GROUP)
+        if (values != values[:, :1]).any():
+            raise WgmmaError(f"{operand} differs within four warps")
+        return [int(value) for value in values[:, 0]]
+
+    def load(self, block: int, addresses: np.ndarray, kind: str) -> np.ndarray:
+        shared = self.grid.shared[block]
+        if addresses.max() + 2 > self.grid.shared_size:
+            raise WgmmaError("a matrix is outside of shared memory")
+        low, high = shared[addresses].astype(np.uint16), shared[addresses + 1].astype(np.uint16)
+        bits = low | high << 8
+        if kind == "bf16":
+            return (bits.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
+        return bits.view(np.float16).astype(np.float64)
+
+    def multiply(self, instruction) -> None:
+        grid = self.grid
+        opcode, operands = instruction.opcode, instruction.operands
+        columns = int(opcode[4].removeprefix("m64n").removesuffix("k16"))
+        kind = opcode[6]
+        registers = [r.strip() for r in operands[0].strip("{}").split(",")]
+        if len(registers) != columns // 2:
+            raise WgmmaError(f"{len(registers)} registers, expected {columns // 2}")
+        if operands[4:6] != ["1", "1"] or operands[6] != "0":
+            raise WgmmaError(f"{instruction.text}: scales or transposition of A")
+        groups = grid.active.reshape(-1, GROUP)
+        if (groups[:, 0] % 32).any():
+            raise WgmmaError(f"{instruction.text}: not all lanes are there")
+        first = self.read_uniform(operands[1], groups)
+        second = self.read_uniform(operands[2], groups)
+        products = np.empty((len(groups), ROWS, columns))
+        for number, threads in enumerate(groups):
+            block = grid.block[threads[0]]
+            a = self.load(block, locate(first[number], ROWS, False), kind)
+            at = locate(second[number], columns, operands[7] == "1")
+            with np.errstate(all="ignore"):
+                products[number] = a @ self.load(block, at, kind).T
+        thread = np.arange(GROUP)
+        row = thread // 32 * 16 + thread % 32 // 4
+        for number, register in enumerate(registers):
+            at = products[
+                :, row + number // 2 % 2 * 8, number // 4 * 8 + thread % 4 * 2 + number % 2
+            ]
+            values = self.pending.setdefault(register, np.full(grid.count, np.nan))
+            before = values[grid.active]
+            with np.errstate(all="ignore"):
+                held = grid.read(register, "f32").astype(np.float64)
+                total = np.where(np.isnan(before), held, before) + at.reshape(-1)
+            # A sum that is NaN is what the register then reads as.
+            values[grid.active] = total
+            grid.write(register, np.full(len(grid.active), np.nan, np.float32))

@@ -1,0 +1,72 @@
+# Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Kernels whose warps multiply four at a time (wgmma), on the emulator."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "test" / "gpu"))
+import emulate_cases
+from device_cases import mlir
+from test_emulated_gpu import BUILD, emulator, pytestmark  # noqa: F401
+
+import ks
+
+KS_RUN = BUILD / "bin" / "ks-run"
+CASES = [
+    ((2, 24, 40, 3), "f16", "batch_last", None),
+    ((1, 100, 150, 2), "bf16", "batch_last", "bias"),
+    ((2, 200, 70, 1), "f16", "batch_last", None),
+    ((2, 72, 136, 1), "f16", "batch_first", None),
+    ((1, 300, 64, 1), "bf16", "batch_first", "bias"),
+    ((2, 24, 40, 2), "f16", "batch_first", None),  # folded
+    ((1, 30, 24, 3), "bf16", "batch_first", None),
+    ((2, 17, 20, 4), "f16", "batch_first", "bias"),
+]
+
+
+def get_plans(source: Path, count: int) -> list[str]:
+    """Plans with wgmma that differ in what warps do."""
+    command = [KS_RUN, source, "--target", "sm_90", "--plans", "100000", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found = {}
+    for plan in (entry["plan"] for entry in json.loads(done.stdout)):
+        if "wgmma16" not in plan:
+            continue
+        fields = dict(part.split(" = ")[:2] for part in plan.split(", ") if " = " in part)
+        kind = plan.split(",")[0], fields["n"], fields["weights"]
+        found.setdefault(kind, plan)
+    step = max(1, len(found) // count)
+    return list(found.values())[::step][:count]
+
+
+@pytest.mark.parametrize(("chain", "dtype", "layout", "epilogue"), CASES)
+@pytest.mark.parametrize("is_aligned", [True, False], ids=["aligned", "unaligned"])
+def test_plans(emulator, tmp_path, chain, dtype, layout, epilogue, is_aligned):  # noqa: F811
+    case = dataclasses.replace(
+        emulate_cases.ks_cases.draw(1, 2),
+        chain=ks.Chain([chain]),
+        dtype=dtype,
+        layout=layout,
+        batch=200,
+        is_dynamic=True,
+        epilogue=epilogue,
+        is_pitched=not is_aligned,
+        is_small=False,
+    )
+    source, path = tmp_path / "layer.mlir", tmp_path / "layer.ks"
+    source.write_text(mlir(case))
+    plans = get_plans(source, 4 if is_aligned else 1)
+    assert plans
+    for plan in plans:
+        command = [KS_RUN, source, "--target", "sm_90", "--plan", plan]
+        command += ["--emit", "artifact", "-o", path, "--no-cubin"]
+        subprocess.run(command, check=True, capture_output=True, text=True)
+        assert emulator.check(case, path) is None, plan

@@ -124,8 +124,8 @@ double GPUCostModel::getSharedCycles(double copied) const {
     double operands =
         toDouble(plan.getTilesN() * plan.entries + plan.warpsM * plan.n) *
         chunks * toDouble(plan.k * bytes) / 128;
-    return operands + 0.3 * copied / 128 +
-           4.9 * getStores().lines * toDouble(plan.getWarps());
+    return 0.88 * operands + 0.18 * copied / 128 +
+           0.6 * getStores().lines * toDouble(plan.getWarps());
   }
   double perLine = plan.isBulk ? 6.1 : 4.9;
   double perCopy = plan.isBulk ? 0.3 : 0.2; // of 128 bytes
@@ -137,8 +137,7 @@ double GPUCostModel::getSharedCycles(double copied) const {
 /// Cycles to issue everything, four warps at a time: a rough count.
 double GPUCostModel::getIssueCycles(double copied) const {
   if (plan.isWgmma())
-    return (chunks * 60 + getStores().count * 10) * toDouble(plan.getWarps()) /
-           4;
+    return chunks * 20 * toDouble(plan.getWarps()) / 4;
   double tiles = toDouble(plan.vector * plan.getTilesM(batchFirst));
   double perStep = 6 + getActivationLoads() + getWeightLoads() +
                    (bytes == 2 ? 3 : 1) * tiles;
@@ -162,8 +161,7 @@ double GPUCostModel::getLatencyCycles() const {
   // A stage that has been read is copied anew: the others hide that.
   double hidden = std::max(1.0, toDouble(plan.stages - 1));
   if (plan.isWgmma()) // Two times four warps hide half of each other's.
-    return (chunks * 200 + getStores().count * 25) /
-           std::sqrt(toDouble(plan.warpsM));
+    return chunks * 200 / std::sqrt(toDouble(plan.warpsM));
   double perChunk = plan.isBulk ? 600 / std::pow(hidden, 2.3) : 530;
   double perStore = plan.isBulk ? 33 : 25;
   return chunks * perChunk + getStores().count * perStore;

@@ -203,6 +203,8 @@ static void checkWgmma(Check &check, const Problem &problem,
                 "d is {0} with wgmma16; expected 1 with layout batch_first, or "
                 "a folded packing",
                 p.d);
+  check.require(plan.stages >= 2,
+                "stages is {0} with wgmma16; expected at least 2", plan.stages);
   int64_t vector = batchFirst ? 1 : 8;
   check.require(plan.vector == vector,
                 "vector is {0} with wgmma16; expected {1}", plan.vector,
@@ -319,7 +321,7 @@ static void checkPlan(Check &check, const Problem &problem,
   int64_t available =
       std::min<int64_t>(255, 65536 / roundUp(plan.getThreads(), 128) / 8 * 8);
   // Those that copy leave registers to the others.
-  if (plan.isWgmma() && plan.warpsM == 2)
+  if (plan.handsOverRegisters())
     available = kWgmmaRegisters;
   int64_t registers = plan.getRegisters(problem);
   check.require(registers <= available,

@@ -394,6 +394,14 @@ class Grid:
                 total = (part + self.read(addend, "f32")).astype(np.float32)
             self.write(target, total)
 
+    def find_whole(self, threads: np.ndarray, together: int) -> np.ndarray:
+        """Those of which all that execute together are there, in blocks' groups."""
+        blocks = threads.reshape(-1, self.threads)
+        gap = -self.threads % together
+        groups = np.pad(blocks, ((0, 0), (0, gap))).reshape(len(blocks), -1, together)
+        whole = groups.all(axis=2).repeat(together, axis=1)
+        return whole[:, : self.threads].reshape(-1)
+
     def shuffle(self, instruction: Instruction) -> None:
         target, source, mask = instruction.operands[:3]
         if instruction.opcode[2] != "bfly":
@@ -428,7 +436,7 @@ class Grid:
             here = running & (self.pc == now)
             instruction = self.kernel.code[now]
             if together := TOGETHER.get(instruction.opcode[0]):
-                whole = here.reshape(-1, together).all(axis=1).repeat(together)
+                whole = self.find_whole(here, together)
                 self.stalled = (self.stalled | here) & ~whole
                 here &= whole
                 if not here.any():

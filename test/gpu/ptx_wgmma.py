@@ -45,24 +45,30 @@ def locate(descriptor: int, rows: int, transposed: bool) -> np.ndarray:
 class Wgmma:
     def __init__(self, grid):
         self.grid = grid
+        # Sums under way, NaN where there are none, and how many groups each thread had
+        # committed when they began.
         self.pending: dict[str, np.ndarray] = {}
+        self.begun: dict[str, np.ndarray] = {}
+        self.committed = np.zeros(grid.count, np.int64)
 
     def execute(self, instruction) -> None:
         kind = instruction.opcode[1]
         if kind == "mma_async":
             self.multiply(instruction)
+        elif kind == "commit_group":
+            self.committed[self.grid.active] += 1
         elif kind == "wait_group":
             self.wait(int(instruction.operands[0], 0))
-        elif kind not in ("fence", "commit_group"):
+        elif kind != "fence":
             raise WgmmaError(f"unknown instruction: {instruction.text}")
 
     def wait(self, groups: int) -> None:
-        if groups:
-            raise WgmmaError(f"waits for all but {groups} groups, which is not known here")
+        """For all but the last `groups` of them."""
         grid = self.grid
         active = grid.active
         for register, values in self.pending.items():
-            done = active[~np.isnan(values[active])]
+            is_over = self.begun[register] < self.committed - groups
+            done = active[(~np.isnan(values) & is_over)[active]]
             grid.active = done
             grid.write(register, values[done].astype(np.float32))
             values[done] = np.nan
@@ -119,4 +125,6 @@ class Wgmma:
                 total = np.where(np.isnan(before), held, before) + at.reshape(-1)
             # A sum that is NaN is what the register then reads as.
             values[grid.active] = total
+            begun = self.begun.setdefault(register, np.zeros(grid.count, np.int64))
+            begun[grid.active] = self.committed[grid.active]
             grid.write(register, np.full(len(grid.active), np.nan, np.float32))

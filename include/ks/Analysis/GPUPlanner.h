@@ -77,10 +77,15 @@ struct GPUPlan {
   // --- Derived ---
   int64_t getWarps() const { return warpsM * warpsN * warpsJ; }
   bool isWgmma() const { return fragments.isWgmma(); }
-  /// wgmma kernels have four warps more, of which one copies.
-  int64_t getThreads() const {
-    return 32 * (getWarps() + (isWgmma() ? FragmentLayout::wgmmaWarps : 0));
+  /// Warps that multiply, and in wgmma kernels those that copy: one, or four
+  /// where they hand over registers, which only four together can.
+  int64_t getThreads() const { return 32 * (getWarps() + getCopyWarps()); }
+  int64_t getCopyWarps() const {
+    if (!isWgmma())
+      return 0;
+    return handsOverRegisters() ? FragmentLayout::wgmmaWarps : 1;
   }
+  bool handsOverRegisters() const { return isWgmma() && warpsM > 1; }
   /// The pattern that the kernel computes.
   KSPattern getKernelPattern(const KSPattern &p) const {
     return isFolded ? KSPattern{p.a, p.b * p.d, p.c * p.d, 1} : p;

@@ -39,9 +39,7 @@ Value TileExpander::assemble(VectorType type, ArrayRef<Value> vectors) {
   return result;
 }
 
-/// `value`'s innermost vectors, in row-major order.
-static SmallVector<Value> getInnermost(OpBuilder &b, Location loc,
-                                       Value value) {
+SmallVector<Value> ks::getInnermost(OpBuilder &b, Location loc, Value value) {
   auto type = cast<VectorType>(value.getType());
   if (type.getRank() == 1)
     return {value};

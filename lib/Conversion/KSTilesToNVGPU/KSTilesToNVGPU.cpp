@@ -100,8 +100,9 @@ struct ConvertKSTilesToNVGPUPass
       kernel.walk([&](Operation *op) {
         if (isa<CopyActivationsOp, CopyWeightsOp, BulkCopyActivationsOp,
                 BulkCopyWeightsOp, LoadWeightsOp, LoadActivationsOp,
-                LoadAtomsOp, WarpMmaOp, WarpgroupMmaOp, ExchangeEntriesOp,
-                LoadFragmentOp, StoreFragmentOp, vector::ShapeCastOp>(op))
+                LoadAtomsOp, WarpMmaOp, WarpgroupMmaOp, WarpgroupWaitOp,
+                ExchangeEntriesOp, LoadFragmentOp, StoreFragmentOp,
+                vector::ShapeCastOp>(op))
           ops.push_back(op);
       });
       if (ops.empty())
@@ -112,8 +113,9 @@ struct ConvertKSTilesToNVGPUPass
         llvm::TypeSwitch<Operation *, void>(op)
             .Case<CopyActivationsOp, CopyWeightsOp, BulkCopyActivationsOp,
                   BulkCopyWeightsOp, LoadWeightsOp, LoadActivationsOp,
-                  LoadAtomsOp, WarpMmaOp, WarpgroupMmaOp, ExchangeEntriesOp,
-                  LoadFragmentOp, StoreFragmentOp, vector::ShapeCastOp>(
+                  LoadAtomsOp, WarpMmaOp, WarpgroupMmaOp, WarpgroupWaitOp,
+                  ExchangeEntriesOp, LoadFragmentOp, StoreFragmentOp,
+                  vector::ShapeCastOp>(
                 [&](auto tile) { expander.expand(tile); });
       }
     }

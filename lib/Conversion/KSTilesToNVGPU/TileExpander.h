@@ -33,6 +33,7 @@ public:
   void expand(LoadActivationsOp op);
   void expand(WarpMmaOp op);
   void expand(WarpgroupMmaOp op);
+  void expand(WarpgroupWaitOp op);
   void expand(ExchangeEntriesOp op);
   void expand(LoadFragmentOp op);
   void expand(StoreFragmentOp op);
@@ -107,6 +108,10 @@ inline mlir::Value withOffset(IndexBuilder &index, mlir::Value value,
                               int64_t offset) {
   return offset == 0 ? value : index.add(value, offset);
 }
+
+/// The innermost vectors of `value`, in row-major order.
+llvm::SmallVector<mlir::Value>
+getInnermost(mlir::OpBuilder &b, mlir::Location loc, mlir::Value value);
 
 /// Bytes of an element of `memref`.
 int64_t getElementBytes(mlir::Value memref);

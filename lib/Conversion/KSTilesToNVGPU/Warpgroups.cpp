@@ -110,24 +110,6 @@ public:
     }
     return sums;
   }
-  /// What comes behind it waits for what came before: the registers of an
-  /// asynchronous result are no operands of the wait.
-  Value fence(Value sums) {
-    auto type = cast<LLVM::LLVMStructType>(sums.getType());
-    SmallVector<Value> reals;
-    std::string outputs, inputs;
-    for (size_t i = 0; i < type.getBody().size(); ++i) {
-      reals.push_back(
-          LLVM::ExtractValueOp::create(b, loc, sums, static_cast<int64_t>(i)));
-      outputs += (i == 0 ? "=f" : ",=f");
-      inputs += "," + std::to_string(i);
-    }
-    return LLVM::InlineAsmOp::create(
-               b, loc, type, reals, /*asm_string=*/"", outputs + inputs,
-               /*has_side_effects=*/true, /*is_align_stack=*/false,
-               LLVM::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr())
-        .getRes();
-  }
   void appendVectors(Value sums, SmallVectorImpl<Value> &vectors) {
     auto type = VectorType::get({4}, b.getF32Type());
     for (int64_t m = 0; m < tilesM; ++m) {
@@ -191,11 +173,46 @@ void TileExpander::expand(WarpgroupMmaOp op) {
           WarpgroupMma::move(b, loc, activations, mma.getActivationBytes(step)),
           sums[tile]);
   NVVM::WgmmaGroupSyncAlignedOp::create(b, loc);
-  NVVM::WgmmaWaitGroupSyncOp::create(b, loc, 0);
+  NVVM::WgmmaWaitGroupSyncOp::create(b, loc, 1);
   SmallVector<Value> vectors;
   for (Value tile : sums)
-    mma.appendVectors(mma.fence(tile), vectors);
+    mma.appendVectors(tile, vectors);
   b.replaceOp(op, assemble(op.getResult().getType(), vectors));
+}
+
+/// The wait has no operands; an empty piece of code that takes and returns the
+/// registers keeps what uses them behind it.
+void TileExpander::expand(WarpgroupWaitOp op) {
+  NVVM::WgmmaWaitGroupSyncOp::create(b, loc, 0);
+  VectorType type = op.getResult().getType();
+  SmallVector<Value> reals;
+  SmallVector<Type> types(static_cast<size_t>(type.getNumElements()),
+                          type.getElementType());
+  std::string outputs, inputs;
+  SmallVector<Value> tiles = getInnermost(b, loc, op.getAccumulator());
+  for (Value tile : tiles)
+    for (int64_t i = 0; i < 4; ++i) {
+      outputs += reals.empty() ? "=f" : ",=f";
+      inputs += "," + std::to_string(reals.size());
+      reals.push_back(vector::ExtractOp::create(b, loc, tile, i));
+    }
+  Value fenced =
+      LLVM::InlineAsmOp::create(
+          b, loc, LLVM::LLVMStructType::getLiteral(b.getContext(), types),
+          reals, /*asm_string=*/"", outputs + inputs, /*has_side_effects=*/true,
+          /*is_align_stack=*/false, LLVM::TailCallKind::None,
+          LLVM::AsmDialectAttr(), ArrayAttr())
+          .getRes();
+  SmallVector<Value> vectors;
+  for (size_t tile = 0; tile < tiles.size(); ++tile) {
+    SmallVector<Value> elements;
+    for (size_t i = 0; i < 4; ++i)
+      elements.push_back(LLVM::ExtractValueOp::create(
+          b, loc, fenced, static_cast<int64_t>(4 * tile + i)));
+    vectors.push_back(vector::FromElementsOp::create(
+        b, loc, VectorType::get({4}, type.getElementType()), elements));
+  }
+  b.replaceOp(op, assemble(type, vectors));
 }
 
 namespace {

@@ -123,11 +123,11 @@ void BulkKernel::advance(Ring &ring) {
   ring[0] = index.select(isLast, index.constant(0), index.add(ring[0], 1));
 }
 
-/// All lanes have read the stage.
-void BulkKernel::release(Value stage) {
+void BulkKernel::release(Value stage, Value condition) {
   NVVM::SyncWarpOp::create(b, loc,
                            arith::ConstantIntOp::create(b, loc, -1, 32));
-  ifFirstLane([&] {
+  Value isFirst = index.less(lane, 1);
+  doIf(condition ? index.both(isFirst, condition) : isFirst, [&] {
     nvgpu::MBarrierArriveOp::create(
         b, loc, nvgpu::MBarrierTokenType::get(b.getContext()), barriers,
         getEmpty(stage));

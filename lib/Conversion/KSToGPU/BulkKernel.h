@@ -35,7 +35,8 @@ protected:
   void copyChunk(const Chunk &chunk, Value stage);
   void advance(Ring &ring);
   void wait(Value barrier, Value phase);
-  void release(Value stage);
+  /// All lanes have read the stage (if `condition`).
+  void release(Value stage, Value condition = {});
   void doIf(Value condition, llvm::function_ref<void()> body);
   void ifFirstLane(llvm::function_ref<void()> body) {
     doIf(index.less(lane, 1), body);

@@ -154,21 +154,25 @@ Value ProductKernel::emitProduct(Value m, Ring &ring) {
   Value accumulator = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
   Value zero = index.constant(0);
   int64_t chunks = plan.getNumChunks(p);
-  if (chunks == 1)
-    return emitChunk({m, zero}, ring, accumulator);
+  if (chunks == 1) {
+    accumulator = emitChunk({m, zero}, ring, accumulator);
+    return finishProduct(ring, accumulator);
+  }
   SmallVector<Value> carried{accumulator};
   llvm::append_range(carried, ring);
   auto loop = scf::ForOp::create(b, loc, zero, index.constant(chunks),
                                  index.constant(1), carried);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(loop.getBody());
-  Ring inner(loop.getRegionIterArgs().drop_front());
-  SmallVector<Value> yielded{emitChunk({m, loop.getInductionVar()}, inner,
-                                       loop.getRegionIterArgs().front())};
-  llvm::append_range(yielded, inner);
-  scf::YieldOp::create(b, loc, yielded);
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(loop.getBody());
+    Ring inner(loop.getRegionIterArgs().drop_front());
+    SmallVector<Value> yielded{emitChunk({m, loop.getInductionVar()}, inner,
+                                         loop.getRegionIterArgs().front())};
+    llvm::append_range(yielded, inner);
+    scf::YieldOp::create(b, loc, yielded);
+  }
   ring.assign(loop.result_begin() + 1, loop.result_end());
-  return loop.getResult(0);
+  return finishProduct(ring, loop.getResult(0));
 }
 
 /// The epilogue on the accumulator, and the rounding to the element type.

@@ -70,6 +70,10 @@ protected:
   virtual Value emitChunk(const Chunk &chunk, Ring &ring,
                           Value accumulator) = 0;
 
+  /// The accumulator behind the last chunk; `ring` is where the next one comes.
+  virtual Value finishProduct(const Ring & /*ring*/, Value accumulator) {
+    return accumulator;
+  }
   /// The shape of the accumulator; see #ks.fragments.
   virtual llvm::SmallVector<int64_t> getAccumulatorShape();
   /// What is stored, from the rounded accumulator.

@@ -6,9 +6,10 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// One or two times four warps multiply (wgmma; sm_90); of four more, which give
-// them registers, one has the copy engine fill the ring. Barriers are those of
-// BulkKernel.cpp.
+// One or two times four warps multiply (wgmma; sm_90), and another one has the
+// copy engine fill the ring. Where eight multiply, it belongs to four that give
+// them registers. Barriers are those of BulkKernel.cpp; a stage is released
+// when the products of the next one are under way.
 //
 //===----------------------------------------------------------------------===//
 
@@ -33,7 +34,10 @@ private:
   Value emitChunk(const Chunk &chunk, Ring &ring, Value accumulator) override;
   Value arrange(Value rounded) override;
 
+  Value finishProduct(const Ring &ring, Value accumulator) override;
+
   void copyAll();
+  Value getStageBefore(Value stage);
   void setRegisters(int64_t count, NVVM::SetMaxRegisterAction action);
 };
 } // namespace
@@ -79,9 +83,22 @@ Value WgmmaKernel::emitChunk(const Chunk &chunk, Ring &ring,
       WarpgroupMmaOp::create(b, loc, accumulator.getType(), weightStages,
                              plan.isResident ? chunk.k : stage, inputStages,
                              stage, warpM, accumulator, getLayout());
-  release(stage);
+  // The chunk before has been read.
+  release(getStageBefore(stage), index.less(index.constant(0), chunk.k));
   advance(ring);
   return sum;
+}
+
+Value WgmmaKernel::finishProduct(const Ring &ring, Value accumulator) {
+  Value sum =
+      WarpgroupWaitOp::create(b, loc, accumulator.getType(), accumulator);
+  release(getStageBefore(ring[0]));
+  return sum;
+}
+
+Value WgmmaKernel::getStageBefore(Value stage) {
+  return index.select(index.less(stage, 1), index.constant(plan.stages - 1),
+                      index.add(stage, -1));
 }
 
 /// Every chunk of every tile, as stages become free.
@@ -109,7 +126,7 @@ void WgmmaKernel::copyAll() {
 
 void WgmmaKernel::setRegisters(int64_t count,
                                NVVM::SetMaxRegisterAction action) {
-  if (plan.warpsM > 1) // else there are enough for all
+  if (plan.handsOverRegisters())
     NVVM::SetMaxRegisterOp::create(b, loc, static_cast<uint32_t>(count),
                                    action);
 }

@@ -255,7 +255,11 @@ def KS_WarpgroupMmaOp : KS_TileOp<"warpgroup_mma",
     shared memory, by wgmma.mma_async (PTX ISA). Weights lie as in
     #ks.gpu_packing for `wgmma16`; activations are those of the entries from `row`
     on, in atoms [stage][atom][entries][64 k] (batch-first) or
-    [stage][atom][k][64 entries], swizzled by 128 bytes. Waits for the result.
+    [stage][atom][k][64 entries], swizzled by 128 bytes.
+
+    The result is not there before `ks.warpgroup_wait`; until then only the next
+    `ks.warpgroup_mma` may take it. Returns when all earlier ones have read their
+    stages.
   }];
   let arguments = (ins
     Arg<KS_AnyRealMemRef, "stages", [MemRead]>:$weights, Index:$weightStage,
@@ -270,6 +274,14 @@ def KS_WarpgroupMmaOp : KS_TileOp<"warpgroup_mma",
     $accumulator (`layout` $layout^)? attr-dict
     `:` type($weights) `,` type($activations) `to` type($accumulator)
   }];
+}
+
+def KS_WarpgroupWaitOp : KS_TileOp<"warpgroup_wait",
+    [AllTypesMatch<["accumulator", "result"]>]> {
+  let summary = "waits for the result of warpgroup_mma";
+  let arguments = (ins KS_Fragment<4>:$accumulator);
+  let results = (outs KS_Fragment<4>:$result);
+  let assemblyFormat = "$accumulator attr-dict `:` type($accumulator)";
 }
 
 def KS_ExchangeEntriesOp : KS_TileOp<"exchange_entries"> {

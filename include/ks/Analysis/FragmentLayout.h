@@ -51,7 +51,9 @@
 //
 //  * m, batch-first: entry e of a tile is batch row e. Batch-last, a lane's
 //    vector of Q elements runs along the batch: entry e at vector element q is
-//    Q·e + q, of 8·Q entries.
+//    Q·e + q, of 8·Q entries. Where such a vector is as wide as an access, 16
+//    bytes, it is Q·(e/2 + 4·(e mod 2)) + q, so that the results 2t of four
+//    lanes fill whole sectors, and so do the results 2t + 1.
 //
 //===----------------------------------------------------------------------===//
 
@@ -105,6 +107,10 @@ struct FragmentLayout {
   /// n within the block, of a slot of the lane at `laneN`.
   int64_t n(int64_t slot, int64_t laneN) const {
     return slot / runN * lanesN() * runN + runN * laneN + slot % runN;
+  }
+  /// Batch-last, the place among 8 vectors of that of entry `e`.
+  int64_t vectorOf(int64_t e, bool isWide) const {
+    return isWide && isMma() ? e / 2 + 4 * (e % 2) : e;
   }
   /// Entry of the tile, in the result, of slot `e` of `lane`.
   int64_t resultEntry(int64_t e, int64_t lane) const {

@@ -122,6 +122,9 @@ void TileExpander::expand(LoadActivationsOp op) {
   int64_t slab = op.getSlab();
   bool batchFirst = op.getLayout() == Layout::BatchFirst;
   Value laneM = getLaneM(index, lane), laneK = getLaneK(index, layout, lane);
+  if (!batchFirst && layout.isMma() &&
+      isWideVector(columns, getElementBytes(op.getSource())))
+    laneM = index.add(index.div(laneM, 2), index.mul(index.rem(laneM, 2), 4));
 
   // A run of k and the columns behind each are one piece; batch-last, and where
   // a warp takes part of the slab, the run is 1.

@@ -50,6 +50,8 @@ public:
         isBatchFirst(op.getLayout() == Layout::BatchFirst), type(type),
         lane(lane), m(op.getM()), i(op.getI()), n(op.getN()), j(op.getJ()),
         columns(type.getDimSize(0)),
+        isSplit(!isBatchFirst && layout.isMma() &&
+                isWideVector(columns, type.getElementTypeBitWidth() / 8)),
         parts(type.getDimSize(3) / (layout.slotsN() * layout.slotsM())) {}
 
   int64_t getParts() const { return parts; }
@@ -62,7 +64,8 @@ public:
   int64_t getWidth(int64_t elementBytes) {
     int64_t limit = kWidestBytes / elementBytes;
     if (!isBatchFirst)
-      return getCommonPowerOfTwo(limit, {columns * layout.slotsM() * parts});
+      return getCommonPowerOfTwo(
+          limit, {columns * (isSplit ? 1 : layout.slotsM()) * parts});
     int64_t d = p.d * parts;
     return getCommonPowerOfTwo(limit, {p.b * d, layout.runN * d,
                                        columns == p.d ? 0 : columns * parts,
@@ -125,22 +128,26 @@ private:
     SmallVector<ResultPiece> pieces;
     int64_t tileEntries = FragmentLayout::tileEntries * columns;
     Value row = getFirstRow();
-    Value entry = index.add(m, index.mul(getTileEntry(0), columns));
+    // Of 2t and 2t + 1, which are neighbours, or half a tile apart.
+    Value first = isSplit ? index.rem(lane, 4) : getTileEntry(0);
+    Value entry = index.add(m, index.mul(first, columns));
+    int64_t together = isSplit ? 1 : layout.slotsM();
     for (int64_t slot = 0; slot < type.getDimSize(1) * layout.slotsN(); ++slot)
-      for (int64_t tile = 0; tile < type.getDimSize(2); ++tile) {
-        ResultPiece piece;
-        piece.entry = {entry, tileEntries * tile};
-        piece.n = {withOffset(index, row, getRowOffset(slot))};
-        piece.j = {j};
-        piece.columns = columns * layout.slotsM();
-        for (int64_t e = 0; e < layout.slotsM(); ++e)
-          for (int64_t q = 0; q < columns; ++q)
-            for (int64_t part = 0; part < parts; ++part)
-              piece.elements.push_back(
-                  {q, slot / layout.slotsN(), tile,
-                   getReal(slot % layout.slotsN(), e, part)});
-        pieces.push_back(piece);
-      }
+      for (int64_t tile = 0; tile < type.getDimSize(2); ++tile)
+        for (int64_t at = 0; at < layout.slotsM(); at += together) {
+          ResultPiece piece;
+          piece.entry = {entry, tileEntries * tile + at * tileEntries / 2};
+          piece.n = {withOffset(index, row, getRowOffset(slot))};
+          piece.j = {j};
+          piece.columns = columns * together;
+          for (int64_t e = at; e < at + together; ++e)
+            for (int64_t q = 0; q < columns; ++q)
+              for (int64_t part = 0; part < parts; ++part)
+                piece.elements.push_back(
+                    {q, slot / layout.slotsN(), tile,
+                     getReal(slot % layout.slotsN(), e, part)});
+          pieces.push_back(piece);
+        }
     return pieces;
   }
 
@@ -150,7 +157,9 @@ private:
   bool isBatchFirst;
   VectorType type;
   Value lane, m, i, n, j;
-  int64_t columns, parts;
+  int64_t columns;
+  bool isSplit;
+  int64_t parts;
 };
 } // namespace
 

@@ -109,6 +109,12 @@ inline mlir::Value withOffset(IndexBuilder &index, mlir::Value value,
   return offset == 0 ? value : index.add(value, offset);
 }
 
+/// Whether a vector of `columns` elements is as wide as an access; see
+/// FragmentLayout::vectorOf.
+inline bool isWideVector(int64_t columns, int64_t elementBytes) {
+  return columns * elementBytes >= kWidestBytes;
+}
+
 /// The innermost vectors of `value`, in row-major order.
 llvm::SmallVector<mlir::Value>
 getInnermost(mlir::OpBuilder &b, mlir::Location loc, mlir::Value value);

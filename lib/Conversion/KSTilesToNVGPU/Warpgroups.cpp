@@ -277,12 +277,12 @@ void TileExpander::expand(ExchangeEntriesOp op) {
     for (int64_t m = 0; m < tilesM; ++m)
       for (int64_t half : {0, 1})
         for (int64_t e : {0, 1}) {
-          // Of tiles 2t + e, entries 2t' and 2t' + 1 from lane t'.
+          // Of tiles t + 4e, entries 2t' and 2t' + 1 from lane t'.
           std::array<Value, 4> words;
           for (int64_t t = 0; t < 4; ++t) {
             Value tile = vector::ExtractOp::create(
                 b, loc, op.getSource(),
-                ArrayRef<int64_t>{0, n, 8 * m + 2 * t + e});
+                ArrayRef<int64_t>{0, n, 8 * m + t + 4 * e});
             Value pair = vector::ShuffleOp::create(
                 b, loc, tile, tile, ArrayRef<int64_t>{2 * half, 2 * half + 1});
             words[t] = vector::ExtractOp::create(

@@ -213,7 +213,8 @@ def KS_LoadActivationsOp : KS_TileOp<"load_activations"> {
   let description = [{
     result[q][t][s] is, for the lane's entry m' and slot s of k' (see
     #ks.fragments), batch-first source[stage, row + 8t + m', column + k'·slab + q],
-    batch-last source[stage, row + k', column + 8·Q·t + Q·m' + q].
+    batch-last source[stage, row + k', column + 8·Q·t + Q·v + q], where v is
+    FragmentLayout::vectorOf(m').
   }];
   let arguments = (ins
     KS_FragmentsAttr:$fragments,
@@ -288,8 +289,8 @@ def KS_ExchangeEntriesOp : KS_TileOp<"exchange_entries"> {
   let summary = "gives each lane neighbouring entries of the batch";
   let description = [{
     Four lanes hold the entries of eight mma tiles, 2t and 2t + 1 of each; then
-    each holds all of two tiles, as a vector of 8 elements: [1][n][8·M][4] becomes
-    [8][n][M][4]. Elements have 16 bits.
+    each holds all of two tiles, t and t + 4, as vectors of 8 elements:
+    [1][n][8·M][4] becomes [8][n][M][4]. Elements have 16 bits.
   }];
   let arguments = (ins KS_Fragment<4>:$source);
   let results = (outs KS_Fragment<4>:$result);

@@ -119,13 +119,17 @@ double GPUCostModel::getSharedCycles(double copied) const {
   int64_t width = getAccessBytes(plan.fragments.runK * plan.vector * bytes);
   double activations =
       getActivationLoads() * std::max(1.0, toDouble(width) / 4);
+  // Padding keeps narrow loads from few banks only.
+  if (!plan.isBulk && batchFirst && width > 2 && width < 16)
+    activations *= 2.5;
   if (plan.isWgmma()) {
     // The tensor cores read both operands for each 64 rows n; stores.
     double operands =
         toDouble(plan.getTilesN() * plan.entries + plan.warpsM * plan.n) *
         chunks * toDouble(plan.k * bytes) / 128;
-    return 0.88 * operands + 0.18 * copied / 128 +
-           0.6 * getStores().lines * toDouble(plan.getWarps());
+    double perLine = batchFirst ? 0 : 4.5;
+    return 0.68 * operands + 1.17 * copied / 128 +
+           perLine * getStores().lines * toDouble(plan.getWarps());
   }
   double perLine = plan.isBulk ? 6.1 : 4.9;
   double perCopy = plan.isBulk ? 0.3 : 0.2; // of 128 bytes
@@ -137,7 +141,7 @@ double GPUCostModel::getSharedCycles(double copied) const {
 /// Cycles to issue everything, four warps at a time: a rough count.
 double GPUCostModel::getIssueCycles(double copied) const {
   if (plan.isWgmma())
-    return chunks * 20 * toDouble(plan.getWarps()) / 4;
+    return 0; // One instruction for all.
   double tiles = toDouble(plan.vector * plan.getTilesM(batchFirst));
   double perStep = 6 + getActivationLoads() + getWeightLoads() +
                    (bytes == 2 ? 3 : 1) * tiles;
@@ -160,9 +164,12 @@ double GPUCostModel::getIssueCycles(double copied) const {
 double GPUCostModel::getLatencyCycles() const {
   // A stage that has been read is copied anew: the others hide that.
   double hidden = std::max(1.0, toDouble(plan.stages - 1));
-  if (plan.isWgmma()) // Two times four warps hide half of each other's.
-    return chunks * 200 / std::sqrt(toDouble(plan.warpsM));
+  // One stage more is held by the products under way.
+  if (plan.isWgmma())
+    return chunks * 1170 / std::pow(hidden, 1.84);
   double perChunk = plan.isBulk ? 600 / std::pow(hidden, 2.3) : 530;
+  if (plan.stages == 1)
+    perChunk = 1500; // Nothing is under way meanwhile.
   double perStore = plan.isBulk ? 33 : 25;
   return chunks * perChunk + getStores().count * perStore;
 }
@@ -190,7 +197,8 @@ double GPUCostModel::getOverlap(double resident) const {
 GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch) const {
   GPUCost cost;
   cost.blocksPerSM = blocksPerSM;
-  cost.launch = 1.8e-6;
+  bool isWgmma = plan.isWgmma();
+  cost.launch = isWgmma ? 4e-6 : 1.8e-6; // Barriers and tensor maps, too.
   double hertz = target.gigahertz * 1e9;
   double sms = toDouble(target.multiprocessors);
   double tiles = std::max(1.0, toDouble(plan.getNumTiles(batch)));
@@ -207,20 +215,23 @@ GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch) const {
   double busy = std::min(1.0, blocks / sms);
 
   cost.dramBytes = getMinimumBytes(problem, batch);
-  cost.dram = cost.dramBytes /
-              (target.dramBandwidth * busy *
-               getRowEfficiency(getPieceBytes(batch)) * getOverlap(resident));
+  double overlap = isWgmma ? 1 : getOverlap(resident);
+  cost.dram =
+      cost.dramBytes / (target.dramBandwidth * busy *
+                        getRowEfficiency(getPieceBytes(batch)) * overlap);
   double weights =
       plan.isResident ? blocks * weightBytes : tiles * slabs * weightBytes;
   cost.l2Bytes = tiles * slabs * (inputBytes + outputBytes) + weights;
   // The busiest SM takes its share of the bytes.
-  cost.l2 =
-      cost.l2Bytes * (tilesOfSM * sms / (tiles * slabs)) / target.l2Bandwidth;
+  double l2Bandwidth = target.l2Bandwidth * (isWgmma ? 1.37 : 1);
+  cost.l2 = cost.l2Bytes * (tilesOfSM * sms / (tiles * slabs)) / l2Bandwidth;
   // Few warps take turns at loading and multiplying; many do both at a time.
   double warps = resident * toDouble(plan.getWarps()) / 4;
   warps = std::max(1.0, warps);
   double serial = (tile.units + tile.shared) / (warps * std::sqrt(warps)) +
                   tile.latency / resident;
+  if (isWgmma)
+    serial = 1.1 * tile.units + tile.latency / resident;
   cost.shared = tilesOfSM * tile.shared / hertz;
   cost.units = tilesOfSM * std::max({tile.units, tile.issue, serial}) / hertz;
   double most = std::max({cost.dram, cost.l2, cost.shared, cost.units});
@@ -234,10 +245,11 @@ GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch) const {
       1.5e-6 + (plan.isResident ? weightBytes : 0) * sms / target.l2Bandwidth;
   double startup = waves * start / (waves > 1 ? resident : 1);
   // What all keep busy takes longer than what one does: they wait for another.
+  double norm = isWgmma ? 2.8 : 2;
   double sum = 0;
   for (double part : {cost.dram, cost.l2, cost.shared, cost.units})
-    sum += part * part;
-  cost.seconds = cost.launch + startup + std::sqrt(sum);
+    sum += std::pow(part, norm);
+  cost.seconds = cost.launch + startup + std::pow(sum, 1 / norm);
   if (cost.launch > most)
     cost.limit = "launch";
   return cost;

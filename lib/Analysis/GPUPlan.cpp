@@ -307,10 +307,10 @@ static void checkPlan(Check &check, const Problem &problem,
         "expected 1 with layout batch_last",
         plan.j, plan.warpsJ, layout.runK, layout.runN);
   }
-  if (plan.isBulk)
-    checkBulk(check, problem, plan);
   if (plan.isWgmma())
     checkWgmma(check, problem, plan);
+  if (plan.isBulk)
+    checkBulk(check, problem, plan);
   const Problem::Factor &factor = problem.factors.front();
   check.require(plan.tiedA == factor.tiedA &&
                     plan.tiedD == (factor.tiedD && !plan.isFolded),

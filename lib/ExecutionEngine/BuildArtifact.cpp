@@ -450,16 +450,36 @@ ks::lowerToGPURung(ModuleOp original, StringRef target, Rung to) {
   return std::move(module);
 }
 
+static constexpr const char *kPortableTarget = "sm_80";
+
+/// Takes away the plans that `target` cannot run.
+static void dropOtherPlans(ModuleOp module, const GPUTarget &target) {
+  module.walk([&](ProductOpInterface op) {
+    auto plan = dyn_cast_or_null<GPUPlanAttr>(op.getPlanAttr());
+    if (plan &&
+        !checkGPUPlan(getProblem(op), plan.getPlan(op.getLayout()), target)
+             .empty())
+      op.setPlanAttr({});
+  });
+}
+
 llvm::Expected<BuiltArtifact>
 ks::buildArtifact(ModuleOp original, const ArtifactOptions &options) {
   initializeNVPTX();
   BuiltArtifact result;
-  for (const std::string &name : options.targets) {
+  std::vector<std::string> targets = options.targets;
+  bool addsPortable =
+      options.isPortable && !llvm::is_contained(targets, kPortableTarget);
+  if (addsPortable)
+    targets.push_back(kPortableTarget);
+  for (const std::string &name : targets) {
     std::optional<GPUTarget> target = getGPUTarget(name);
     if (!target)
       return makeError("unknown target '" + name + "'; expected one of " +
                        getGPUTargetNames());
     OwningOpRef<ModuleOp> module(cast<ModuleOp>(original->clone()));
+    if (addsPortable && name == kPortableTarget)
+      dropOtherPlans(*module, *target);
     llvm::Expected<func::FuncOp> entry = findEntry(*module, options.entry);
     if (!entry)
       return entry.takeError();

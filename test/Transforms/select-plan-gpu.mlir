@@ -1,17 +1,37 @@
 // What ks-select-plan chooses for GPUs: choices only.
 
-// RUN: ks-opt %s --ks-select-plan=target=sm_90 | FileCheck %s
-// RUN: ks-opt %s --ks-select-plan=target=sm_90 -o /dev/null \
+// RUN: ks-opt %s --ks-select-plan=target=sm_80 | FileCheck %s
+// RUN: ks-opt %s --ks-select-plan=target=sm_90 | FileCheck %s --check-prefix=HOPPER
+// RUN: ks-opt %s --ks-select-plan=target=sm_80 -o /dev/null \
 // RUN:   --remarks-filter-analyse=".*" --remark-format=emitRemark 2>&1 | FileCheck %s --check-prefix=REMARK
 
 // d = 4: the slab is all of d, and a run of two k with it is 16 bytes.
 // CHECK-LABEL: func.func @flat(
 //       CHECK:   plan #ks.gpu_plan<entries = {{.*}}, vector = 4, {{.*}} <mma16, run_k = 2, run_n = 2>, {{.*}} j = 4>>
-//      REMARK:   remark: [Analysis] plan | Category:ks-select-plan | Remark="target sm_90: {{.*}} entries x {{.*}} n x 4 j, {{.*}}; predicted {{.*}} us, limited by DRAM: {{[0-9]+}} bytes of DRAM, {{[0-9]+}} bytes into SMs"
+//      REMARK:   remark: [Analysis] plan | Category:ks-select-plan | Remark="target sm_80: {{.*}} entries x {{.*}} n x 4 j, {{.*}}; predicted {{.*}} us, limited by DRAM: {{[0-9]+}} bytes of DRAM, {{[0-9]+}} bytes into SMs"
 //      REMARK:   Remark="rejected
 func.func @flat(%x: tensor<25088x1024xf16>, %k: tensor<4x64x64x4xf16>, %init: tensor<25088x1024xf16>) -> tensor<25088x1024xf16> {
   %y = ks.matmul <4, 64, 64, 4> ins(%x, %k : tensor<25088x1024xf16>, tensor<4x64x64x4xf16>) outs(%init : tensor<25088x1024xf16>) -> tensor<25088x1024xf16>
   return %y : tensor<25088x1024xf16>
+}
+
+// Batch-last, four warps multiply together where they can.
+// HOPPER-LABEL: func.func @last(
+//       HOPPER:   plan #ks.gpu_plan<{{.*}} vector = 8, warps = [{{[12]}}, 4, 1], {{.*}} copies = bulk, {{.*}} <wgmma16, run_k = 1, run_n = 1>
+// CHECK-LABEL: func.func @last(
+//       CHECK:   plan #ks.gpu_plan<{{.*}} <mma16,
+func.func @last(%x: tensor<3072x25088xf16>, %k: tensor<4x192x192x4xf16>, %init: tensor<3072x25088xf16>) -> tensor<3072x25088xf16> {
+  %y = ks.matmul <4, 192, 192, 4> layout(batch_last) ins(%x, %k : tensor<3072x25088xf16>, tensor<4x192x192x4xf16>) outs(%init : tensor<3072x25088xf16>) -> tensor<3072x25088xf16>
+  return %y : tensor<3072x25088xf16>
+}
+
+// With d = 1 k is contiguous, batch-first, too.
+// HOPPER-LABEL: func.func @diagonal(
+//       HOPPER:   plan #ks.gpu_plan<{{.*}} vector = 1, {{.*}} <wgmma16,
+//   HOPPER-NOT:   folded
+func.func @diagonal(%x: tensor<25088x4096xf16>, %k: tensor<64x64x64x1xf16>, %init: tensor<25088x4096xf16>) -> tensor<25088x4096xf16> {
+  %y = ks.matmul <64, 64, 64, 1> ins(%x, %k : tensor<25088x4096xf16>, tensor<64x64x64x1xf16>) outs(%init : tensor<25088x4096xf16>) -> tensor<25088x4096xf16>
+  return %y : tensor<25088x4096xf16>
 }
 
 // tf32 takes tensor cores, ieee does not; f64 and complex cannot.

@@ -39,6 +39,9 @@ struct KernelResources {
 struct ArtifactOptions {
   std::string entry;                ///< Empty: the only public function.
   std::vector<std::string> targets; ///< Rows of the GPU target table.
+  /// Also for compute_80, which every later GPU can compile. Plans that were
+  /// pinned for the targets, and do not fit it, are chosen anew.
+  bool isPortable = false;
   bool assemble = false;            ///< With `ptxas`, if it is there.
 };
 

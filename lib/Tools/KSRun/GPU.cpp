@@ -51,11 +51,12 @@ void ks::reportArtifact(const BuiltArtifact &built, llvm::StringRef target,
   llvm::json::Array kernels;
   for (const KernelResources &kernel : built.resources) {
     report.line("kernel",
-                llvm::formatv("@{0}: {1} registers, {2} bytes spilled",
-                              kernel.kernel, kernel.registers,
+                llvm::formatv("@{0} for {1}: {2} registers, {3} bytes spilled",
+                              kernel.kernel, kernel.target, kernel.registers,
                               kernel.spillBytes)
                     .str());
     kernels.push_back(llvm::json::Object{{"name", kernel.kernel},
+                                         {"target", kernel.target},
                                          {"registers", kernel.registers},
                                          {"spill_bytes", kernel.spillBytes}});
   }
@@ -134,6 +135,8 @@ llvm::Error ks::compileForGPU(mlir::ModuleOp module, const RunOptions &options,
   ArtifactOptions artifactOptions;
   artifactOptions.entry = options.entry;
   artifactOptions.targets = {target.str()};
+  llvm::append_range(artifactOptions.targets, options.moreTargets);
+  artifactOptions.isPortable = options.emitArtifact;
   artifactOptions.assemble = options.assemble;
   llvm::Expected<BuiltArtifact> built = buildArtifact(module, artifactOptions);
   if (!built)

@@ -25,6 +25,7 @@ namespace ks {
 struct RunOptions {
   std::string file; ///< Empty: build a module from `chain`.
   std::string entry, chain, tied, type, layout, precision, target;
+  std::vector<std::string> moreTargets; ///< Of an artefact, behind `target`.
   std::vector<std::string> args, outs;
   int64_t batch = 512;
   uint64_t seed = 1;

@@ -60,6 +60,13 @@ static llvm::Error check(const RunOptions &options) {
   if (options.plans < 0)
     return makeError("--plans is " + llvm::Twine(options.plans) +
                      "; expected 1 or more");
+  for (const std::string &target : options.moreTargets)
+    if (!options.emitArtifact || !getGPUTarget(target))
+      return makeError("--target has several names, of which one is '" +
+                       target +
+                       "'; expected several only with --emit artifact, and "
+                       "each of them one of " +
+                       getGPUTargetNames());
   bool isGPU = options.isOnDevice() || getGPUTarget(options.target).has_value();
   std::string gpuNames = getGPUTargetNames() + ", cuda";
   if (!isGPU && !getCPUTarget(options.target))
@@ -161,7 +168,11 @@ llvm::Expected<RunOptions> ks::parseCommandLine(int argc, char **argv) {
   options.layout = list.getLastArgValue(OPT_layout, "first").str();
   options.precision = list.getLastArgValue(OPT_precision, "ieee").str();
   options.tied = list.getLastArgValue(OPT_tied).str();
-  options.target = list.getLastArgValue(OPT_target, "host").str();
+  llvm::SmallVector<llvm::StringRef> targets;
+  list.getLastArgValue(OPT_target, "host").split(targets, ',');
+  options.target = targets.front().str();
+  for (llvm::StringRef target : llvm::ArrayRef(targets).drop_front())
+    options.moreTargets.push_back(target.str());
   options.output = list.getLastArgValue(OPT_o).str();
   options.plan = list.getLastArgValue(OPT_plan).str();
   if (llvm::Error error =

@@ -30,7 +30,7 @@ defm layout : Value<"layout", "first|last", "Where the batch is, for --chain (de
 defm precision : Value<"precision", "ieee|tf32", "Precision of f32, for --chain (default ieee)">;
 defm tied : Value<"tied", "a;d;ad;-", "Per factor, the axes along which its weight is shared">;
 defm seed : Value<"seed", "N", "Seed of random arguments (default 1)">;
-defm target : Value<"target", "NAME", "Machine: host (default), a kind of CPU, cuda (the GPU of this machine), sm_80 and later (compiles only)">;
+defm target : Value<"target", "NAME", "Machine: host (default), a kind of CPU, cuda (the GPU of this machine), sm_80 and later (compiles only; several, with commas, for --emit artifact)">;
 defm threads : Value<"threads", "N", "Threads (default: all cores)">;
 defm opt_level : Value<"opt-level", "0..3", "LLVM's optimization level (default 2)">;
 def verify : Switch<"verify", "Compare the results with the same program in f64">;

@@ -6,7 +6,7 @@
 
 // CHECK-LABEL: func.func @resident(
 //  CHECK-SAME:   %[[X:.*]]: memref<?x512xf16
-//       CHECK:   %[[MAP:.*]] = ks.tensor_map %[[X]] sizes [256, 2, -1] strides [256, 0] box [32, 1, 16] swizzle 0
+//       CHECK:   %[[MAP:.*]] = ks.tensor_map %[[X]] sizes [256, 2, -1] strides [256, -1] box [32, 1, 16] swizzle 0
 //       CHECK:   gpu.launch_func @ks_kernels::@resident_0
 //  CHECK-SAME:     %[[MAP]] : !llvm.ptr
 func.func @resident(%x: memref<?x512xf16, strided<[?, 1], offset: ?>>, %p: memref<8192xf16>,
@@ -21,7 +21,7 @@ func.func @resident(%x: memref<?x512xf16, strided<[?, 1], offset: ?>>, %p: memre
 // swizzled.
 
 // CHECK-LABEL: func.func @streamed(
-//       CHECK:   ks.tensor_map %{{.*}} sizes [32, 64, 1, 48] strides [32, 2048, 0] box [16, 4, 1, 8] swizzle 32
+//       CHECK:   ks.tensor_map %{{.*}} sizes [32, 64, 1, 48] strides [32, 2048, -1] box [16, 4, 1, 8] swizzle 32
 func.func @streamed(%x: memref<48x2048xf16, strided<[?, 1], offset: ?>>, %p: memref<32768xf16>,
                     %y: memref<48x512xf16, strided<[?, 1], offset: ?>>) {
   ks.matmul <1, 16, 64, 32> ins(%x, %p : memref<48x2048xf16, strided<[?, 1], offset: ?>>, memref<32768xf16>)

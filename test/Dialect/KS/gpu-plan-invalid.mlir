@@ -86,3 +86,51 @@ func.func @registers(%x: tensor<?x32xf16>, %k: tensor<2x8x16x1xf16>, %init: tens
     -> tensor<?x16xf16>
   return %y : tensor<?x16xf16>
 }
+
+// -----
+
+func.func @wgmma_d(%x: tensor<?x256xf16>, %k: tensor<1x64x64x4xf16>, %init: tensor<?x256xf16>) -> tensor<?x256xf16> {
+  // expected-error @+1 {{plan does not fit: d is 4 with wgmma16; expected 1 with layout batch_first, or a folded packing}}
+  %y = ks.matmul <1, 64, 64, 4> ins(%x, %k : tensor<?x256xf16>, tensor<1x64x64x4xf16>) outs(%init : tensor<?x256xf16>)
+    plan #ks.gpu_plan<entries = 64, batch_blocks = 1024, vector = 1, warps = [1, 4, 1], stages = 2, copies = bulk, weights = streamed, packing = <fragments = <wgmma16, run_k = 1, run_n = 1>, n = 64, k = 64, j = 1>>
+    -> tensor<?x256xf16>
+  return %y : tensor<?x256xf16>
+}
+
+// -----
+
+func.func @wgmma_warps(%x: tensor<?x256xf16>, %k: tensor<1x64x64x4xf16>, %init: tensor<?x256xf16>) -> tensor<?x256xf16> {
+  // expected-error @+1 {{plan does not fit: warps are [1, 2, 1] with wgmma16; expected [1, 4, 1] or [2, 4, 1]}}
+  %y = ks.matmul <1, 64, 64, 4> ins(%x, %k : tensor<?x256xf16>, tensor<1x64x64x4xf16>) outs(%init : tensor<?x256xf16>)
+    plan #ks.gpu_plan<entries = 64, batch_blocks = 1024, vector = 1, warps = [1, 2, 1], stages = 2, copies = bulk, weights = streamed, packing = <fragments = <wgmma16, run_k = 1, run_n = 1>, n = 64, k = 64, j = 1, folded = true>>
+    -> tensor<?x256xf16>
+  return %y : tensor<?x256xf16>
+}
+
+// -----
+
+func.func @wgmma_stages(%x: tensor<?x256xf16>, %k: tensor<1x64x64x4xf16>, %init: tensor<?x256xf16>) -> tensor<?x256xf16> {
+  // expected-error @+1 {{plan does not fit: stages is 1 with wgmma16; expected at least 2}}
+  %y = ks.matmul <1, 64, 64, 4> ins(%x, %k : tensor<?x256xf16>, tensor<1x64x64x4xf16>) outs(%init : tensor<?x256xf16>)
+    plan #ks.gpu_plan<entries = 64, batch_blocks = 1024, vector = 1, warps = [1, 4, 1], stages = 1, copies = bulk, weights = streamed, packing = <fragments = <wgmma16, run_k = 1, run_n = 1>, n = 64, k = 64, j = 1, folded = true>>
+    -> tensor<?x256xf16>
+  return %y : tensor<?x256xf16>
+}
+
+// -----
+
+func.func @folded_mma(%x: tensor<?x256xf16>, %k: tensor<1x64x64x4xf16>, %init: tensor<?x256xf16>) -> tensor<?x256xf16> {
+  // expected-error @+1 {{plan does not fit: packing is folded; expected wgmma16 and layout batch_first}}
+  %y = ks.matmul <1, 64, 64, 4> ins(%x, %k : tensor<?x256xf16>, tensor<1x64x64x4xf16>) outs(%init : tensor<?x256xf16>)
+    plan #ks.gpu_plan<entries = 64, batch_blocks = 1024, vector = 1, warps = [1, 4, 1], stages = 2, copies = cp_async, weights = streamed, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 64, k = 64, j = 1, folded = true>>
+    -> tensor<?x256xf16>
+  return %y : tensor<?x256xf16>
+}
+
+// -----
+
+func.func @exchange(%v: vector<1x1x4x4xf16>) -> vector<8x1x1x4xf16> {
+  // expected-error @+1 {{expected [1][n][8 * m][4] to [8][n][m][4], of the same 16-bit type}}
+  %s = ks.exchange_entries %v : vector<1x1x4x4xf16> to vector<8x1x1x4xf16>
+  return %s : vector<8x1x1x4xf16>
+}

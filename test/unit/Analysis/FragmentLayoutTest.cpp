@@ -148,3 +148,39 @@ TEST(FragmentLayoutTest, ResultsAreThoseOfThePTXISA) {
 }
 
 } // namespace
+
+// PTX ISA, "Asynchronous Warpgroup Level Matrix ...", K-major without swizzle:
+// core matrices of 8 rows of 8 k, 128 bytes each; here all rows' of k 0 to 7
+// come first. Row r is of warp r / 16, whose results are those of an mma tile.
+TEST(FragmentLayoutTest, WgmmaWeightsAreCoreMatrices) {
+  for (int64_t rows : {64, 128, 192, 256})
+    for (int64_t runN : {1, 2, 4, 8}) {
+      if (rows / 32 % runN != 0)
+        continue;
+      FragmentLayout layout{WarpInstruction::Wgmma16, 1, runN};
+      std::set<std::pair<int64_t, int64_t>> seen;
+      for (int64_t at = 0; at < rows * 16; ++at) {
+        FragmentLayout::WeightPlace place =
+            layout.weightPlace(at / 256, at / 8 % 32, at % 8, rows);
+        EXPECT_TRUE(seen.insert({place.n, place.k}).second);
+        EXPECT_LT(place.n, rows);
+        int64_t instruction = at / 1024, row = at / 8 % 64;
+        int64_t warp = row / 16, half = row / 8 % 2, g = row % 8;
+        EXPECT_EQ(place.k, at / 512 % 2 * 8 + at % 8);
+        EXPECT_EQ(place.n,
+                  warp * (rows / 4) + layout.n(2 * instruction + half, g));
+      }
+    }
+}
+
+TEST(FragmentLayoutTest, WideVectorsAreHalfATileApart) {
+  FragmentLayout layout{WarpInstruction::Mma16, 1, 1};
+  std::set<int64_t> seen;
+  for (int64_t e = 0; e < FragmentLayout::tileEntries; ++e) {
+    EXPECT_TRUE(seen.insert(layout.vectorOf(e, /*isWide=*/true)).second);
+    EXPECT_EQ(layout.vectorOf(e, /*isWide=*/false), e);
+  }
+  // Results 2t of lanes t are neighbours.
+  for (int64_t t = 0; t < 4; ++t)
+    EXPECT_EQ(layout.vectorOf(2 * t, true), t);
+}

@@ -119,8 +119,9 @@ double GPUCostModel::getSharedCycles(double copied) const {
   int64_t width = getAccessBytes(plan.fragments.runK * plan.vector * bytes);
   double activations =
       getActivationLoads() * std::max(1.0, toDouble(width) / 4);
-  // Padding keeps narrow loads from few banks only.
-  if (!plan.isBulk && batchFirst && width > 2 && width < 16)
+  // Pieces that are no power of two meet in banks, whatever the padding.
+  int64_t piece = plan.fragments.runK * plan.vector * bytes;
+  if (!plan.isBulk && batchFirst && (piece & (piece - 1)) != 0)
     activations *= 2.5;
   if (plan.isWgmma()) {
     // The tensor cores read both operands for each 64 rows n; stores.

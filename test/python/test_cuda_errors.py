@@ -34,7 +34,7 @@ def test_no_driver(gpu, monkeypatch):
         ({"initResult": 100}, "CUDA error 100.*check nvidia-smi and CUDA_VISIBLE_DEVICES"),
         ({"numDevices": 0}, "opening GPU 0 failed.*check nvidia-smi"),
         ({"capability": 75}, r"capability 7\.5; expected 8\.0 or later \(use target='host'"),
-        ({"ptxResult": 218}, "loading the PTX for sm_90 failed.*update the driver"),
+        ({"ptxResult": 218}, "loading the PTX for sm_90a failed.*update the driver"),
     ],
 )
 def test_unusable_devices(gpu, fault, message):

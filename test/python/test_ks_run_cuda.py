@@ -219,7 +219,7 @@ def test_figures(recording, run):
     assert code == 1, err
     figures = json.loads(out)
     assert figures["schema"] == 1
-    assert (figures["target"], figures["architecture"]) == ("cuda", "sm_90")
+    assert (figures["target"], figures["architecture"]) == ("cuda", "sm_90a")
     assert figures["load_from"] == "ptx"
     assert figures["device"]["name"] == "Fake GPU"
     assert figures["device"]["capability"] == 90

@@ -42,7 +42,7 @@ struct ArtifactOptions {
   /// Also for compute_80, which every later GPU can compile. Plans that were
   /// pinned for the targets, and do not fit it, are chosen anew.
   bool isPortable = false;
-  bool assemble = false;            ///< With `ptxas`, if it is there.
+  bool assemble = false; ///< With `ptxas`, if it is there.
 };
 
 struct BuiltArtifact {

@@ -164,8 +164,26 @@ Problem makeProblem(KSPattern pattern) {
   return problem;
 }
 
-GPUPlan choose(const Problem &problem) {
-  return planForGPU(problem, *getGPUTarget("sm_90")).front().plan;
+GPUPlan choose(const Problem &problem, const char *target = "sm_80") {
+  return planForGPU(problem, *getGPUTarget(target)).front().plan;
+}
+
+TEST(GPUPlannerChoiceTest, FourWarpsMultiplyTogetherOnHopper) {
+  Problem problem = makeProblem({4, 192, 192, 16});
+  problem.batchFirst = false;
+  EXPECT_TRUE(choose(problem, "sm_90").isWgmma());
+  EXPECT_FALSE(choose(problem, "sm_100").isWgmma());
+  problem.realBytes = 4;
+  EXPECT_FALSE(choose(problem, "sm_90").isWgmma());
+}
+
+TEST(GPUPlannerChoiceTest, SmallDIsFoldedOnHopper) {
+  GPUPlan plan = choose(makeProblem({1, 128, 128, 3}), "sm_90");
+  EXPECT_TRUE(plan.isWgmma());
+  EXPECT_TRUE(plan.isFolded);
+  EXPECT_EQ(plan.getKernelPattern({1, 128, 128, 3}),
+            (KSPattern{1, 384, 384, 1}));
+  EXPECT_FALSE(choose(makeProblem({1, 256, 256, 24}), "sm_90").isFolded);
 }
 
 TEST(GPUPlannerChoiceTest, SmallDIsOneSlab) {

@@ -310,7 +310,9 @@ TEST(ArtifactTest, RefusesInvalidContents) {
        }},
       {"stride of 4 elements of 2 bytes",
        [&](Artifact &a) { map(a).tensorMap.strides[0] = 4; }},
-      {"has stride -8", [&](Artifact &a) { map(a).tensorMap.strides[0] = -8; }},
+      {"has stride 0", [&](Artifact &a) { map(a).tensorMap.strides[0] = 0; }},
+      {"expected a positive one, or a negative one above -2^40",
+       [&](Artifact &a) { map(a).tensorMap.strides[0] = INT64_MIN; }},
       {"a size is -6",
        [&](Artifact &a) { map(a).tensorMap.sizes[1] = {-6, 0}; }},
   };

@@ -89,7 +89,7 @@ inline TargetCode makeHopperTarget() {
   Operand &operand = launch.operands[0];
   operand.form = Operand::Form::TensorMap;
   operand.tensorMap.sizes = {{8, 0}, {6, 0}, {0, 1}};
-  operand.tensorMap.strides = {8, 0};
+  operand.tensorMap.strides = {8, -1};
   operand.tensorMap.box = {8, 6, 64};
   operand.tensorMap.swizzleBytes = 0;
   return target;

@@ -123,6 +123,14 @@ double GPUCostModel::getSharedCycles(double copied) const {
   int64_t piece = plan.fragments.runK * plan.vector * bytes;
   if (!plan.isBulk && batchFirst && (piece & (piece - 1)) != 0)
     activations *= 2.5;
+  if (plan.isWgmmaRS()) {
+    // Tensor cores read weights for each 64 entries.
+    double weights = toDouble(plan.n * (plan.tiedD ? 1 : plan.j) * bytes) *
+                     toDouble(plan.entries) / 64 * chunks * toDouble(plan.k);
+    return 0.68 * weights / 128 + 1.17 * copied / 128 +
+           steps * 0.66 * activations +
+           4.5 * getStores().lines * toDouble(plan.getWarps());
+  }
   if (plan.isWgmma()) {
     // The tensor cores read both operands for each 64 rows n; stores.
     double operands =

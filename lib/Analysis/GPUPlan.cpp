@@ -93,6 +93,18 @@ int64_t GPUPlan::getRowPitch(bool batchFirst, int64_t elementBytes) const {
   return pitch;
 }
 
+int64_t GPUPlan::getSwizzleBytes(const KSPattern &p,
+                                 int64_t elementBytes) const {
+  if (isWgmmaSS())
+    return kWgmmaRowBytes;
+  if (!isBulk || fragments.runK != 1)
+    return 0;
+  if (isFlatCopy(p, elementBytes)) // Shorter rows are one piece of memory.
+    return getAtomWidth() * elementBytes == kSwizzledBytes ? kSwizzledBytes : 0;
+  int64_t row = j * elementBytes;
+  return row == 32 || row == 64 || row == kSwizzledBytes ? row : 0;
+}
+
 int64_t GPUPlan::getInputBytes(bool batchFirst, int64_t elementBytes) const {
   if (isBulk) // and room to align it
     return kBulkAlignment + stages * entries * k * j * elementBytes;
@@ -116,10 +128,13 @@ int64_t GPUPlan::getRegisters(const Problem &problem) const {
       getAccumulators(batchFirst) * parts * problem.accumulatorBytes / 4;
   int64_t epilogue =
       problem.hasEpilogue ? std::max<int64_t>(24, accumulators / 2) : 0;
-  if (isWgmma())
+  if (isWgmmaSS())
     return accumulators + 58 + epilogue;
   int64_t activations = vector * getTilesM(batchFirst) *
                         FragmentLayout::slotsK * problem.elementBytes() / 4;
+  // Those of the next step are loaded while the tensor cores read these.
+  if (isWgmmaRS())
+    return accumulators + 2 * activations + 40 + epilogue;
   int64_t weights =
       getTilesN() * fragments.weightsPerLane() * problem.elementBytes() / 4;
   // Loads of the next step are under way meanwhile; narrow ones need addresses,
@@ -158,6 +173,12 @@ private:
 };
 } // namespace
 
+static void multiple(Check &check, const char *name, int64_t size,
+                     int64_t unit) {
+  check.require(size % unit == 0, "{0} is {1}; expected a multiple of {2}",
+                name, size, unit);
+}
+
 /// What the copy engine can do (PTX ISA, "Tensors"; cuTensorMapEncodeTiled).
 static void checkBulk(Check &check, const Problem &problem,
                       const GPUPlan &plan) {
@@ -174,7 +195,7 @@ static void checkBulk(Check &check, const Problem &problem,
   if (!problem.batchFirst)
     return;
   // Rows of the tensors that a group is for the engine, and of its boxes.
-  bool isFlat = plan.isFlatCopy(p);
+  bool isFlat = plan.isFlatCopy(p, bytes);
   int64_t row = (isFlat ? p.c * p.d : p.d) * bytes;
   int64_t box = (isFlat ? plan.getAtomWidth() : plan.j) * bytes;
   check.require(row % 16 == 0 && box % 16 == 0,
@@ -188,8 +209,31 @@ static void checkBulk(Check &check, const Problem &problem,
                 plan.fragments.runK);
 }
 
+/// What wgmma can do with activations in registers, and its kernel.
+static void checkWgmmaRS(Check &check, const Problem &problem,
+                         const GPUPlan &plan) {
+  check.require(plan.isBulk, "copies are cp_async with wgmma16_rs; expected "
+                             "bulk");
+  check.require(problem.batchFirst,
+                "layout is batch_last with wgmma16_rs; expected wgmma16");
+  int64_t groups = plan.getWarps() / FragmentLayout::wgmmaWarps;
+  check.require(plan.warpsM % FragmentLayout::wgmmaWarps == 0 && groups <= 2,
+                "warps are [{0}, {1}, {2}] with wgmma16_rs; expected a multiple "
+                "of 4 along the batch, and 4 or 8 in all",
+                plan.warpsM, plan.warpsN, plan.warpsJ);
+  multiple(check, "entries", plan.entries,
+           plan.warpsM * 2 * FragmentLayout::tileEntries);
+  check.require(plan.stages >= 2,
+                "stages is {0} with wgmma16_rs; expected at least 2",
+                plan.stages);
+  check.require(plan.n <= 256 * plan.warpsN,
+                "n is {0} with wgmma16_rs; expected at most 256 for each of {1} "
+                "warps along n",
+                plan.n, plan.warpsN);
+}
+
 /// What wgmma can do (PTX ISA, "wgmma.mma_async"), and its kernel.
-static void checkWgmma(Check &check, const Problem &problem,
+static void checkWgmmaSS(Check &check, const Problem &problem,
                        const GPUPlan &plan) {
   KSPattern p = plan.getKernelPattern(problem.factors.front().pattern);
   bool batchFirst = problem.batchFirst;
@@ -227,10 +271,13 @@ static void checkInstruction(Check &check, const Problem &problem,
   switch (instruction) {
   case WarpInstruction::Mma16:
   case WarpInstruction::Wgmma16:
+  case WarpInstruction::WgmmaRS16:
     check.require(problem.realBytes == 2 && !problem.isComplex,
                   "instruction is {0} for elements of another type; expected "
                   "f16 or bf16",
-                  instruction == WarpInstruction::Mma16 ? "mma16" : "wgmma16");
+                  instruction == WarpInstruction::Mma16     ? "mma16"
+                  : instruction == WarpInstruction::Wgmma16 ? "wgmma16"
+                                                            : "wgmma16_rs");
     return;
   case WarpInstruction::Mma8:
     check.require(problem.realBytes == 4 && !problem.isComplex && problem.tf32,
@@ -268,14 +315,10 @@ static void checkPlan(Check &check, const Problem &problem,
   const FragmentLayout &layout = plan.fragments;
   bool batchFirst = problem.batchFirst;
   checkInstruction(check, problem, layout.instruction);
-  auto multiple = [&](const char *name, int64_t size, int64_t unit) {
-    check.require(size % unit == 0, "{0} is {1}; expected a multiple of {2}",
-                  name, size, unit);
-  };
-  multiple("n", plan.n, plan.warpsN * layout.tileN());
-  multiple("entries", plan.entries,
+  multiple(check, "n", plan.n, plan.warpsN * layout.tileN());
+  multiple(check, "entries", plan.entries,
            plan.warpsM * plan.getTileEntries(batchFirst));
-  multiple("k", plan.k, layout.stepK());
+  multiple(check, "k", plan.k, layout.stepK());
   check.require(layout.runK == 1 || layout.runK == 2 || layout.runK == 4,
                 "run_k is {0}; expected 1, 2 or 4", layout.runK);
   check.require(layout.runN >= 1, "run_n is {0}; expected at least 1",
@@ -284,7 +327,7 @@ static void checkPlan(Check &check, const Problem &problem,
     return;
 
   KSPattern p = plan.getKernelPattern(problem.factors.front().pattern);
-  check.require(!plan.isFolded || (batchFirst && plan.isWgmma()),
+  check.require(!plan.isFolded || (batchFirst && plan.isWgmmaSS()),
                 "packing is folded; expected wgmma16 and layout batch_first");
   if (batchFirst) {
     check.require(plan.j == plan.vector * plan.warpsJ,
@@ -298,7 +341,7 @@ static void checkPlan(Check &check, const Problem &problem,
                   "run_n is {0} with vector = {1}; expected 1, or vector = d = "
                   "{2}",
                   layout.runN, plan.vector, p.d);
-    multiple("number of n of a lane", plan.getTilesN() * layout.slotsN(),
+    multiple(check, "number of n of a lane", plan.getTilesN() * layout.slotsN(),
              layout.runN);
   } else {
     check.require(
@@ -307,8 +350,10 @@ static void checkPlan(Check &check, const Problem &problem,
         "expected 1 with layout batch_last",
         plan.j, plan.warpsJ, layout.runK, layout.runN);
   }
-  if (plan.isWgmma())
-    checkWgmma(check, problem, plan);
+  if (plan.isWgmmaRS())
+    checkWgmmaRS(check, problem, plan);
+  else if (plan.isWgmma())
+    checkWgmmaSS(check, problem, plan);
   if (plan.isBulk)
     checkBulk(check, problem, plan);
   const Problem::Factor &factor = problem.factors.front();
@@ -341,7 +386,8 @@ static void checkPlan(Check &check, const Problem &problem, const GPUPlan &plan,
   check.require(!plan.isBulk || target.capability >= 90,
                 "copies are bulk; expected cp_async on {0}", target.name);
   check.require(!plan.isWgmma() || target.capability == 90,
-                "instruction is wgmma16 on {0}; expected mma16", target.name);
+                "instruction is {0} on {1}; expected mma16",
+                plan.isWgmmaRS() ? "wgmma16_rs" : "wgmma16", target.name);
   int64_t bytes = plan.getSharedBytes(
       plan.getKernelPattern(problem.factors.front().pattern),
       problem.batchFirst, problem.elementBytes());

@@ -34,7 +34,9 @@ private:
   llvm::SmallVector<Columns> getColumns() const;
   void addPlans(const Columns &columns);
   void addTiles(GPUPlan plan, bool isFlat);
+  void chooseRunN(GPUPlan &plan) const;
   void addWgmmaPlans(bool isFolded);
+  void addWgmmaRSPlans(const Columns &columns);
   void add(GPUPlan plan);
   WarpInstruction getInstruction() const {
     if (problem.realBytes == 2)
@@ -96,13 +98,8 @@ void Enumerator::add(GPUPlan plan) {
 
 /// All depths and numbers of stages, by both ways of copying.
 void Enumerator::addTiles(GPUPlan plan, bool isFlat) {
-  // Neighbouring n make a piece of the result, where columns leave room.
-  if (isFlat && plan.vector == p.d && problem.batchFirst) {
-    int64_t slots = plan.getTilesN() * plan.fragments.slotsN();
-    int64_t widest = getWidest(problem);
-    int64_t run = widest / std::gcd(widest, p.d);
-    plan.fragments.runN = std::gcd(run, slots);
-  }
+  if (isFlat && plan.vector == p.d && problem.batchFirst)
+    chooseRunN(plan);
   int64_t step = plan.fragments.stepK();
   for (int64_t k = step; k <= 128; k *= 2) {
     if (k > step && k / 2 >= p.c)
@@ -197,6 +194,57 @@ void Enumerator::addWgmmaPlans(bool isFolded) {
   }
 }
 
+/// Neighbouring n make a piece of the result, where columns leave room.
+void Enumerator::chooseRunN(GPUPlan &plan) const {
+  int64_t slots = plan.getTilesN() * plan.fragments.slotsN();
+  int64_t widest = getWidest(problem);
+  plan.fragments.runN = std::gcd(widest / std::gcd(widest, p.d), slots);
+}
+
+/// The same, with activations from registers.
+void Enumerator::addWgmmaRSPlans(const Columns &columns) {
+  GPUPlan plan;
+  plan.fragments.instruction = WarpInstruction::WgmmaRS16;
+  plan.fragments.runK = columns.runK;
+  plan.isBulk = true;
+  plan.vector = columns.vector;
+  plan.warpsJ = columns.warpsJ;
+  plan.j = columns.vector * columns.warpsJ;
+  plan.tiedA = problem.factors.front().tiedA;
+  plan.tiedD = problem.factors.front().tiedD;
+  constexpr int64_t kGroup = FragmentLayout::wgmmaWarps, kRows = 64;
+  int64_t tileN = plan.fragments.tileN();
+  for (int64_t tilesN : {1, 2, 3, 4, 5, 6, 8, 10, 12, 16})
+    for (auto [groupsM, warpsN] :
+         {std::pair<int64_t, int64_t>{1, 1}, {2, 1}, {1, 2}}) {
+      if (groupsM * warpsN * columns.warpsJ > 2)
+        continue;
+      plan.warpsM = kGroup * groupsM;
+      plan.warpsN = warpsN;
+      plan.n = tileN * tilesN * warpsN;
+      if (plan.n >= p.b + tileN * warpsN)
+        continue;
+      if (columns.isFlat && plan.vector == p.d)
+        chooseRunN(plan);
+      for (int64_t rows : {kRows, 2 * kRows}) {
+        plan.entries = rows * groupsM;
+        if (plan.entries >= 2 * batch && plan.entries > kRows)
+          continue;
+        for (int64_t k = plan.fragments.stepK(); k <= 64; k *= 2) {
+          if (k > plan.fragments.stepK() && k / 2 >= p.c)
+            break;
+          plan.k = k;
+          for (bool isResident : {false, true})
+            for (int64_t stages : {2, 3, 4, 6}) {
+              plan.isResident = isResident;
+              plan.stages = stages;
+              add(plan);
+            }
+        }
+      }
+    }
+}
+
 llvm::SmallVector<RankedGPUPlan> Enumerator::rank(unsigned count) {
   for (const Columns &columns : getColumns())
     addPlans(columns);
@@ -206,6 +254,10 @@ llvm::SmallVector<RankedGPUPlan> Enumerator::rank(unsigned count) {
       addWgmmaPlans(/*isFolded=*/false);
     else if (p.d <= kMaxFolded)
       addWgmmaPlans(/*isFolded=*/true);
+    if (problem.batchFirst && p.d > 1)
+      for (const Columns &columns : getColumns())
+        if (columns.vector == p.d || columns.vector == getWidest(problem))
+          addWgmmaRSPlans(columns);
   }
   // Ties are broken by the order of enumeration.
   llvm::SmallVector<unsigned> order(plans.size());

@@ -229,6 +229,7 @@ class Grid:
         return bits
 
     def write(self, operand: str, values: np.ndarray) -> None:
+        self.wgmma.check_write(operand)
         if operand not in self.registers:
             self.registers[operand] = np.zeros(self.count, np.uint64)
         if values.dtype == bool:

@@ -42,6 +42,12 @@ def locate(descriptor: int, rows: int, transposed: bool) -> np.ndarray:
     return swizzle(start + at, mode)
 
 
+def to_floats(bits: np.ndarray, kind: str) -> np.ndarray:
+    if kind == "bf16":
+        return (bits.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
+    return bits.view(np.float16).astype(np.float64)
+
+
 class Wgmma:
     def __init__(self, grid):
         self.grid = grid
@@ -50,6 +56,16 @@ class Wgmma:
         self.pending: dict[str, np.ndarray] = {}
         self.begun: dict[str, np.ndarray] = {}
         self.committed = np.zeros(grid.count, np.int64)
+        # Registers that first operands are in: how many groups had been committed when the
+        # last multiplication that reads them began, and how many are known to be over.
+        self.read_by: dict[str, np.ndarray] = {}
+        self.over = np.zeros(grid.count, np.int64)
+
+    def check_write(self, register: str) -> None:
+        begun = self.read_by.get(register)
+        active = self.grid.active
+        if begun is not None and (begun[active] >= self.over[active]).any():
+            raise WgmmaError(f"{register} is written while wgmma may read it")
 
     def execute(self, instruction) -> None:
         kind = instruction.opcode[1]
@@ -66,6 +82,7 @@ class Wgmma:
         """For all but the last `groups` of them."""
         grid = self.grid
         active = grid.active
+        self.over[active] = self.committed[active] - groups
         for register, values in self.pending.items():
             is_over = self.begun[register] < self.committed - groups
             done = active[(~np.isnan(values) & is_over)[active]]
@@ -85,10 +102,22 @@ class Wgmma:
         if addresses.max() + 2 > self.grid.shared_size:
             raise WgmmaError("a matrix is outside of shared memory")
         low, high = shared[addresses].astype(np.uint16), shared[addresses + 1].astype(np.uint16)
-        bits = low | high << 8
-        if kind == "bf16":
-            return (bits.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
-        return bits.view(np.float16).astype(np.float64)
+        return to_floats(low | high << 8, kind)
+
+    def read_first(self, operand: str, kind: str, row: np.ndarray) -> np.ndarray:
+        """Matrices [rows][k] that lanes hold in four registers, of two elements each."""
+        lane = np.arange(GROUP) % 32
+        matrices = np.empty((len(self.grid.active) // GROUP, ROWS, DEPTH))
+        for number, register in enumerate(operand.strip("{}").split(",")):
+            words = self.grid.read(register.strip(), "b32").astype(np.uint32).reshape(-1, GROUP)
+            begun = self.read_by.setdefault(register.strip(), np.full(self.grid.count, -1))
+            begun[self.grid.active] = self.committed[self.grid.active]
+            for half in range(2):
+                bits = (words >> (16 * half) & 0xFFFF).astype(np.uint16)
+                values = to_floats(bits, kind)
+                k = lane % 4 * 2 + half + number // 2 * 8
+                matrices[:, row + number % 2 * 8, k] = values
+        return matrices
 
     def multiply(self, instruction) -> None:
         grid = self.grid
@@ -103,17 +132,25 @@ class Wgmma:
         groups = grid.active.reshape(-1, GROUP)
         if (groups[:, 0] % 32).any():
             raise WgmmaError(f"{instruction.text}: not all lanes are there")
-        first = self.read_uniform(operands[1], groups)
+        thread = np.arange(GROUP)
+        row = thread // 32 * 16 + thread % 32 // 4
+        is_in_registers = operands[1].startswith("{")
+        if is_in_registers:
+            operands = [*operands[:6], "0", operands[6]]
+            fragments = self.read_first(operands[1], kind, row)
+        else:
+            first = self.read_uniform(operands[1], groups)
         second = self.read_uniform(operands[2], groups)
         products = np.empty((len(groups), ROWS, columns))
         for number, threads in enumerate(groups):
             block = grid.block[threads[0]]
-            a = self.load(block, locate(first[number], ROWS, False), kind)
+            if is_in_registers:
+                a = fragments[number]
+            else:
+                a = self.load(block, locate(first[number], ROWS, False), kind)
             at = locate(second[number], columns, operands[7] == "1")
             with np.errstate(all="ignore"):
                 products[number] = a @ self.load(block, at, kind).T
-        thread = np.arange(GROUP)
-        row = thread // 32 * 16 + thread % 32 // 4
         for number, register in enumerate(registers):
             at = products[
                 :, row + number // 2 % 2 * 8, number // 4 * 8 + thread % 4 * 2 + number % 2

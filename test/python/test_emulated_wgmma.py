@@ -30,18 +30,28 @@ CASES = [
     ((1, 30, 24, 3), "bf16", "batch_first", None),
     ((2, 17, 20, 4), "f16", "batch_first", "bias"),
 ]
+# Activations go through registers.
+CASES_RS = [
+    ((2, 24, 40, 2), "f16", None),
+    ((2, 40, 32, 3), "bf16", None),
+    ((1, 17, 20, 4), "f16", "bias"),
+    ((2, 20, 28, 8), "f16", None),
+    ((2, 33, 24, 16), "bf16", "bias"),
+    ((1, 40, 40, 24), "f16", None),
+    ((1, 24, 72, 32), "f16", None),
+]
 
 
-def get_plans(source: Path, count: int) -> list[str]:
-    """Plans with wgmma that differ in what warps do."""
+def get_plans(source: Path, instruction: str, count: int) -> list[str]:
+    """Plans that differ in what warps do."""
     command = [KS_RUN, source, "--target", "sm_90", "--plans", "100000", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     found = {}
     for plan in (entry["plan"] for entry in json.loads(done.stdout)):
-        if "wgmma16" not in plan:
+        if f"<{instruction}," not in plan:
             continue
         fields = dict(part.split(" = ")[:2] for part in plan.split(", ") if " = " in part)
-        kind = plan.split(",")[0], fields["n"], fields["weights"]
+        kind = plan.split(",")[0], fields["n"], fields["weights"], fields["k"], fields["warps"]
         found.setdefault(kind, plan)
     step = max(1, len(found) // count)
     return list(found.values())[::step][:count]
@@ -50,6 +60,16 @@ def get_plans(source: Path, count: int) -> list[str]:
 @pytest.mark.parametrize(("chain", "dtype", "layout", "epilogue"), CASES)
 @pytest.mark.parametrize("is_aligned", [True, False], ids=["aligned", "unaligned"])
 def test_plans(emulator, tmp_path, chain, dtype, layout, epilogue, is_aligned):  # noqa: F811
+    check(emulator, tmp_path, "wgmma16", chain, dtype, layout, epilogue, is_aligned)
+
+
+@pytest.mark.parametrize(("chain", "dtype", "epilogue"), CASES_RS)
+@pytest.mark.parametrize("is_aligned", [True, False], ids=["aligned", "unaligned"])
+def test_plans_rs(emulator, tmp_path, chain, dtype, epilogue, is_aligned):  # noqa: F811
+    check(emulator, tmp_path, "wgmma16_rs", chain, dtype, "batch_first", epilogue, is_aligned)
+
+
+def check(emulator, tmp_path, instruction, chain, dtype, layout, epilogue, is_aligned):  # noqa: F811
     case = dataclasses.replace(
         emulate_cases.ks_cases.draw(1, 2),
         chain=ks.Chain([chain]),
@@ -63,7 +83,7 @@ def test_plans(emulator, tmp_path, chain, dtype, layout, epilogue, is_aligned): 
     )
     source, path = tmp_path / "layer.mlir", tmp_path / "layer.ks"
     source.write_text(mlir(case))
-    plans = get_plans(source, 4 if is_aligned else 1)
+    plans = get_plans(source, instruction, 4 if is_aligned else 1)
     assert plans
     for plan in plans:
         command = [KS_RUN, source, "--target", "sm_90", "--plan", plan]

@@ -13,18 +13,25 @@
 // pattern; weights are the first operand, activations the second, whatever the
 // layout of activations. Its 32 lanes form a grid:
 //
-//   instruction      lanes along n   along m   along k    rows n   entries m k
-//   mma (16 x 8)     g = lane / 4    8 (*)     t = lane%4   16        8 16 fma
-//   t = lane % 4    8         1             4        8        4
+//   instruction   lanes along n  along m       along k       rows n  entries  k
+//   mma           g = lane / 4   8 (*)         t = lane % 4    16       8    16
+//   wgmma16_rs    t = lane % 4   g = lane / 4  t = lane % 4     8       8    16
+//   fma           t = lane % 4   g = lane / 4  1                4       8     4
 //
 // (*) In an mma, lane = 4g + t holds rows g and g + 8 of the weights, entry g
 // of the activations, and of the result rows g, g + 8 and entries 2t, 2t + 1
 // (PTX ISA, "Matrix Fragments for mma.m16n8k16"). m16n8k8 on tf32 is issued
 // twice.
 //
-// wgmma is issued by four warps: its 64 rows are a tile of 16 of each of them,
-// and what a warp holds of the result are mma tiles. Both operands come from
-// shared memory (see weightPlace), in the natural order of k.
+// wgmma is issued by four warps. Of wgmma16, the 64 rows n are a tile of 16 of
+// each of them, and what a warp holds of the result are mma tiles. Both operands
+// come from shared memory (see weightPlace), in the natural order of k.
+//
+// Of wgmma16_rs activations are the first operand, and come from registers: the
+// 64 rows are two tiles of 8 entries of each warp, which lanes hold as those of
+// an mma. Weights come from shared memory, n in columns: lane 4g + t holds
+// entry g and columns 2t, 2t + 1 of the result (PTX ISA, "Register Fragments
+// for wgmma.mma_async.m64nNk16").
 //
 // The order of k inside a step is free, as long as weights and activations
 // agree, and so is the order of n. So memory keeps its natural order, lanes
@@ -41,7 +48,7 @@
 //      U = 1, mma:  t=0: 0 4 8 12   t=1: 1 5 9 13   …   (16-byte pieces of j)
 //      U = 4, mma:  t=0: 0 1 2 3    t=1: 4 5 6 7    …
 //
-//  * n. A lane holds 2 rows of an mma tile (1 of an fma tile), its slots
+//  * n. A lane holds 2 rows of a tile (1 of an fma tile), its slots
 //    z = 2·tile + half (z = tile). Slot z of the lane at l is
 //
 //      n = (z div R)·L·R + R·l + (z mod R)          L lanes along n, run R
@@ -66,10 +73,11 @@ namespace ks {
 
 /// How a warp multiplies.
 enum class WarpInstruction : uint32_t {
-  Mma16,  ///< mma.sync.m16n8k16: f16, bf16.
-  Mma8,   ///< mma.sync.m16n8k8, twice: tf32.
-  Fma,    ///< FMAs of one lane each: f32, f64 and their complex types.
-  Wgmma16 ///< wgmma.mma_async.m64nNk16, of four warps: f16, bf16.
+  Mma16,    ///< mma.sync.m16n8k16: f16, bf16.
+  Mma8,     ///< mma.sync.m16n8k8, twice: tf32.
+  Fma,      ///< FMAs of one lane each: f32, f64 and their complex types.
+  Wgmma16,  ///< wgmma.mma_async.m64nNk16, of four warps: f16, bf16.
+  WgmmaRS16 ///< The same, with activations from registers.
 };
 
 struct FragmentLayout {
@@ -81,14 +89,21 @@ struct FragmentLayout {
   static constexpr int64_t slotsK = 4;      ///< Values of k that a lane holds.
   static constexpr int64_t tileEntries = 8; ///< Entries m of a tile.
 
-  bool isWgmma() const { return instruction == WarpInstruction::Wgmma16; }
+  /// Whether four warps multiply together; both operands from shared memory.
+  bool isWgmma() const {
+    return instruction == WarpInstruction::Wgmma16 || isWgmmaRS();
+  }
+  bool isWgmmaSS() const { return instruction == WarpInstruction::Wgmma16; }
+  bool isWgmmaRS() const { return instruction == WarpInstruction::WgmmaRS16; }
   bool isMma() const { return instruction != WarpInstruction::Fma; }
-  int64_t lanesN() const { return isMma() ? 8 : 4; }
+  /// Whether weights are the first operand, so that a lane's n are those of g.
+  bool isWeightsFirst() const { return isMma() && !isWgmmaRS(); }
+  int64_t lanesN() const { return isWeightsFirst() ? 8 : 4; }
   int64_t lanesK() const { return isMma() ? 4 : 1; }
   /// Rows n of a tile that a lane holds.
   int64_t slotsN() const { return isMma() ? 2 : 1; }
   /// Entries m of a tile that a lane holds in the result.
-  int64_t slotsM() const { return isMma() ? 2 : 1; }
+  int64_t slotsM() const { return isWeightsFirst() ? 2 : 1; }
   int64_t tileN() const { return lanesN() * slotsN(); }
   int64_t stepK() const { return lanesK() * slotsK; }
   /// Weights of a tile and step that a lane holds, and how many lanes hold
@@ -97,7 +112,9 @@ struct FragmentLayout {
   int64_t weightLanes() const { return lanesN() * lanesK(); }
 
   /// Position of `lane` along n (weights), k, and m (activations).
-  int64_t laneN(int64_t lane) const { return isMma() ? lane / 4 : lane % 4; }
+  int64_t laneN(int64_t lane) const {
+    return isWeightsFirst() ? lane / 4 : lane % 4;
+  }
   int64_t laneK(int64_t lane) const { return isMma() ? lane % 4 : 0; }
   int64_t laneM(int64_t lane) const { return lane / 4; }
   /// k within the step, of a slot of the lane at `laneK`.
@@ -114,7 +131,7 @@ struct FragmentLayout {
   }
   /// Entry of the tile, in the result, of slot `e` of `lane`.
   int64_t resultEntry(int64_t e, int64_t lane) const {
-    return isMma() ? 2 * (lane % 4) + e : lane / 4;
+    return isWeightsFirst() ? 2 * (lane % 4) + e : lane / 4;
   }
 
   /// A packed lane's weights lie in the order of the instruction's registers:
@@ -134,6 +151,7 @@ struct FragmentLayout {
     case WarpInstruction::Fma:
       return {0, position};
     case WarpInstruction::Wgmma16:
+    case WarpInstruction::WgmmaRS16:
       break; // see weightPlace
     }
     return {0, 0};
@@ -145,16 +163,25 @@ struct FragmentLayout {
   };
   /// What is at `position` of `lane` of `tile`, in a block of `rows` rows n.
   ///
-  /// For wgmma, 64 rows by 16 k are 16 core matrices of 8 rows by 8 k, each 128
+  /// For wgmma16, 64 rows by 16 k are 16 core matrices of 8 rows by 8 k, each 128
   /// bytes (PTX ISA, "Matrix Descriptor", no swizzling, K-major): first those
   /// of k 0 to 7, then the others; rows in the order warp, half, g. The rows of
   /// a warp are neighbours in n, those of all its tiles.
+  ///
+  /// For wgmma16_rs, a tile of 8 rows by 16 k is two of them. Row 2t + e of a
+  /// core matrix is slot e of lane t; k 2t and 2t + 1 of the first one are
+  /// slots 0 and 1 of k of lane t, and those of the second one slots 2 and 3.
   WeightPlace weightPlace(int64_t tile, int64_t lane, int64_t position,
                           int64_t rows) const {
     if (!isWgmma()) {
       WeightSlot slot = weightSlot(position);
       return {n(tile * slotsN() + slot.half, laneN(lane)),
               k(slot.k, laneK(lane))};
+    }
+    if (isWgmmaRS()) {
+      int64_t half = lane / 8, row = lane % 8;
+      return {n(tile * slotsN() + row % 2, row / 2),
+              k(half * 2 + position % 2, position / 2)};
     }
     int64_t warp = tile % 2 * 2 + lane / 16, half = lane / 8 % 2;
     return {warp * (rows / wgmmaWarps) + n(tile / 4 * 2 + half, lane % 8),

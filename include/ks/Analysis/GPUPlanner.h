@@ -29,7 +29,9 @@
 // On sm_90 four warps can multiply together (wgmma), reading both operands from
 // shared memory, where k or the entries of an operand must be contiguous. That
 // is so batch-last, and batch-first if d = 1. Where d is small a factor is
-// *folded*: taken for the pattern (a, b·d, c·d, 1), with zeros in between.
+// *folded*: taken for the pattern (a, b·d, c·d, 1), with zeros in between. Else
+// activations go through registers (wgmma16_rs), like those of mma.sync: once
+// for all n of the warps, while weights are read by the tensor cores.
 //
 // Blocks are ordered with the slabs fastest, so that those that share rows of
 // X, and halves of a sector of Y, run at the same time and meet in L2.
@@ -50,8 +52,11 @@ namespace ks {
 /// Of stages that bulk copies fill: swizzling looks at addresses.
 constexpr int64_t kBulkAlignment = 1024;
 
+/// The longest rows that can be swizzled.
+constexpr int64_t kSwizzledBytes = 128;
+
 /// Rows of operands that wgmma reads from shared memory: the widest swizzle.
-constexpr int64_t kWgmmaRowBytes = 128;
+constexpr int64_t kWgmmaRowBytes = kSwizzledBytes;
 
 /// Registers of lanes that multiply, and of those that copy, in blocks of three
 /// times four warps.
@@ -77,6 +82,8 @@ struct GPUPlan {
   // --- Derived ---
   int64_t getWarps() const { return warpsM * warpsN * warpsJ; }
   bool isWgmma() const { return fragments.isWgmma(); }
+  bool isWgmmaSS() const { return fragments.isWgmmaSS(); }
+  bool isWgmmaRS() const { return fragments.isWgmmaRS(); }
   /// Warps that multiply, and in wgmma kernels those that copy: one, or four
   /// where they hand over registers, which only four together can.
   int64_t getThreads() const { return 32 * (getWarps() + getCopyWarps()); }
@@ -85,7 +92,9 @@ struct GPUPlan {
       return 0;
     return handsOverRegisters() ? FragmentLayout::wgmmaWarps : 1;
   }
-  bool handsOverRegisters() const { return isWgmma() && warpsM > 1; }
+  bool handsOverRegisters() const {
+    return isWgmma() && getWarps() > FragmentLayout::wgmmaWarps;
+  }
   /// The pattern that the kernel computes.
   KSPattern getKernelPattern(const KSPattern &p) const {
     return isFolded ? KSPattern{p.a, p.b * p.d, p.c * p.d, 1} : p;
@@ -119,24 +128,21 @@ struct GPUPlan {
   /// getSwizzleBytes (PTX ISA, "Swizzling modes") where pieces are too far
   /// apart.
   ///
-  /// For wgmma, atoms are [entries][64 k] (batch-first) or [k][64 entries].
+  /// For wgmma16, atoms are [entries][64 k] (batch-first) or [k][64 entries].
   int64_t getAtomDepth() const {
-    return isWgmma() ? kWgmmaRowBytes / 2 : fragments.lanesK() * fragments.runK;
+    return isWgmmaSS() ? kWgmmaRowBytes / 2
+                       : fragments.lanesK() * fragments.runK;
   }
   int64_t getNumAtoms() const { return k / getAtomDepth(); }
   int64_t getAtomWidth() const { return getAtomDepth() * j; }
-  /// Whether k and j are one dimension for the copy engine: all j, and pieces
-  /// of several k. Otherwise boxes have a row of j for each k.
-  bool isFlatCopy(const KSPattern &p) const {
-    return j == p.d && (fragments.runK != 1 || isWgmma());
+  /// Whether k and j are one dimension for the copy engine: all j, in pieces
+  /// of several k or in rows that can be swizzled. Otherwise boxes have a row
+  /// of j for each k.
+  bool isFlatCopy(const KSPattern &p, int64_t elementBytes) const {
+    return j == p.d && (fragments.runK != 1 || isWgmmaSS() ||
+                        getAtomWidth() * elementBytes <= kSwizzledBytes);
   }
-  int64_t getSwizzleBytes(int64_t elementBytes) const {
-    if (isWgmma())
-      return kWgmmaRowBytes;
-    int64_t bytes = j * elementBytes;
-    bool swizzles = bytes == 32 || bytes == 64 || bytes == 128;
-    return isBulk && fragments.runK == 1 && swizzles ? bytes : 0;
-  }
+  int64_t getSwizzleBytes(const KSPattern &p, int64_t elementBytes) const;
   /// Elements of packed weights per stage.
   int64_t getStageWeights() const { return (tiedD ? 1 : j) * n * k; }
   /// Stages of weights that a block holds: all chunks, or those of the ring.

@@ -193,19 +193,3 @@ void TileExpander::expand(BulkCopyWeightsOp op) {
       /*multicastMask=*/Value(), /*l2CacheHint=*/Value());
   b.eraseOp(op);
 }
-
-/// The engine exchanges pieces of 16 bytes of `swizzle` bytes: their number is
-/// changed by the bits of the address above those of 128 bytes. An entry of an
-/// atom, `slab` bytes for each of 4 k, is 4 · swizzle bytes long.
-Value TileExpander::swizzleColumn(Value row, Value k, Value column,
-                                  int64_t swizzle, int64_t elementBytes) {
-  if (swizzle == 0)
-    return column;
-  int64_t piece = kWidestBytes / elementBytes, pieces = swizzle / kWidestBytes;
-  // Bits 7 and up of row · 4 · swizzle + k · swizzle.
-  Value above = index.div(
-      index.add(index.mul(row, 4 * swizzle), index.mul(k, swizzle)), 128);
-  Value number = b.createOrFold<arith::XOrIOp>(loc, index.div(column, piece),
-                                               index.rem(above, pieces));
-  return index.add(index.mul(number, piece), index.rem(column, piece));
-}

@@ -182,9 +182,13 @@ void TileExpander::expand(LoadAtomsOp op) {
   int64_t width =
       getCommonPowerOfTwo(kWidestBytes / bytes, {run * columns, run * slab});
   // The row of an entry does not depend on the tile, as far as swizzling goes.
-  Value column =
-      index.add(index.mul(laneK, run * slab),
-                swizzleColumn(laneM, laneK, op.getColumn(), swizzle, bytes));
+  Value column = index.add(index.mul(laneK, run * slab), op.getColumn());
+  if (swizzle != 0) {
+    Value row = index.mul(laneM, op.getSource().getType().getDimSize(3));
+    Value offset = swizzleBytes(index.mul(index.add(row, column), bytes),
+                                swizzle);
+    column = index.sub(index.div(offset, bytes), row);
+  }
 
   SmallVector<SmallVector<Value>> fragment(columns * tiles);
   for (int64_t tile = 0; tile < tiles; ++tile) {
@@ -259,7 +263,8 @@ public:
                    sums, 8, NVVM::MMATypes::tf32);
       break;
     case WarpInstruction::Wgmma16:
-      break; // is ks.warpgroup_mma
+    case WarpInstruction::WgmmaRS16:
+      break; // are ks.warpgroup_mma and ks.warpgroup_mma_registers
     case WarpInstruction::Fma:
       if (sums.size() == 1)
         for (auto [w, x] : llvm::zip_equal(weights, activations))

@@ -100,7 +100,8 @@ struct ConvertKSTilesToNVGPUPass
       kernel.walk([&](Operation *op) {
         if (isa<CopyActivationsOp, CopyWeightsOp, BulkCopyActivationsOp,
                 BulkCopyWeightsOp, LoadWeightsOp, LoadActivationsOp,
-                LoadAtomsOp, WarpMmaOp, WarpgroupMmaOp, WarpgroupWaitOp,
+                LoadAtomsOp, WarpMmaOp, WarpgroupMmaOp,
+                WarpgroupMmaRegistersOp, WarpgroupWaitOp,
                 ExchangeEntriesOp, LoadFragmentOp, StoreFragmentOp,
                 vector::ShapeCastOp>(op))
           ops.push_back(op);
@@ -113,7 +114,8 @@ struct ConvertKSTilesToNVGPUPass
         llvm::TypeSwitch<Operation *, void>(op)
             .Case<CopyActivationsOp, CopyWeightsOp, BulkCopyActivationsOp,
                   BulkCopyWeightsOp, LoadWeightsOp, LoadActivationsOp,
-                  LoadAtomsOp, WarpMmaOp, WarpgroupMmaOp, WarpgroupWaitOp,
+                  LoadAtomsOp, WarpMmaOp, WarpgroupMmaOp,
+                  WarpgroupMmaRegistersOp, WarpgroupWaitOp,
                   ExchangeEntriesOp, LoadFragmentOp, StoreFragmentOp,
                   vector::ShapeCastOp>(
                 [&](auto tile) { expander.expand(tile); });

@@ -91,7 +91,7 @@ private:
            slot % layout.runN;
   }
   Value getTileEntry(int64_t e) {
-    if (!layout.isMma())
+    if (!layout.isWeightsFirst())
       return getLaneM(index, lane);
     return withOffset(index, index.mul(index.rem(lane, 4), 2), e);
   }

@@ -33,6 +33,7 @@ public:
   void expand(LoadActivationsOp op);
   void expand(WarpMmaOp op);
   void expand(WarpgroupMmaOp op);
+  void expand(WarpgroupMmaRegistersOp op);
   void expand(WarpgroupWaitOp op);
   void expand(ExchangeEntriesOp op);
   void expand(LoadFragmentOp op);
@@ -60,11 +61,8 @@ private:
   /// Pointers for ops that take no memrefs.
   Value getPointer(Value memref, Value byteOffset, unsigned space);
   Value getBarrier(Value barriers, Value barrier);
-  /// Where it put byte `offset` of an atom.
+  /// Where the copy engine put byte `offset` of an atom.
   Value swizzleBytes(Value offset, int64_t swizzle);
-  /// Where the copy engine put `column` of a row and k of an atom.
-  Value swizzleColumn(Value row, Value k, Value column, int64_t swizzle,
-                      int64_t elementBytes);
 
   /// `count` elements from `memref`, at least `width` at a time.
   llvm::SmallVector<Value> loadElements(Value memref, ValueRange indices,
@@ -93,7 +91,7 @@ int64_t getCommonPowerOfTwo(int64_t limit, llvm::ArrayRef<int64_t> numbers);
 /// Position of the lane along n, k and m; see FragmentLayout.
 inline mlir::Value getLaneN(IndexBuilder &index, FragmentLayout layout,
                             mlir::Value lane) {
-  return layout.isMma() ? index.div(lane, 4) : index.rem(lane, 4);
+  return layout.isWeightsFirst() ? index.div(lane, 4) : index.rem(lane, 4);
 }
 inline mlir::Value getLaneK(IndexBuilder &index, FragmentLayout layout,
                             mlir::Value lane) {

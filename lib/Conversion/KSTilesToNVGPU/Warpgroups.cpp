@@ -18,6 +18,8 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
+#include "llvm/ADT/StringExtras.h"
+
 using namespace mlir;
 using namespace ks;
 
@@ -130,6 +132,20 @@ private:
 };
 } // namespace
 
+/// The descriptor of what begins `bytes` behind the beginning of `stages`.
+static Value describe(OpBuilder &b, Location loc, IndexBuilder &index,
+                      Value stages, Value bytes, uint64_t descriptor) {
+  Value address =
+      memref::ExtractAlignedPointerAsIndexOp::create(b, loc, stages);
+  // Shared memory is below 2^18 bytes.
+  Value units = index.rem(index.div(index.add(address, bytes), 16), 1 << 14);
+  Value number = arith::IndexCastOp::create(b, loc, b.getI64Type(), units);
+  return arith::OrIOp::create(
+      b, loc, number,
+      arith::ConstantIntOp::create(b, loc, static_cast<int64_t>(descriptor),
+                                   64));
+}
+
 void TileExpander::expand(WarpgroupMmaOp op) {
   WarpgroupMma mma(b, op);
   auto getStage = [&](Value stages, Value stage, Value more,
@@ -137,16 +153,8 @@ void TileExpander::expand(WarpgroupMmaOp op) {
     auto type = cast<MemRefType>(stages.getType());
     int64_t bytes =
         ShapedType::getNumElements(type.getShape().drop_front()) * 2;
-    Value address =
-        memref::ExtractAlignedPointerAsIndexOp::create(b, loc, stages);
-    address = index.add(address, index.add(index.mul(stage, bytes), more));
-    // Shared memory is below 2^18 bytes.
-    Value units = index.rem(index.div(address, 16), 1 << 14);
-    Value number = arith::IndexCastOp::create(b, loc, b.getI64Type(), units);
-    return arith::OrIOp::create(
-        b, loc, number,
-        arith::ConstantIntOp::create(b, loc, static_cast<int64_t>(descriptor),
-                                     64));
+    return describe(b, loc, index, stages,
+                    index.add(index.mul(stage, bytes), more), descriptor);
   };
   // `row` is a multiple of 8, and batch-last of 64.
   bool isBatchFirst = op.getLayout() == Layout::BatchFirst;
@@ -180,6 +188,138 @@ void TileExpander::expand(WarpgroupMmaOp op) {
   b.replaceOp(op, assemble(op.getResult().getType(), vectors));
 }
 
+//===----------------------------------------------------------------------===//
+// Activations from registers
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// wgmma.mma_async with its first operand in registers, which MLIR's op does
+/// not have (PTX ISA, "wgmma.mma_async").
+class RegisterMma {
+public:
+  RegisterMma(OpBuilder &b, Location loc, Type element)
+      : b(b), loc(loc), element(element) {}
+
+  /// The registers of 16 entries of this lane's warp, from the fragments of
+  /// two tiles: pairs of k of both, then the others.
+  SmallVector<Value> getRegisters(Value first, Value second) {
+    SmallVector<Value> registers;
+    auto word = VectorType::get({1}, b.getI32Type());
+    for (int64_t pair : {0, 1})
+      for (Value tile : {first, second}) {
+        Value two = vector::ShuffleOp::create(
+            b, loc, tile, tile, ArrayRef<int64_t>{2 * pair, 2 * pair + 1});
+        registers.push_back(vector::ExtractOp::create(
+            b, loc, vector::BitCastOp::create(b, loc, word, two), 0));
+      }
+    return registers;
+  }
+
+  /// sums += activations · weights.
+  SmallVector<Value> multiply(ArrayRef<Value> activations, Value weights,
+                              ArrayRef<Value> sums) {
+    auto count = static_cast<int64_t>(sums.size());
+    auto list = [](int64_t first, int64_t size) {
+      SmallVector<std::string> names;
+      for (int64_t i = first; i < first + size; ++i)
+        names.push_back("$" + std::to_string(i));
+      return "{" + llvm::join(names, ", ") + "}";
+    };
+    std::string kind = element.isBF16() ? ".bf16.bf16" : ".f16.f16";
+    // Operands are results, activations, weights, and sums in the results'
+    // registers.
+    std::string code =
+        "{\n.reg .pred p;\nsetp.ne.b32 p, 1, 0;\n"
+        "wgmma.mma_async.sync.aligned.m64n" +
+        std::to_string(2 * count) + "k16.f32" + kind + " " + list(0, count) +
+        ", " + list(count, 4) + ", $" + std::to_string(count + 4) +
+        ", p, 1, 1, 0;\n}\n";
+    std::string constraints;
+    for (int64_t i = 0; i < count; ++i)
+      constraints += "=f,";
+    constraints += "r,r,r,r,l";
+    for (int64_t i = 0; i < count; ++i)
+      constraints += "," + std::to_string(i);
+    SmallVector<Value> operands(activations);
+    operands.push_back(weights);
+    llvm::append_range(operands, sums);
+    SmallVector<Type> types(sums.size(), b.getF32Type());
+    Value results =
+        LLVM::InlineAsmOp::create(
+            b, loc, LLVM::LLVMStructType::getLiteral(b.getContext(), types),
+            operands, code, constraints, /*has_side_effects=*/true,
+            /*is_align_stack=*/false, LLVM::TailCallKind::None,
+            LLVM::AsmDialectAttr(), ArrayAttr())
+            .getRes();
+    SmallVector<Value> values;
+    for (int64_t i = 0; i < count; ++i)
+      values.push_back(LLVM::ExtractValueOp::create(b, loc, results, i));
+    return values;
+  }
+
+private:
+  OpBuilder &b;
+  Location loc;
+  Type element;
+};
+} // namespace
+
+void TileExpander::expand(WarpgroupMmaRegistersOp op) {
+  VectorType type = op.getResult().getType();
+  int64_t columns = type.getDimSize(0), tilesN = type.getDimSize(1),
+          tilesM = type.getDimSize(2);
+  // [stage][step][j][tile][lane][position]
+  ArrayRef<int64_t> shape = op.getWeights().getType().getShape();
+  constexpr int64_t kTileBytes = 2 * kCoreBytes;
+  bool isShared = shape[2] == 1;
+  Value place = index.mul(op.getWeightStage(), shape[1]);
+  place = index.mul(index.add(place, op.getStep()), shape[2]);
+  place = index.mul(index.add(place, op.getJ()), shape[3]);
+  place = index.mul(index.add(place, op.getTile()), kTileBytes);
+  Value weights =
+      describe(b, loc, index, op.getWeights(), place,
+               getDescriptor(/*leading=*/kCoreBytes, /*stride=*/kTileBytes,
+                             /*swizzles=*/false));
+
+  RegisterMma mma(b, loc, op.getActivations().getType().getElementType());
+  auto extract = [&](Value value, ArrayRef<int64_t> at) -> Value {
+    return vector::ExtractOp::create(b, loc, value, at);
+  };
+  // By column and 16 entries.
+  SmallVector<SmallVector<Value>> activations;
+  for (int64_t q = 0; q < columns; ++q)
+    for (int64_t m = 0; m < tilesM; m += 2)
+      activations.push_back(
+          mma.getRegisters(extract(op.getActivations(), {q, m}),
+                           extract(op.getActivations(), {q, m + 1})));
+  NVVM::WgmmaFenceAlignedOp::create(b, loc);
+  SmallVector<Value> results(
+      static_cast<size_t>(type.getNumElements() / type.getDimSize(3)));
+  for (int64_t q = 0; q < columns; ++q)
+    for (int64_t m = 0; m < tilesM; m += 2) {
+      SmallVector<Value> sums;
+      for (int64_t n = 0; n < tilesN; ++n)
+        for (int64_t half : {0, 1})
+          for (int64_t e : {0, 1})
+            sums.push_back(extract(op.getAccumulator(), {q, n, m + half, e}));
+      sums = mma.multiply(
+          activations[(q * tilesM + m) / 2],
+          WarpgroupMma::move(b, loc, weights,
+                             isShared ? 0 : q * shape[3] * kTileBytes),
+          sums);
+      auto pair = VectorType::get({2}, b.getF32Type());
+      for (int64_t n = 0; n < tilesN; ++n)
+        for (int64_t half : {0, 1})
+          results[(q * tilesN + n) * tilesM + m + half] =
+              vector::FromElementsOp::create(
+                  b, loc, pair,
+                  ArrayRef<Value>(sums).slice(4 * n + 2 * half, 2));
+    }
+  NVVM::WgmmaGroupSyncAlignedOp::create(b, loc);
+  NVVM::WgmmaWaitGroupSyncOp::create(b, loc, op.getPending() ? 1 : 0);
+  b.replaceOp(op, assemble(type, results));
+}
+
 /// The wait has no operands; an empty piece of code that takes and returns the
 /// registers keeps what uses them behind it.
 void TileExpander::expand(WarpgroupWaitOp op) {
@@ -190,8 +330,9 @@ void TileExpander::expand(WarpgroupWaitOp op) {
                           type.getElementType());
   std::string outputs, inputs;
   SmallVector<Value> tiles = getInnermost(b, loc, op.getAccumulator());
+  int64_t size = type.getShape().back();
   for (Value tile : tiles)
-    for (int64_t i = 0; i < 4; ++i) {
+    for (int64_t i = 0; i < size; ++i) {
       outputs += reals.empty() ? "=f" : ",=f";
       inputs += "," + std::to_string(reals.size());
       reals.push_back(vector::ExtractOp::create(b, loc, tile, i));
@@ -206,11 +347,11 @@ void TileExpander::expand(WarpgroupWaitOp op) {
   SmallVector<Value> vectors;
   for (size_t tile = 0; tile < tiles.size(); ++tile) {
     SmallVector<Value> elements;
-    for (size_t i = 0; i < 4; ++i)
+    for (int64_t i = 0; i < size; ++i)
       elements.push_back(LLVM::ExtractValueOp::create(
-          b, loc, fenced, static_cast<int64_t>(4 * tile + i)));
+          b, loc, fenced, static_cast<int64_t>(tile) * size + i));
     vectors.push_back(vector::FromElementsOp::create(
-        b, loc, VectorType::get({4}, type.getElementType()), elements));
+        b, loc, VectorType::get({size}, type.getElementType()), elements));
   }
   b.replaceOp(op, assemble(type, vectors));
 }

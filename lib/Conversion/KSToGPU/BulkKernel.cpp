@@ -39,7 +39,7 @@ SmallVector<Value> BulkKernel::createOperands() {
   int64_t batch = type.isDynamicDim(0) ? -1 : type.getDimSize(0);
   SmallVector<int64_t> sizes{row, p.a, batch}, strides{row, -1},
       box{plan.getAtomWidth(), 1, plan.entries};
-  if (!plan.isFlatCopy(p)) {
+  if (!isFlatCopy()) {
     sizes = {p.d, p.c, p.a, batch};
     strides = {p.d, row, -1};
     box = {plan.j, plan.getAtomDepth(), 1, plan.entries};
@@ -160,7 +160,7 @@ void BulkKernel::copyChunk(const Chunk &chunk, Value stage) {
       b, loc, getPattern(), map, input, chunk.m, i, index.mul(chunk.k, plan.k),
       index.mul(blockJ, plan.j), inputStages, stage, barriers, getFull(stage),
       getInteger(plan.getAtomDepth()), getInteger(plan.j),
-      b.getBoolAttr(plan.isFlatCopy(p)), getInteger(getSwizzle()), getLayout());
+      b.getBoolAttr(isFlatCopy()), getInteger(getSwizzle()), getLayout());
   ifFirstLane([&] {
     if (!plan.isResident) {
       BulkCopyWeightsOp::create(b, loc, weight, getWeightOffset(chunk.k),

@@ -42,11 +42,15 @@ protected:
     doIf(index.less(lane, 1), body);
   }
 
-  int64_t getSwizzle() const { return plan.getSwizzleBytes(getElementBytes()); }
+  int64_t getSwizzle() const {
+    return plan.getSwizzleBytes(p, getElementBytes());
+  }
   // Of a stage; behind those of all stages comes the one of resident weights.
   Value getFull(Value stage) { return stage; }
   Value getEmpty(Value stage) { return index.add(stage, plan.stages); }
   Value getResident() { return index.constant(2 * plan.stages); }
+
+  bool isFlatCopy() const { return plan.isFlatCopy(p, getElementBytes()); }
 
   Value map, barriers, lane;
 

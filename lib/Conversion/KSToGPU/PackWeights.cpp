@@ -28,7 +28,7 @@ struct Source {
 };
 } // namespace
 
-/// FragmentLayout::weightPlace for wgmma, as code.
+/// FragmentLayout::weightPlace for wgmma16, as code.
 static Source getWgmmaSource(IndexBuilder &index, GPUPackingAttr packing,
                              ArrayRef<Value> at) {
   FragmentLayout layout = packing.getLayout();
@@ -57,10 +57,18 @@ static Source getSource(IndexBuilder &index, GPUPackingAttr packing,
   Value i = at[0], blockJ = at[1], blockN = at[2], chunk = at[3];
   Value step = at[4], column = at[5], tile = at[6], lane = at[7];
   Value position = at[8];
-  if (layout.isWgmma())
+  if (layout.isWgmmaSS())
     return getWgmmaSource(index, packing, at);
   Value half = index.constant(0), slot = position;
-  if (layout.instruction == WarpInstruction::Mma16) {
+  Value laneN = layout.isWeightsFirst() ? index.div(lane, 4) : lane;
+  Value laneK = layout.isMma() ? index.rem(lane, 4) : index.constant(0);
+  if (layout.isWgmmaRS()) {
+    Value row = index.rem(lane, 8);
+    half = index.rem(row, 2);
+    slot = index.add(index.mul(index.div(lane, 8), 2), index.rem(position, 2));
+    laneN = index.div(row, 2);
+    laneK = index.div(position, 2);
+  } else if (layout.instruction == WarpInstruction::Mma16) {
     half = index.rem(index.div(position, 2), 2);
     slot =
         index.add(index.mul(index.div(position, 4), 2), index.rem(position, 2));
@@ -68,8 +76,6 @@ static Source getSource(IndexBuilder &index, GPUPackingAttr packing,
     half = index.rem(position, 2);
     slot = index.div(position, 2);
   }
-  Value laneN = layout.isMma() ? index.div(lane, 4) : lane;
-  Value laneK = layout.isMma() ? index.rem(lane, 4) : index.constant(0);
   // FragmentLayout::n and ::k
   Value z = index.add(index.mul(tile, layout.slotsN()), half);
   int64_t runN = layout.runN, runK = layout.runK;

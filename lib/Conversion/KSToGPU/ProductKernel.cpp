@@ -18,6 +18,7 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 #include <numeric>
+#include <tuple>
 
 using namespace mlir;
 using namespace ks;
@@ -59,11 +60,21 @@ void ProductKernel::findSlab() {
   blockJ = slab[2];
   blockN = slab[3];
   warp = index.div(gpu::ThreadIdOp::create(b, loc, gpu::Dimension::x), 32);
-  SmallVector<Value> part =
-      index.delinearize(warp, {plan.warpsM, plan.warpsN, plan.warpsJ});
-  warpM = index.mul(part[0], plan.entries / plan.warpsM);
-  warpTile = index.mul(part[1], plan.getTilesN());
-  warpJ = index.mul(part[2], batchFirst ? plan.vector : 0);
+  // Four neighbours that multiply together differ in the rows they hold: n, or
+  // entries.
+  Value partM, partN, partJ;
+  if (plan.isWgmmaRS()) {
+    SmallVector<Value> part =
+        index.delinearize(warp, {plan.warpsN, plan.warpsJ, plan.warpsM});
+    std::tie(partN, partJ, partM) = std::tuple(part[0], part[1], part[2]);
+  } else {
+    SmallVector<Value> part =
+        index.delinearize(warp, {plan.warpsM, plan.warpsN, plan.warpsJ});
+    std::tie(partM, partN, partJ) = std::tuple(part[0], part[1], part[2]);
+  }
+  warpM = index.mul(partM, plan.entries / plan.warpsM);
+  warpTile = index.mul(partN, plan.getTilesN());
+  warpJ = index.mul(partJ, batchFirst ? plan.vector : 0);
 }
 
 Value ProductKernel::getWeightOffset(Value chunk) {

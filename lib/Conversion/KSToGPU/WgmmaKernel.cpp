@@ -11,36 +11,18 @@
 // them registers. Barriers are those of BulkKernel.cpp; a stage is released
 // when the products of the next one are under way.
 //
+// Activations are read from the ring by the tensor cores, or by lanes, which
+// load those of a step while the step before is multiplied.
+//
 //===----------------------------------------------------------------------===//
 
-#include "BulkKernel.h"
+#include "WgmmaKernel.h"
 
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 using namespace ks;
-
-namespace {
-class WgmmaKernel : public BulkKernel {
-public:
-  using BulkKernel::BulkKernel;
-
-private:
-  SmallVector<Value> createOperands() override;
-  SmallVector<int64_t> getInputShape() override;
-  SmallVector<int64_t> getAccumulatorShape() override;
-  void emitBlock(ValueRange extra) override;
-  Value emitChunk(const Chunk &chunk, Ring &ring, Value accumulator) override;
-  Value arrange(Value rounded) override;
-
-  Value finishProduct(const Ring &ring, Value accumulator) override;
-
-  void copyAll();
-  Value getStageBefore(Value stage);
-  void setRegisters(int64_t count, NVVM::SetMaxRegisterAction action);
-};
-} // namespace
 
 /// Batch-last, entries are contiguous, and all else is rows apart.
 SmallVector<Value> WgmmaKernel::createOperands() {
@@ -87,6 +69,50 @@ Value WgmmaKernel::emitChunk(const Chunk &chunk, Ring &ring,
   release(getStageBefore(stage), index.less(index.constant(0), chunk.k));
   advance(ring);
   return sum;
+}
+
+namespace {
+/// Activations go through registers.
+class WgmmaRegistersKernel : public WgmmaKernel {
+public:
+  using WgmmaKernel::WgmmaKernel;
+
+private:
+  SmallVector<int64_t> getInputShape() override {
+    return BulkKernel::getInputShape();
+  }
+  SmallVector<int64_t> getAccumulatorShape() override {
+    return ProductKernel::getAccumulatorShape();
+  }
+  Value emitChunk(const Chunk &chunk, Ring &ring, Value accumulator) override;
+};
+} // namespace
+
+Value WgmmaRegistersKernel::emitChunk(const Chunk &chunk, Ring &ring,
+                                      Value accumulator) {
+  Value stage = ring[0];
+  wait(getFull(stage), ring[1]);
+  auto load = [&](int64_t step) {
+    auto type = VectorType::get({plan.vector, plan.getTilesM(batchFirst),
+                                 FragmentLayout::slotsK},
+                                real);
+    return loadActivations(stage, index.constant(step), type);
+  };
+  int64_t steps = plan.k / plan.fragments.stepK();
+  Value activations = load(0);
+  for (int64_t step = 0; step < steps; ++step) {
+    accumulator = WarpgroupMmaRegistersOp::create(
+        b, loc, accumulator.getType(), weightStages,
+        plan.isResident ? chunk.k : stage, index.constant(step),
+        plan.tiedD ? index.constant(0) : warpJ, warpTile, activations,
+        accumulator, /*pending=*/steps > 1);
+    if (step == 0) // The chunk before has been read.
+      release(getStageBefore(stage), index.less(index.constant(0), chunk.k));
+    if (step + 1 < steps)
+      activations = load(step + 1);
+  }
+  advance(ring);
+  return accumulator;
 }
 
 Value WgmmaKernel::finishProduct(const Ring &ring, Value accumulator) {
@@ -152,5 +178,7 @@ void WgmmaKernel::emitBlock(ValueRange extra) {
 std::unique_ptr<ProductKernel> ks::createWgmmaKernel(RewriterBase &b,
                                                      ProductOpInterface op,
                                                      GPUPlanAttr attr) {
+  if (attr.getPacking().getLayout().isWgmmaRS())
+    return std::make_unique<WgmmaRegistersKernel>(b, op, attr);
   return std::make_unique<WgmmaKernel>(b, op, attr);
 }

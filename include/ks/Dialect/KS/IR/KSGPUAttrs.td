@@ -15,7 +15,8 @@ def KS_GPUInstruction : I32Enum<"GPUInstruction", "how a warp multiplies", [
     I32EnumCase<"Mma16", 0, "mma16">, // mma.sync.m16n8k16: f16, bf16.
     I32EnumCase<"Mma8", 1, "mma8">,   // mma.sync.m16n8k8, twice: tf32.
     I32EnumCase<"Fma", 2, "fma">,     // FMAs: f32, f64, complex.
-    I32EnumCase<"Wgmma16", 3, "wgmma16"> // wgmma.m64nNk16: f16, bf16; sm_90.
+    I32EnumCase<"Wgmma16", 3, "wgmma16">, // wgmma.m64nNk16: f16, bf16; sm_90.
+    I32EnumCase<"WgmmaRS16", 4, "wgmma16_rs"> // Activations from registers.
   ]> {
   let cppNamespace = "::ks";
 }
@@ -131,8 +132,8 @@ def KS_GPUPlanAttr : KS_Attr<"GPUPlan", "gpu_plan",
     memory through a ring of `stages`; so do the weights, if they are `streamed`;
     if they are `resident`, all chunks of the slab are loaded once and stay.
     With `copies = bulk` the first warp has the copy engine (sm_90 and later) fill
-    the ring, and warps wait for each other at the stages they share only. `warps` divide the slab along the batch, n and j. A lane's pieces of
-    activations are `vector` elements that are neighbours in memory: along j, or
+    the ring, and warps wait for each other at the stages they share only. `warps`
+    divide the slab along the batch, n and j. A lane's pieces of activations are `vector` elements that are neighbours in memory: along j, or
     along the batch.
 
     ```mlir

@@ -277,6 +277,36 @@ def KS_WarpgroupMmaOp : KS_TileOp<"warpgroup_mma",
   }];
 }
 
+def KS_WarpgroupMmaRegistersOp : KS_TileOp<"warpgroup_mma_registers",
+    [AllTypesMatch<["accumulator", "result"]>]> {
+  let summary = "four warps multiply a step and add to an accumulator";
+  let description = [{
+    accumulator [column][tile of n][tile of m] += weights · activations of one
+    step, by wgmma.mma_async (PTX ISA). Activations are this lane's fragment;
+    weights are those of columns `j` + q and tiles from `tile` on, which lie as
+    in #ks.gpu_packing for `wgmma16_rs`. Weights that are shared by all columns
+    have one.
+
+    The result is not there before `ks.warpgroup_wait`; until then only the next
+    `ks.warpgroup_mma_registers` may take it. Returns when all earlier ones have
+    read their operands, and unless it is `pending`, this one, too. Where loops
+    bring the same op again, its fragment comes to the registers that it came to
+    before, so that another one must be `pending` then.
+  }];
+  let arguments = (ins
+    Arg<KS_AnyRealMemRef, "stages", [MemRead]>:$weights,
+    Index:$weightStage, Index:$step, Index:$j, Index:$tile,
+    KS_Fragment<3>:$activations, KS_Fragment<4>:$accumulator,
+    UnitAttr:$pending
+  );
+  let results = (outs KS_Fragment<4>:$result);
+  let assemblyFormat = [{
+    (`pending` $pending^)? $weights `[` $weightStage `,` $step `,` $j `,` $tile `]` `,` $activations `,`
+    $accumulator attr-dict
+    `:` type($weights) `,` type($activations) `to` type($accumulator)
+  }];
+}
+
 def KS_WarpgroupWaitOp : KS_TileOp<"warpgroup_wait",
     [AllTypesMatch<["accumulator", "result"]>]> {
   let summary = "waits for the result of warpgroup_mma";

@@ -134,7 +134,8 @@ int64_t GPUPlan::getRegisters(const Problem &problem) const {
                         FragmentLayout::slotsK * problem.elementBytes() / 4;
   // Those of the next step are loaded while the tensor cores read these.
   if (isWgmmaRS())
-    return accumulators + 2 * activations + 40 + epilogue;
+    return accumulators + (k > fragments.stepK() ? 2 : 1) * activations + 40 +
+           epilogue;
   int64_t weights =
       getTilesN() * fragments.weightsPerLane() * problem.elementBytes() / 4;
   // Loads of the next step are under way meanwhile; narrow ones need addresses,
@@ -189,6 +190,8 @@ static void checkBulk(Check &check, const Problem &problem,
                 "copies are bulk; expected cp_async but for batch_first with "
                 "mma, and wgmma");
   int64_t rows = plan.getNumRows(problem.batchFirst);
+  check.require(plan.cluster == 1 || plan.isWgmmaRS(),
+                "cluster is {0}; expected 1 but for wgmma16_rs", plan.cluster);
   check.require(rows <= 256,
                 "{0} is {1} with bulk copies; expected at most 256",
                 problem.batchFirst ? "entries" : "k", rows);
@@ -226,6 +229,17 @@ static void checkWgmmaRS(Check &check, const Problem &problem,
   check.require(plan.stages >= 2,
                 "stages is {0} with wgmma16_rs; expected at least 2",
                 plan.stages);
+  KSPattern p = problem.factors.front().pattern;
+  bool isSize = plan.cluster == 1 || plan.cluster == 2 || plan.cluster == 4 ||
+                plan.cluster == 8;
+  check.require(isSize, "cluster is {0}; expected 1, 2, 4 or 8", plan.cluster);
+  if (isSize) {
+    check.require(plan.getNumBlocksN(p) % plan.cluster == 0,
+                  "cluster is {0} with {1} blocks along n; expected a divisor",
+                  plan.cluster, plan.getNumBlocksN(p));
+    // What a block copies begins where swizzling does.
+    multiple(check, "entries", plan.entries, 8 * plan.cluster);
+  }
   check.require(plan.n <= 256 * plan.warpsN,
                 "n is {0} with wgmma16_rs; expected at most 256 for each of {1} "
                 "warps along n",
@@ -354,6 +368,8 @@ static void checkPlan(Check &check, const Problem &problem,
     checkWgmmaRS(check, problem, plan);
   else if (plan.isWgmma())
     checkWgmmaSS(check, problem, plan);
+  check.require(plan.isBulk || plan.cluster == 1,
+                "cluster is {0} with cp_async; expected 1", plan.cluster);
   if (plan.isBulk)
     checkBulk(check, problem, plan);
   const Problem::Factor &factor = problem.factors.front();

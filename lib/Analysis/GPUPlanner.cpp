@@ -234,12 +234,14 @@ void Enumerator::addWgmmaRSPlans(const Columns &columns) {
           if (k > plan.fragments.stepK() && k / 2 >= p.c)
             break;
           plan.k = k;
-          for (bool isResident : {false, true})
-            for (int64_t stages : {2, 3, 4, 6}) {
-              plan.isResident = isResident;
-              plan.stages = stages;
-              add(plan);
-            }
+          for (int64_t cluster : {1, 2, 4, 8})
+            for (bool isResident : {false, true})
+              for (int64_t stages : {2, 3, 4, 6}) {
+                plan.cluster = cluster;
+                plan.isResident = isResident;
+                plan.stages = stages;
+                add(plan);
+              }
         }
       }
     }

@@ -92,6 +92,17 @@ class Barriers:
     copies: list = field(default_factory=list)  # (block, places, data)
 
 
+# Shared memory of a cluster's blocks: addresses below are the block's own.
+CLUSTER_WINDOW = 1 << 24
+
+
+def locate_blocks(grid, addresses: np.ndarray) -> np.ndarray:
+    """Whose shared memory the active threads mean."""
+    own = grid.block[grid.active]
+    rank = addresses.astype(np.int64) // CLUSTER_WINDOW - 1
+    return np.where(rank < 0, own, own - own % grid.cluster + rank)
+
+
 class BulkEngine:
     def __init__(self, grid):
         self.grid = grid
@@ -100,13 +111,15 @@ class BulkEngine:
     def at(self, operand: str) -> tuple[Barriers, np.ndarray]:
         """The barriers that the active threads name, and the threads' blocks."""
         grid = self.grid
-        addresses = np.unique(grid.address(operand) & np.uint64(0xFFFFFFFF))
+        addresses = grid.address(operand) & np.uint64(0xFFFFFFFF)
+        blocks = locate_blocks(grid, addresses)
+        addresses = np.unique(addresses % np.uint64(CLUSTER_WINDOW))
         if len(addresses) != 1:
             raise BulkError("threads use different barriers at a time")
         address = int(addresses[0])
         if address not in self.barriers:
             raise BulkError(f"a barrier at {address} is used before it is initialized")
-        return self.barriers[address], grid.block[grid.active]
+        return self.barriers[address], blocks
 
     def complete(self, barrier: Barriers) -> None:
         done = (barrier.pending == 0) & (barrier.bytes == 0) & (barrier.count > 0)
@@ -124,6 +137,11 @@ class BulkEngine:
             self.initialize(operands)
         elif kind == "arrive":
             self.arrive(opcode, operands)
+        elif opcode[0] == "mapa":
+            rank = self.grid.read(operands[2], "u32").astype(np.uint64)
+            window = np.uint64(CLUSTER_WINDOW)
+            at = self.grid.read(operands[1], "u64") % window
+            self.grid.write(operands[0], at + (rank + np.uint64(1)) * window)
         elif kind == "try_wait":
             self.try_wait(operands)
         else:
@@ -207,7 +225,12 @@ class BulkEngine:
                 barrier, block = self.at(operands[3])
             if places.max() >= grid.shared.shape[1]:
                 raise BulkError(f"{instruction.text}: outside of shared memory")
-            barrier.copies.append((block[0], places, data))
+            blocks = [block[0]]
+            if "multicast::cluster" in opcode:
+                mask = int(grid.read(operands[3], "u16")[0])
+                first = block[0] - block[0] % grid.cluster
+                blocks = [first + rank for rank in range(16) if mask >> rank & 1]
+            barrier.copies += [(block, places, data) for block in blocks]
         grid.active = active
 
     def read_box(self, operands: list[str], to: int) -> tuple[np.ndarray, np.ndarray]:

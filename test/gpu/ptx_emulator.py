@@ -55,6 +55,7 @@ class Kernel:
     labels: dict[str, int] = field(default_factory=dict)
     statics: dict[str, int] = field(default_factory=dict)  # shared symbols: addresses
     static_bytes: int = 0
+    cluster: int = 1  # blocks
 
 
 def split_operands(text: str) -> list[str]:
@@ -78,9 +79,11 @@ def parse(ptx: str) -> dict[str, Kernel]:
     ptx = re.sub(r"//[^\n]*", "", ptx)
     ptx = re.sub(r"(wgmma\.mma_async[^;]*;)\s*\}", r"\1", ptx)  # ends a scope, not the kernel
     kernels = {}
-    for match in re.finditer(r"\.entry\s+(\w+)\s*\((.*?)\)[^{]*\{(.*?)\n\}", ptx, re.DOTALL):
-        name, parameters, body = match.groups()
+    for match in re.finditer(r"\.entry\s+(\w+)\s*\((.*?)\)([^{]*)\{(.*?)\n\}", ptx, re.DOTALL):
+        name, parameters, directives, body = match.groups()
         kernel = Kernel()
+        if cluster := re.search(r"\.reqnctapercluster\s+(\d+)", directives):
+            kernel.cluster = int(cluster.group(1))
         body = ptx_bulk.name_waits(body)
         for symbol, size in re.findall(r"\.shared \.align \d+ \.b8 (\w+)\[(\d+)\]", body):
             kernel.statics[symbol] = kernel.static_bytes
@@ -174,6 +177,7 @@ class Grid:
             "%laneid": everyone % 32,
         }
         self.block = everyone // threads
+        self.cluster = kernel.cluster
         self.shared_size = kernel.static_bytes + shared  # dynamic memory comes behind
         self.shared = np.full((blocks, self.shared_size + 16), 0xFF, np.uint8)
         self.registers: dict[str, np.ndarray] = {}
@@ -463,7 +467,7 @@ class Grid:
             self.load(instruction)
         elif name == "st":
             self.store(instruction)
-        elif name == "mbarrier" or (name == "cp" and instruction.opcode[2] == "bulk"):
+        elif name in ("mbarrier", "mapa") or (name == "cp" and instruction.opcode[2] == "bulk"):
             self.bulk.execute(instruction)
         elif name == "cp":
             self.copy_async(instruction)
@@ -489,7 +493,9 @@ def launch(
     kernel: Kernel, values: list[bytes], blocks: int, threads: int, shared: int, memory: Memory
 ) -> None:
     """Runs all blocks, some at a time. `values` are the bytes of the parameters."""
-    at_once = max(1, 8192 // threads)
+    at_once = max(1, 8192 // threads // kernel.cluster) * kernel.cluster
+    if blocks % kernel.cluster:
+        raise EmulationError(f"{blocks} blocks in clusters of {kernel.cluster}")
     for first in range(0, blocks, at_once):
         grid = Grid(kernel, values, min(at_once, blocks - first), threads, shared, memory)
         grid.special["%ctaid.x"] = grid.special["%ctaid.x"] + first

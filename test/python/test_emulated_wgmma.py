@@ -40,18 +40,26 @@ CASES_RS = [
     ((1, 40, 40, 24), "f16", None),
     ((1, 24, 72, 32), "f16", None),
 ]
+# Blocks along n share activations.
+CASES_CLUSTER = [
+    ((2, 32, 40, 2), "f16", None),
+    ((1, 60, 24, 3), "bf16", "bias"),
+    ((1, 64, 24, 16), "f16", None),
+]
 
 
-def get_plans(source: Path, instruction: str, count: int) -> list[str]:
+def get_plans(source: Path, instruction: str, count: int, with_cluster: bool) -> list[str]:
     """Plans that differ in what warps do."""
     command = [KS_RUN, source, "--target", "sm_90", "--plans", "100000", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     found = {}
     for plan in (entry["plan"] for entry in json.loads(done.stdout)):
-        if f"<{instruction}," not in plan:
+        is_cluster = "cluster = " in plan
+        if f"<{instruction}," not in plan or is_cluster != with_cluster:
             continue
         fields = dict(part.split(" = ")[:2] for part in plan.split(", ") if " = " in part)
         kind = plan.split(",")[0], fields["n"], fields["weights"], fields["k"], fields["warps"]
+        kind = *kind, fields.get("cluster")
         found.setdefault(kind, plan)
     step = max(1, len(found) // count)
     return list(found.values())[::step][:count]
@@ -69,7 +77,24 @@ def test_plans_rs(emulator, tmp_path, chain, dtype, epilogue, is_aligned):  # no
     check(emulator, tmp_path, "wgmma16_rs", chain, dtype, "batch_first", epilogue, is_aligned)
 
 
-def check(emulator, tmp_path, instruction, chain, dtype, layout, epilogue, is_aligned):  # noqa: F811
+@pytest.mark.parametrize(("chain", "dtype", "epilogue"), CASES_CLUSTER)
+@pytest.mark.parametrize("is_aligned", [True, False], ids=["aligned", "unaligned"])
+def test_clusters(emulator, tmp_path, chain, dtype, epilogue, is_aligned):  # noqa: F811
+    case = chain, dtype, "batch_first", epilogue, is_aligned
+    check(emulator, tmp_path, "wgmma16_rs", *case, with_cluster=True)
+
+
+def check(
+    emulator,  # noqa: F811
+    tmp_path,
+    instruction,
+    chain,
+    dtype,
+    layout,
+    epilogue,
+    is_aligned,
+    with_cluster=False,
+):
     case = dataclasses.replace(
         emulate_cases.ks_cases.draw(1, 2),
         chain=ks.Chain([chain]),
@@ -83,7 +108,7 @@ def check(emulator, tmp_path, instruction, chain, dtype, layout, epilogue, is_al
     )
     source, path = tmp_path / "layer.mlir", tmp_path / "layer.ks"
     source.write_text(mlir(case))
-    plans = get_plans(source, instruction, 4 if is_aligned else 1)
+    plans = get_plans(source, instruction, 4 if is_aligned else 1, with_cluster)
     assert plans
     for plan in plans:
         command = [KS_RUN, source, "--target", "sm_90", "--plan", plan]

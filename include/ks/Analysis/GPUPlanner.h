@@ -33,6 +33,9 @@
 // activations go through registers (wgmma16_rs), like those of mma.sync: once
 // for all n of the warps, while weights are read by the tensor cores.
 //
+// Blocks with neighbouring n read the same X. On sm_90 they can form a
+// *cluster*, in which each block copies a part of it to all of them.
+//
 // Blocks are ordered with the slabs fastest, so that those that share rows of
 // X, and halves of a sector of Y, run at the same time and meet in L2.
 //
@@ -74,6 +77,7 @@ struct GPUPlan {
   int64_t vector = 1; ///< Elements of a lane's piece along j, or the batch.
   int64_t warpsM = 1, warpsN = 1, warpsJ = 1;
   int64_t stages = 2;                ///< Of the ring; 1 without overlap.
+  int64_t cluster = 1;               ///< Blocks of neighbouring n share copies.
   bool isBulk = false;               ///< Copies by the copy engine.
   bool isResident = false;           ///< All weights of a slab stay in a block.
   bool tiedA = false, tiedD = false; ///< Packed weights are shared.

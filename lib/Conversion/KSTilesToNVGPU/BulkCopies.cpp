@@ -57,6 +57,16 @@ void TileExpander::copyBoxes(BulkCopyActivationsOp op) {
   int64_t row = type.getDimSize(3);
   Value barrier = getBarrier(op.getBarriers(), op.getBarrier());
   Value base = index.mul(op.getStage(), atoms * atomBytes);
+  // A block of a cluster copies its share of the entries, to all.
+  auto cluster = static_cast<int64_t>(op.getCluster());
+  Value entry = op.getM(), everybody;
+  if (cluster > 1) {
+    Value rank = index.rem(
+        gpu::BlockIdOp::create(b, loc, gpu::Dimension::x), cluster);
+    entry = index.add(entry, index.mul(rank, type.getDimSize(2) / cluster));
+    base = index.add(base, index.mul(rank, atomBytes / cluster));
+    everybody = arith::ConstantIntOp::create(b, loc, (1 << cluster) - 1, 16);
+  }
   auto toI32 = [&](Value value) -> Value {
     return arith::IndexCastOp::create(b, loc, b.getI32Type(), value);
   };
@@ -66,8 +76,8 @@ void TileExpander::copyBoxes(BulkCopyActivationsOp op) {
               op.getI()};
     Value k = withOffset(index, op.getK(), atom * depth);
     if (op.getIsFlat())
-      return {index.mul(k, p.d), op.getI(), op.getM()};
-    return {op.getJ(), k, op.getI(), op.getM()};
+      return {index.mul(k, p.d), op.getI(), entry};
+    return {op.getJ(), k, op.getI(), entry};
   };
   for (int64_t atom = 0; atom < atoms; ++atom) {
     SmallVector<Value> coordinates =
@@ -77,7 +87,7 @@ void TileExpander::copyBoxes(BulkCopyActivationsOp op) {
                                    kSharedClusterSpace);
     NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp::create(
         b, loc, destination, op.getMap(), coordinates, barrier,
-        /*im2colOffsets=*/ValueRange{}, /*multicastMask=*/Value(),
+        /*im2colOffsets=*/ValueRange{}, everybody,
         /*l2CacheHint=*/Value(), NVVM::TMALoadMode::TILE, /*isCTAOnly=*/false,
         /*group=*/NVVM::CTAGroupKindAttr(), /*predicate=*/Value());
   }
@@ -174,6 +184,16 @@ void TileExpander::expand(BulkCopyActivationsOp op) {
       [&] { copyAtomElements(op); });
   b.replaceOp(op,
               index.select(aligned, index.constant(bytes), index.constant(0)));
+}
+
+void TileExpander::expand(ArriveInClusterOp op) {
+  Value rank = arith::IndexCastOp::create(b, loc, b.getI32Type(), op.getRank());
+  Value barrier = NVVM::MapaOp::create(
+      b, loc,
+      LLVM::LLVMPointerType::get(b.getContext(), kSharedClusterSpace),
+      getBarrier(op.getBarriers(), op.getBarrier()), rank);
+  NVVM::MBarrierArriveOp::create(b, loc, TypeRange(), barrier, Value());
+  b.eraseOp(op);
 }
 
 void TileExpander::expand(BulkCopyWeightsOp op) {

@@ -181,13 +181,21 @@ void TileExpander::expand(LoadAtomsOp op) {
   Value laneM = getLaneM(index, lane), laneK = getLaneK(index, layout, lane);
   int64_t width =
       getCommonPowerOfTwo(kWidestBytes / bytes, {run * columns, run * slab});
-  // The row of an entry does not depend on the tile, as far as swizzling goes.
-  Value column = index.add(index.mul(laneK, run * slab), op.getColumn());
-  if (swizzle != 0) {
-    Value row = index.mul(laneM, op.getSource().getType().getDimSize(3));
-    Value offset = swizzleBytes(index.mul(index.add(row, column), bytes),
-                                swizzle);
-    column = index.sub(index.div(offset, bytes), row);
+  // A lane's piece is in one piece of memory, or in several of 16 bytes where
+  // the engine put them. The row of an entry does not depend on the tile, as far
+  // as swizzling goes.
+  int64_t piece = swizzle == 0 ? run * columns : width;
+  SmallVector<Value> pieces;
+  for (int64_t first = 0; first < run * columns; first += piece) {
+    Value column = index.add(index.mul(laneK, run * slab),
+                             withOffset(index, op.getColumn(), first));
+    if (swizzle != 0) {
+      Value row = index.mul(laneM, op.getSource().getType().getDimSize(3));
+      Value offset =
+          swizzleBytes(index.mul(index.add(row, column), bytes), swizzle);
+      column = index.sub(index.div(offset, bytes), row);
+    }
+    pieces.push_back(column);
   }
 
   SmallVector<SmallVector<Value>> fragment(columns * tiles);
@@ -197,9 +205,12 @@ void TileExpander::expand(LoadAtomsOp op) {
         laneM);
     for (int64_t r = 0; r < runs; ++r) {
       Value atom = withOffset(index, index.mul(op.getStep(), runs), r);
-      SmallVector<Value> elements =
-          loadElements(op.getSource(), {op.getStage(), atom, row, column},
-                       run * columns, width);
+      SmallVector<Value> elements;
+      for (Value column : pieces)
+        llvm::append_range(
+            elements,
+            loadElements(op.getSource(), {op.getStage(), atom, row, column},
+                         piece, width));
       for (int64_t slot = 0; slot < run; ++slot)
         for (int64_t q = 0; q < columns; ++q)
           fragment[q * tiles + tile].push_back(elements[slot * columns + q]);

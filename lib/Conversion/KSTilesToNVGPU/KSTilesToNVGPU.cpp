@@ -99,7 +99,7 @@ struct ConvertKSTilesToNVGPUPass
       SmallVector<Operation *> ops;
       kernel.walk([&](Operation *op) {
         if (isa<CopyActivationsOp, CopyWeightsOp, BulkCopyActivationsOp,
-                BulkCopyWeightsOp, LoadWeightsOp, LoadActivationsOp,
+                BulkCopyWeightsOp, ArriveInClusterOp, LoadWeightsOp, LoadActivationsOp,
                 LoadAtomsOp, WarpMmaOp, WarpgroupMmaOp,
                 WarpgroupMmaRegistersOp, WarpgroupWaitOp,
                 ExchangeEntriesOp, LoadFragmentOp, StoreFragmentOp,
@@ -113,7 +113,7 @@ struct ConvertKSTilesToNVGPUPass
         rewriter.setInsertionPoint(op);
         llvm::TypeSwitch<Operation *, void>(op)
             .Case<CopyActivationsOp, CopyWeightsOp, BulkCopyActivationsOp,
-                  BulkCopyWeightsOp, LoadWeightsOp, LoadActivationsOp,
+                  BulkCopyWeightsOp, ArriveInClusterOp, LoadWeightsOp, LoadActivationsOp,
                   LoadAtomsOp, WarpMmaOp, WarpgroupMmaOp,
                   WarpgroupMmaRegistersOp, WarpgroupWaitOp,
                   ExchangeEntriesOp, LoadFragmentOp, StoreFragmentOp,

@@ -28,6 +28,7 @@ public:
   void expand(CopyWeightsOp op);
   void expand(BulkCopyActivationsOp op);
   void expand(BulkCopyWeightsOp op);
+  void expand(ArriveInClusterOp op);
   void expand(LoadWeightsOp op);
   void expand(LoadAtomsOp op);
   void expand(LoadActivationsOp op);

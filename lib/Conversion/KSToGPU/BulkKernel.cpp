@@ -38,11 +38,11 @@ SmallVector<Value> BulkKernel::createOperands() {
   auto type = cast<MemRefType>(op.getInput().getType());
   int64_t batch = type.isDynamicDim(0) ? -1 : type.getDimSize(0);
   SmallVector<int64_t> sizes{row, p.a, batch}, strides{row, -1},
-      box{plan.getAtomWidth(), 1, plan.entries};
+      box{plan.getAtomWidth(), 1, plan.entries / plan.cluster};
   if (!isFlatCopy()) {
     sizes = {p.d, p.c, p.a, batch};
     strides = {p.d, row, -1};
-    box = {plan.j, plan.getAtomDepth(), 1, plan.entries};
+    box = {plan.j, plan.getAtomDepth(), 1, plan.entries / plan.cluster};
   }
   auto pointer = LLVM::LLVMPointerType::get(b.getContext());
   return {TensorMapOp::create(b, loc, pointer, op.getInput(), sizes, strides,
@@ -102,12 +102,23 @@ void BulkKernel::createBarriers() {
   doIf(index.less(thread, 1), [&] {
     for (int64_t stage = 0; stage < plan.stages; ++stage) {
       initialize(getFull(index.constant(stage)), 1);
-      initialize(getEmpty(index.constant(stage)), plan.getWarps());
+      initialize(getEmpty(index.constant(stage)),
+                 plan.getWarps() * plan.cluster);
     }
     initialize(getResident(), 1);
     NVVM::FenceMbarrierInitOp::create(b, loc);
   });
-  gpu::BarrierOp::create(b, loc);
+  synchronize();
+}
+
+/// All threads of the block, or cluster.
+void BulkKernel::synchronize() {
+  if (plan.cluster == 1) {
+    gpu::BarrierOp::create(b, loc);
+    return;
+  }
+  NVVM::ClusterArriveOp::create(b, loc, /*aligned=*/UnitAttr());
+  NVVM::ClusterWaitOp::create(b, loc, /*aligned=*/UnitAttr());
 }
 
 void BulkKernel::wait(Value barrier, Value phase) {
@@ -126,8 +137,13 @@ void BulkKernel::advance(Ring &ring) {
 void BulkKernel::release(Value stage, Value condition) {
   NVVM::SyncWarpOp::create(b, loc,
                            arith::ConstantIntOp::create(b, loc, -1, 32));
-  Value isFirst = index.less(lane, 1);
-  doIf(condition ? index.both(isFirst, condition) : isFirst, [&] {
+  // One lane says so to each block that copies to the stage.
+  Value isOne = index.less(lane, plan.cluster);
+  doIf(condition ? index.both(isOne, condition) : isOne, [&] {
+    if (plan.cluster > 1) {
+      ArriveInClusterOp::create(b, loc, barriers, getEmpty(stage), lane);
+      return;
+    }
     nvgpu::MBarrierArriveOp::create(
         b, loc, nvgpu::MBarrierTokenType::get(b.getContext()), barriers,
         getEmpty(stage));
@@ -160,7 +176,8 @@ void BulkKernel::copyChunk(const Chunk &chunk, Value stage) {
       b, loc, getPattern(), map, input, chunk.m, i, index.mul(chunk.k, plan.k),
       index.mul(blockJ, plan.j), inputStages, stage, barriers, getFull(stage),
       getInteger(plan.getAtomDepth()), getInteger(plan.j),
-      b.getBoolAttr(isFlatCopy()), getInteger(getSwizzle()), getLayout());
+      b.getBoolAttr(isFlatCopy()), getInteger(getSwizzle()),
+      getInteger(plan.cluster), getLayout());
   ifFirstLane([&] {
     if (!plan.isResident) {
       BulkCopyWeightsOp::create(b, loc, weight, getWeightOffset(chunk.k),

@@ -41,7 +41,7 @@ using namespace ks;
 
 gpu::GPUFuncOp KernelModule::createKernel(Location loc, StringRef name,
                                           TypeRange arguments,
-                                          int64_t threads) {
+                                          int64_t threads, int64_t cluster) {
   OpBuilder b(module.getContext());
   if (!kernels) {
     b.setInsertionPointToEnd(module.getBody());
@@ -56,6 +56,9 @@ gpu::GPUFuncOp KernelModule::createKernel(Location loc, StringRef name,
   kernel->setAttr(gpu::GPUDialect::getKernelFuncAttrName(), b.getUnitAttr());
   kernel.setKnownBlockSize(
       ArrayRef<int32_t>{static_cast<int32_t>(threads), 1, 1});
+  if (cluster > 1)
+    kernel.setKnownClusterSize(
+        ArrayRef<int32_t>{static_cast<int32_t>(cluster), 1, 1});
   SymbolTable(kernels).insert(kernel);
   b.setInsertionPointToEnd(&kernel.getBody().front());
   gpu::ReturnOp::create(b, loc);

@@ -20,9 +20,10 @@ struct KernelModule {
   mlir::ModuleOp module;
   mlir::gpu::GPUModuleOp kernels; ///< Created with the first kernel.
 
-  /// A kernel for blocks of `threads`, with an empty body.
+  /// A kernel for blocks of `threads`, in clusters, with an empty body.
   mlir::gpu::GPUFuncOp createKernel(mlir::Location loc, llvm::StringRef name,
-                                    mlir::TypeRange arguments, int64_t threads);
+                                    mlir::TypeRange arguments, int64_t threads,
+                                    int64_t cluster = 1);
 };
 
 /// Launches `kernel` on `blocks` blocks.

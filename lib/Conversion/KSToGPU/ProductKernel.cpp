@@ -274,7 +274,8 @@ void ProductKernel::lower(KernelModule &kernels, StringRef name) {
   b.setInsertionPoint(op);
   llvm::append_range(operands, createOperands());
   gpu::GPUFuncOp kernel = kernels.createKernel(
-      loc, name, TypeRange(ValueRange(operands)), plan.getThreads());
+      loc, name, TypeRange(ValueRange(operands)), plan.getThreads(),
+      plan.cluster);
   emitBody(kernel.getBody().front());
 
   b.setInsertionPoint(op);

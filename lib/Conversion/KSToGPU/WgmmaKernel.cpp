@@ -173,6 +173,11 @@ void WgmmaKernel::emitBlock(ValueRange extra) {
   b.setInsertionPointToStart(isMultiplier.elseBlock());
   setRegisters(kWgmmaCopyRegisters, NVVM::SetMaxRegisterAction::decrease);
   doIf(index.less(warp, plan.getWarps() + 1), [&] { copyAll(); });
+
+  // Others copy to this block's shared memory, and signal its barriers.
+  b.setInsertionPointAfter(isMultiplier);
+  if (plan.cluster > 1)
+    synchronize();
 }
 
 std::unique_ptr<ProductKernel> ks::createWgmmaKernel(RewriterBase &b,

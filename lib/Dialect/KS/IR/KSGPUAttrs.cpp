@@ -87,8 +87,8 @@ RankedTensorType GPUPackingAttr::getPackedType(KSPattern p,
 LogicalResult GPUPlanAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                   int64_t entries, int64_t batchBlocks,
                                   int64_t vector, ArrayRef<int64_t> warps,
-                                  int64_t stages, CopyEngine, WeightPlacement,
-                                  GPUPackingAttr) {
+                                  int64_t stages, int64_t cluster, CopyEngine,
+                                  WeightPlacement, GPUPackingAttr) {
   // C1
   if (warps.size() != 3)
     return emitError() << "plan has " << warps.size()
@@ -100,7 +100,8 @@ LogicalResult GPUPlanAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                             {"warps along the batch", warps[0]},
                             {"warps along n", warps[1]},
                             {"warps along j", warps[2]},
-                            {"stages", stages}})
+                            {"stages", stages},
+                            {"cluster", cluster}})
     if (size < 1 || size > (1 << 20))
       return emitError() << "plan's " << name << " is " << size
                          << "; expected at least 1";
@@ -121,6 +122,7 @@ GPUPlan GPUPlanAttr::getPlan(Layout layout) const {
   plan.warpsJ = getWarps()[2];
   plan.j = layout == Layout::BatchFirst ? getVector() * plan.warpsJ : 1;
   plan.stages = getStages();
+  plan.cluster = getCluster();
   plan.isBulk = getCopies() == CopyEngine::Bulk;
   plan.isResident = getWeights() == WeightPlacement::Resident;
   plan.tiedA = packing.isTied(Ties::A);

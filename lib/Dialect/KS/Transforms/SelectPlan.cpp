@@ -116,6 +116,7 @@ GPUPlanAttr ks::getPlanAttr(ProductOpInterface op, const GPUPlan &plan) {
                           plan.tiedD ? 1 : plan.j, tied, plan.isFolded);
   return GPUPlanAttr::get(context, plan.entries, plan.batchBlocks, plan.vector,
                           {plan.warpsM, plan.warpsN, plan.warpsJ}, plan.stages,
+                          plan.cluster,
                           plan.isBulk ? CopyEngine::Bulk : CopyEngine::CpAsync,
                           plan.isResident ? WeightPlacement::Resident
                                           : WeightPlacement::Streamed,

@@ -133,7 +133,9 @@ def KS_GPUPlanAttr : KS_Attr<"GPUPlan", "gpu_plan",
     if they are `resident`, all chunks of the slab are loaded once and stay.
     With `copies = bulk` the first warp has the copy engine (sm_90 and later) fill
     the ring, and warps wait for each other at the stages they share only. `warps`
-    divide the slab along the batch, n and j. A lane's pieces of activations are `vector` elements that are neighbours in memory: along j, or
+    divide the slab along the batch, n and j. With a `cluster` (sm_90 and later)
+    that many blocks, neighbours along n, each copy a part of the activations
+    that they share to all of them. A lane's pieces of activations are `vector` elements that are neighbours in memory: along j, or
     along the batch.
 
     ```mlir
@@ -145,8 +147,8 @@ def KS_GPUPlanAttr : KS_Attr<"GPUPlan", "gpu_plan",
     Grid, threads and shared memory follow from it (ks/Analysis/GPUPlanner.h).
 
     Constraints:
-    * (C1) entries, batch_blocks, vector, stages and all three warps are at
-      least 1.
+    * (C1) entries, batch_blocks, vector, stages, cluster and all three warps are
+      at least 1.
 
     For an op that carries it: it is a `ks.matmul`, and `checkGPUPlan` of the
     planner has no objection.
@@ -157,6 +159,7 @@ def KS_GPUPlanAttr : KS_Attr<"GPUPlan", "gpu_plan",
     "int64_t":$vector,              // Elements of a lane's piece.
     ArrayRefParameter<"int64_t">:$warps, // Along the batch, n and j.
     "int64_t":$stages,              // Of the ring of chunks.
+    DefaultValuedParameter<"int64_t", "1">:$cluster, // Blocks that share copies.
     EnumParameter<KS_CopyEngine>:$copies, // Who fills the ring.
     EnumParameter<KS_WeightPlacement>:$weights, // Where weights are.
     "::ks::GPUPackingAttr":$packing // Layout of the packed weight.
@@ -164,7 +167,7 @@ def KS_GPUPlanAttr : KS_Attr<"GPUPlan", "gpu_plan",
   let assemblyFormat = [{
     `<` `entries` `=` $entries `,` `batch_blocks` `=` $batchBlocks `,`
         `vector` `=` $vector `,` `warps` `=` `[` $warps `]` `,`
-        `stages` `=` $stages `,` `copies` `=` $copies `,` `weights` `=` $weights `,`
+        `stages` `=` $stages `,` (`cluster` `=` $cluster^ `,`)? `copies` `=` $copies `,` `weights` `=` $weights `,`
         `packing` `=` $packing `>`
   }];
   let extraClassDeclaration = [{

@@ -127,6 +127,9 @@ def KS_BulkCopyActivationsOp : KS_TileOp<"bulk_copy_activations"> {
 
     Batch-last, X[(i·c + k + k')·d + j, m + e] becomes [k', e mod E] of atom
     e div E, which has E entries; `slab` is 1.
+
+    Of a cluster of blocks each has the engine copy as many of the entries to all
+    of them.
   }];
   let arguments = (ins
     KS_PatternAttr:$pattern, KS_Pointer:$map,
@@ -138,6 +141,7 @@ def KS_BulkCopyActivationsOp : KS_TileOp<"bulk_copy_activations"> {
     I64Attr:$slab,   // Columns j.
     BoolAttr:$isFlat, // k and j are one dimension of the map.
     I64Attr:$swizzle, // Bytes; 0 for none.
+    DefaultValuedAttr<I64Attr, "1">:$cluster, // Blocks.
     DefaultValuedAttr<KS_LayoutAttr, "::ks::Layout::BatchFirst">:$layout
   );
   let results = (outs Index:$bytes);
@@ -145,7 +149,7 @@ def KS_BulkCopyActivationsOp : KS_TileOp<"bulk_copy_activations"> {
     $pattern $map `,` $source `[` $m `,` $i `,` $k `,` $j `]` `to`
     $destination `[` $stage `]` `signal` $barriers `[` $barrier `]`
     `depth` $depth `slab` $slab `flat` $isFlat `swizzle` $swizzle
-    (`layout` $layout^)? attr-dict
+    (`cluster` $cluster^)? (`layout` $layout^)? attr-dict
     `:` type($map) `,` type($source) `to` type($destination) `,` type($barriers)
   }];
 }
@@ -166,6 +170,17 @@ def KS_BulkCopyWeightsOp : KS_TileOp<"bulk_copy_weights"> {
     $source `[` $offset `]` `to` $destination `[` $stage `]`
     `signal` $barriers `[` $barrier `]` attr-dict
     `:` type($source) `to` type($destination) `,` type($barriers)
+  }];
+}
+
+def KS_ArriveInClusterOp : KS_TileOp<"arrive_in_cluster"> {
+  let summary = "arrives at a barrier of another block of the cluster";
+  let description = [{
+    The barrier of block `rank` of the cluster at the same place.
+  }];
+  let arguments = (ins KS_Barriers:$barriers, Index:$barrier, Index:$rank);
+  let assemblyFormat = [{
+    $barriers `[` $barrier `]` `of` $rank attr-dict `:` type($barriers)
   }];
 }
 

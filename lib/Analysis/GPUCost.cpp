@@ -97,6 +97,15 @@ double GPUCostModel::getWeightLoads() const {
 /// Stores of a lane and tile.
 GPUCostModel::Stores GPUCostModel::getStores() const {
   int64_t elements = plan.getAccumulators(batchFirst);
+  if (plan.getStagedN(p, bytes) != 0) {
+    // Whole lines, or what of a line is some columns of one n.
+    double stored = toDouble(elements * bytes * FragmentLayout::lanes);
+    double run = plan.j == p.d ? 128 : toDouble(plan.j * bytes);
+    double lines =
+        stored /
+        std::min(run * std::max(1.0, 128 / toDouble(p.d * bytes)), 128.0);
+    return {stored / 16 / FragmentLayout::lanes, lines};
+  }
   int64_t piece = batchFirst ? plan.fragments.runN * plan.vector
                              : plan.fragments.slotsM() * plan.vector;
   int64_t width = getAccessBytes(piece * bytes);
@@ -230,7 +239,9 @@ GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch) const {
                         getRowEfficiency(getPieceBytes(batch)) * overlap);
   double weights =
       plan.isResident ? blocks * weightBytes : tiles * slabs * weightBytes;
-  cost.l2Bytes = tiles * slabs * (inputBytes + outputBytes) + weights;
+  cost.l2Bytes =
+      tiles * slabs * (inputBytes / toDouble(plan.cluster) + outputBytes) +
+      weights;
   // The busiest SM takes its share of the bytes.
   double l2Bandwidth = target.l2Bandwidth * (isWgmma ? 1.37 : 1);
   cost.l2 = cost.l2Bytes * (tilesOfSM * sms / (tiles * slabs)) / l2Bandwidth;

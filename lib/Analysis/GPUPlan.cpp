@@ -113,10 +113,48 @@ int64_t GPUPlan::getInputBytes(bool batchFirst, int64_t elementBytes) const {
                  128);
 }
 
-int64_t GPUPlan::getSharedBytes(const KSPattern &p, bool batchFirst,
-                                int64_t elementBytes) const {
+int64_t GPUPlan::getStagedN(const KSPattern &p, int64_t elementBytes) const {
+  constexpr int64_t kLine = 128, kSector = 32, kWidest = 16;
+  int64_t width = kWidest / elementBytes;
+  if (!isWgmmaRS())
+    return 0;
+  bool isFlat = j == p.d;
+  if (isFlat ? p.b * p.d % width != 0
+             : j * elementBytes < kSector || j % width != 0 || p.d % width != 0)
+    return 0;
+  // Lanes of a row hold `unit` neighbours, this many times.
+  int64_t unit = fragments.lanesN() * fragments.runN;
+  int64_t times = getTilesN() * fragments.tileN() / unit;
+  for (int64_t count = 1; count <= times; ++count) {
+    int64_t row = count * unit * j;
+    if (times % count == 0 && row % width == 0 &&
+        (row * elementBytes >= kLine || count == times))
+      return count * unit;
+  }
+  return 0;
+}
+
+std::array<int64_t, 4> GPUPlan::getStagedShape(const KSPattern &p,
+                                               int64_t elementBytes) const {
+  // Sixteen bytes more, so that rows begin in different banks.
+  return {warpsM * warpsN, 2, 2 * FragmentLayout::tileEntries,
+          getStagedN(p, elementBytes) * j + 16 / elementBytes};
+}
+
+int64_t GPUPlan::getOperandBytes(const KSPattern &p, bool batchFirst,
+                                 int64_t elementBytes) const {
   return getInputBytes(batchFirst, elementBytes) +
          getWeightStages(p) * getStageWeights() * elementBytes;
+}
+
+int64_t GPUPlan::getSharedBytes(const KSPattern &p, bool batchFirst,
+                                int64_t elementBytes) const {
+  int64_t bytes = getOperandBytes(p, batchFirst, elementBytes);
+  if (getStagedN(p, elementBytes) == 0)
+    return bytes;
+  for (int64_t size : getStagedShape(p, elementBytes))
+    elementBytes *= size;
+  return bytes + elementBytes;
 }
 
 int64_t GPUPlan::getRegisters(const Problem &problem) const {
@@ -134,7 +172,7 @@ int64_t GPUPlan::getRegisters(const Problem &problem) const {
                         FragmentLayout::slotsK * problem.elementBytes() / 4;
   // Those of the next step are loaded while the tensor cores read these.
   if (isWgmmaRS())
-    return accumulators + (k > fragments.stepK() ? 2 : 1) * activations + 40 +
+    return accumulators + (k > fragments.stepK() ? 2 : 1) * activations + 44 +
            epilogue;
   int64_t weights =
       getTilesN() * fragments.weightsPerLane() * problem.elementBytes() / 4;
@@ -220,10 +258,11 @@ static void checkWgmmaRS(Check &check, const Problem &problem,
   check.require(problem.batchFirst,
                 "layout is batch_last with wgmma16_rs; expected wgmma16");
   int64_t groups = plan.getWarps() / FragmentLayout::wgmmaWarps;
-  check.require(plan.warpsM % FragmentLayout::wgmmaWarps == 0 && groups <= 2,
-                "warps are [{0}, {1}, {2}] with wgmma16_rs; expected a multiple "
-                "of 4 along the batch, and 4 or 8 in all",
-                plan.warpsM, plan.warpsN, plan.warpsJ);
+  check.require(
+      plan.warpsM % FragmentLayout::wgmmaWarps == 0 && groups <= 2,
+      "warps are [{0}, {1}, {2}] with wgmma16_rs; expected a multiple "
+      "of 4 along the batch, and 4 or 8 in all",
+      plan.warpsM, plan.warpsN, plan.warpsJ);
   multiple(check, "entries", plan.entries,
            plan.warpsM * 2 * FragmentLayout::tileEntries);
   check.require(plan.stages >= 2,
@@ -240,15 +279,16 @@ static void checkWgmmaRS(Check &check, const Problem &problem,
     // What a block copies begins where swizzling does.
     multiple(check, "entries", plan.entries, 8 * plan.cluster);
   }
-  check.require(plan.n <= 256 * plan.warpsN,
-                "n is {0} with wgmma16_rs; expected at most 256 for each of {1} "
-                "warps along n",
-                plan.n, plan.warpsN);
+  check.require(
+      plan.n <= 256 * plan.warpsN,
+      "n is {0} with wgmma16_rs; expected at most 256 for each of {1} "
+      "warps along n",
+      plan.n, plan.warpsN);
 }
 
 /// What wgmma can do (PTX ISA, "wgmma.mma_async"), and its kernel.
 static void checkWgmmaSS(Check &check, const Problem &problem,
-                       const GPUPlan &plan) {
+                         const GPUPlan &plan) {
   KSPattern p = plan.getKernelPattern(problem.factors.front().pattern);
   bool batchFirst = problem.batchFirst;
   check.require(plan.isBulk, "copies are cp_async with wgmma16; expected bulk");
@@ -407,6 +447,8 @@ static void checkPlan(Check &check, const Problem &problem, const GPUPlan &plan,
   int64_t bytes = plan.getSharedBytes(
       plan.getKernelPattern(problem.factors.front().pattern),
       problem.batchFirst, problem.elementBytes());
+  if (plan.isBulk) // Barriers come before, in a piece as aligned as the ring.
+    bytes += kBulkAlignment;
   check.require(bytes <= target.sharedPerBlock,
                 "a block takes {0} bytes of shared memory; expected at most "
                 "{1} on {2}",

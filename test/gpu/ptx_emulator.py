@@ -48,6 +48,10 @@ class Instruction:
     negated: bool = False
 
 
+# Barriers without a number.
+WARP_BARRIER, CLUSTER_BARRIER = -1, -2
+
+
 @dataclass
 class Kernel:
     parameters: list[int] = field(default_factory=list)  # bytes of each
@@ -183,6 +187,8 @@ class Grid:
         self.registers: dict[str, np.ndarray] = {}
         self.pc = np.zeros(self.count, np.int64)
         self.waiting = np.zeros(self.count, bool)  # at a barrier
+        self.barrier = np.zeros(self.count, np.int64)  # which
+        self.awaited = np.zeros(self.count, np.int64)  # threads; 0: all
         self.stalled = np.zeros(self.count, bool)  # at an mma, for the rest of the warp
         self.blocked = np.zeros(self.count, bool)  # at an mbarrier
         self.bulk = ptx_bulk.BulkEngine(self)
@@ -423,6 +429,37 @@ class Grid:
 
     # --- Control --------------------------------------------------------------
 
+    def wait_at_barrier(self, instruction: Instruction) -> None:
+        """Marks who waits where: a warp, barrier 0 of the block, or another with a count."""
+        self.waiting[self.active] = True
+        opcode, operands = instruction.opcode, instruction.operands
+        if opcode[1] == "warp":
+            place, count = np.full(len(self.active), WARP_BARRIER), 0
+        elif "cluster" in opcode:
+            place, count = np.full(len(self.active), CLUSTER_BARRIER), 0
+        else:
+            place = self.read(operands[0], "u32") if operands else 0
+            count = self.read(operands[1], "u32") if len(operands) > 1 else 0
+        self.barrier[self.active], self.awaited[self.active] = place, count
+
+    def open_barriers(self) -> None:
+        """Lets those go on whose barrier all have reached that it awaits."""
+        alive = self.pc < len(self.kernel.code)
+        opened = False
+        for place in np.unique(self.barrier[self.waiting]):
+            here = self.waiting & (self.barrier == place)
+            # Whoever is alive must come, unless the barrier has a count.
+            group = np.arange(self.count) // 32 if place == WARP_BARRIER else self.block
+            arrived = np.bincount(group[here], minlength=group[-1] + 1)
+            expected = np.bincount(group[alive], minlength=group[-1] + 1)
+            awaited = np.zeros_like(expected)
+            awaited[group[here]] = self.awaited[here]
+            complete = arrived == np.where(awaited > 0, awaited, expected)
+            self.waiting &= ~(here & complete[group])
+            opened |= bool((here & complete[group]).any())
+        if not opened:
+            raise EmulationError("threads wait at a barrier for ever")
+
     def run(self) -> None:
         end = len(self.kernel.code)
         while True:
@@ -435,7 +472,7 @@ class Grid:
                     raise EmulationError("threads wait at an mbarrier for ever")
                 if not (self.pc < end).any():
                     return
-                self.waiting[:] = False  # all have arrived at the barrier
+                self.open_barriers()
                 continue
             now = int(self.pc[ready].min())
             here = running & (self.pc == now)
@@ -462,7 +499,7 @@ class Grid:
         elif name in ("ret", "exit"):
             self.pc[self.active] = end
         elif name == "bar" or name == "barrier":
-            self.waiting[self.active] = True
+            self.wait_at_barrier(instruction)
         elif name == "ld":
             self.load(instruction)
         elif name == "st":

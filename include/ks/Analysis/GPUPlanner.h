@@ -50,6 +50,8 @@
 #include "ks/Analysis/Problem.h"
 #include "ks/Analysis/Target.h"
 
+#include <array>
+
 namespace ks {
 
 /// Of stages that bulk copies fill: swizzling looks at addresses.
@@ -147,14 +149,24 @@ struct GPUPlan {
                         getAtomWidth() * elementBytes <= kSwizzledBytes);
   }
   int64_t getSwizzleBytes(const KSPattern &p, int64_t elementBytes) const;
+  /// Results that lanes hold in short pieces pass through shared memory, so
+  /// that whole lines are stored: of 16 entries at a time these many rows n,
+  /// and the columns j of all warps that differ in them only; 0 if they do not.
+  int64_t getStagedN(const KSPattern &p, int64_t elementBytes) const;
+  /// [warps along the batch and n][2, in turns][16 entries][n·j, padded]
+  std::array<int64_t, 4> getStagedShape(const KSPattern &p,
+                                        int64_t elementBytes) const;
   /// Elements of packed weights per stage.
   int64_t getStageWeights() const { return (tiedD ? 1 : j) * n * k; }
   /// Stages of weights that a block holds: all chunks, or those of the ring.
   int64_t getWeightStages(const KSPattern &p) const {
     return isResident ? getNumChunks(p) : stages;
   }
-  /// Bytes of shared memory of a block: of the ring of X, and in all.
+  /// Bytes of shared memory of a block: of the ring of X, with the weights, and
+  /// in all.
   int64_t getInputBytes(bool batchFirst, int64_t elementBytes) const;
+  int64_t getOperandBytes(const KSPattern &p, bool batchFirst,
+                          int64_t elementBytes) const;
   int64_t getSharedBytes(const KSPattern &p, bool batchFirst,
                          int64_t elementBytes) const;
 

@@ -61,8 +61,8 @@ void TileExpander::copyBoxes(BulkCopyActivationsOp op) {
   auto cluster = static_cast<int64_t>(op.getCluster());
   Value entry = op.getM(), everybody;
   if (cluster > 1) {
-    Value rank = index.rem(
-        gpu::BlockIdOp::create(b, loc, gpu::Dimension::x), cluster);
+    Value rank =
+        index.rem(gpu::BlockIdOp::create(b, loc, gpu::Dimension::x), cluster);
     entry = index.add(entry, index.mul(rank, type.getDimSize(2) / cluster));
     base = index.add(base, index.mul(rank, atomBytes / cluster));
     everybody = arith::ConstantIntOp::create(b, loc, (1 << cluster) - 1, 16);
@@ -189,8 +189,7 @@ void TileExpander::expand(BulkCopyActivationsOp op) {
 void TileExpander::expand(ArriveInClusterOp op) {
   Value rank = arith::IndexCastOp::create(b, loc, b.getI32Type(), op.getRank());
   Value barrier = NVVM::MapaOp::create(
-      b, loc,
-      LLVM::LLVMPointerType::get(b.getContext(), kSharedClusterSpace),
+      b, loc, LLVM::LLVMPointerType::get(b.getContext(), kSharedClusterSpace),
       getBarrier(op.getBarriers(), op.getBarrier()), rank);
   NVVM::MBarrierArriveOp::create(b, loc, TypeRange(), barrier, Value());
   b.eraseOp(op);

@@ -89,6 +89,20 @@ SmallVector<Value> TileExpander::loadElements(Value memref, ValueRange indices,
   return elements;
 }
 
+void TileExpander::storeElements(ArrayRef<Value> elements, Value memref,
+                                 ValueRange indices, int64_t width) {
+  SmallVector<Value> at(indices);
+  auto type = VectorType::get({width}, getElementTypeOrSelf(memref.getType()));
+  auto count = static_cast<int64_t>(elements.size());
+  for (int64_t first = 0; first < count; first += width) {
+    at.back() = withOffset(index, indices.back(), first);
+    Value vector = vector::FromElementsOp::create(b, loc, type,
+                                                  elements.slice(first, width));
+    vector::StoreOp::create(b, loc, vector, memref, at, /*nontemporal=*/false,
+                            llvm::MaybeAlign(width * getElementBytes(memref)));
+  }
+}
+
 //===----------------------------------------------------------------------===//
 // Operands
 //===----------------------------------------------------------------------===//
@@ -182,8 +196,8 @@ void TileExpander::expand(LoadAtomsOp op) {
   int64_t width =
       getCommonPowerOfTwo(kWidestBytes / bytes, {run * columns, run * slab});
   // A lane's piece is in one piece of memory, or in several of 16 bytes where
-  // the engine put them. The row of an entry does not depend on the tile, as far
-  // as swizzling goes.
+  // the engine put them. The row of an entry does not depend on the tile, as
+  // far as swizzling goes.
   int64_t piece = swizzle == 0 ? run * columns : width;
   SmallVector<Value> pieces;
   for (int64_t first = 0; first < run * columns; first += piece) {
@@ -207,10 +221,10 @@ void TileExpander::expand(LoadAtomsOp op) {
       Value atom = withOffset(index, index.mul(op.getStep(), runs), r);
       SmallVector<Value> elements;
       for (Value column : pieces)
-        llvm::append_range(
-            elements,
-            loadElements(op.getSource(), {op.getStage(), atom, row, column},
-                         piece, width));
+        llvm::append_range(elements,
+                           loadElements(op.getSource(),
+                                        {op.getStage(), atom, row, column},
+                                        piece, width));
       for (int64_t slot = 0; slot < run; ++slot)
         for (int64_t q = 0; q < columns; ++q)
           fragment[q * tiles + tile].push_back(elements[slot * columns + q]);

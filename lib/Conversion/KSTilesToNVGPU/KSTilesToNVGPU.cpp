@@ -99,10 +99,10 @@ struct ConvertKSTilesToNVGPUPass
       SmallVector<Operation *> ops;
       kernel.walk([&](Operation *op) {
         if (isa<CopyActivationsOp, CopyWeightsOp, BulkCopyActivationsOp,
-                BulkCopyWeightsOp, ArriveInClusterOp, LoadWeightsOp, LoadActivationsOp,
-                LoadAtomsOp, WarpMmaOp, WarpgroupMmaOp,
-                WarpgroupMmaRegistersOp, WarpgroupWaitOp,
-                ExchangeEntriesOp, LoadFragmentOp, StoreFragmentOp,
+                BulkCopyWeightsOp, ArriveInClusterOp, LoadWeightsOp,
+                LoadActivationsOp, LoadAtomsOp, WarpMmaOp, WarpgroupMmaOp,
+                WarpgroupMmaRegistersOp, WarpgroupWaitOp, ExchangeEntriesOp,
+                LoadFragmentOp, StoreFragmentOp, StoreLinesOp,
                 vector::ShapeCastOp>(op))
           ops.push_back(op);
       });
@@ -113,10 +113,10 @@ struct ConvertKSTilesToNVGPUPass
         rewriter.setInsertionPoint(op);
         llvm::TypeSwitch<Operation *, void>(op)
             .Case<CopyActivationsOp, CopyWeightsOp, BulkCopyActivationsOp,
-                  BulkCopyWeightsOp, ArriveInClusterOp, LoadWeightsOp, LoadActivationsOp,
-                  LoadAtomsOp, WarpMmaOp, WarpgroupMmaOp,
-                  WarpgroupMmaRegistersOp, WarpgroupWaitOp,
-                  ExchangeEntriesOp, LoadFragmentOp, StoreFragmentOp,
+                  BulkCopyWeightsOp, ArriveInClusterOp, LoadWeightsOp,
+                  LoadActivationsOp, LoadAtomsOp, WarpMmaOp, WarpgroupMmaOp,
+                  WarpgroupMmaRegistersOp, WarpgroupWaitOp, ExchangeEntriesOp,
+                  LoadFragmentOp, StoreFragmentOp, StoreLinesOp,
                   vector::ShapeCastOp>(
                 [&](auto tile) { expander.expand(tile); });
       }

@@ -11,7 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "TileExpander.h"
+#include "Results.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -23,145 +23,6 @@
 
 using namespace mlir;
 using namespace ks;
-
-namespace {
-/// base + offset, of which the base is what many places share.
-struct Place {
-  Value base;
-  int64_t offset = 0;
-  Place operator+(int64_t more) const { return {base, offset + more}; }
-};
-
-/// Elements of a result fragment that are neighbours in memory.
-struct ResultPiece {
-  /// Where in the fragment: [column, tile n, tile m, real].
-  SmallVector<std::array<int64_t, 4>> elements;
-  Place entry, n, j;             ///< Of the first element.
-  int64_t rows = 1, columns = 1; ///< Of the piece along n, and j or m.
-};
-
-/// The maps of load_fragment and store_fragment.
-class ResultMap {
-public:
-  template <typename Op>
-  ResultMap(OpBuilder &b, Op op, VectorType type, Value lane)
-      : index(b, op.getLoc()), p(op.getPattern().getPattern()),
-        layout(op.getFragments().getLayout()),
-        isBatchFirst(op.getLayout() == Layout::BatchFirst), type(type),
-        lane(lane), m(op.getM()), i(op.getI()), n(op.getN()), j(op.getJ()),
-        columns(type.getDimSize(0)),
-        isSplit(!isBatchFirst && layout.isMma() &&
-                isWideVector(columns, type.getElementTypeBitWidth() / 8)),
-        parts(type.getDimSize(3) / (layout.slotsN() * layout.slotsM())) {}
-
-  int64_t getParts() const { return parts; }
-
-  SmallVector<ResultPiece> getPieces() {
-    return isBatchFirst ? getPiecesBatchFirst() : getPiecesBatchLast();
-  }
-
-  /// The widest access, in reals, that pieces begin and end at multiples of.
-  int64_t getWidth(int64_t elementBytes) {
-    int64_t limit = kWidestBytes / elementBytes;
-    if (!isBatchFirst)
-      return getCommonPowerOfTwo(
-          limit, {columns * (isSplit ? 1 : layout.slotsM()) * parts});
-    int64_t d = p.d * parts;
-    return getCommonPowerOfTwo(limit, {p.b * d, layout.runN * d,
-                                       columns == p.d ? 0 : columns * parts,
-                                       layout.runN * columns * parts});
-  }
-
-  /// (i·b + n)·d + j
-  Value getFeature(Value n, Value j) {
-    return index.add(index.mul(index.add(index.mul(i, p.b), n), p.d), j);
-  }
-
-private:
-  /// Real `part` of element (slot of n `half`, slot of m `e`) of a tile.
-  int64_t getReal(int64_t half, int64_t e, int64_t part) const {
-    return (half * layout.slotsM() + e) * parts + part;
-  }
-  /// The lane's first n; and how much further that of a slot is.
-  Value getFirstRow() {
-    return index.add(n, index.mul(getLaneN(index, layout, lane), layout.runN));
-  }
-  int64_t getRowOffset(int64_t slot) const {
-    return slot / layout.runN * layout.lanesN() * layout.runN +
-           slot % layout.runN;
-  }
-  Value getTileEntry(int64_t e) {
-    if (!layout.isWeightsFirst())
-      return getLaneM(index, lane);
-    return withOffset(index, index.mul(index.rem(lane, 4), 2), e);
-  }
-
-  SmallVector<ResultPiece> getPiecesBatchFirst() {
-    SmallVector<ResultPiece> pieces;
-    int64_t slots = type.getDimSize(1) * layout.slotsN();
-    Value row = getFirstRow();
-    for (int64_t tile = 0; tile < type.getDimSize(2); ++tile)
-      for (int64_t e = 0; e < layout.slotsM(); ++e) {
-        Value entry =
-            index.add(withOffset(index, m, FragmentLayout::tileEntries * tile),
-                      getTileEntry(e));
-        for (int64_t slot = 0; slot < slots; slot += layout.runN) {
-          ResultPiece piece;
-          piece.entry = {entry};
-          piece.n = {row, getRowOffset(slot)};
-          piece.j = {j};
-          piece.rows = layout.runN;
-          piece.columns = columns;
-          for (int64_t r = slot; r < slot + layout.runN; ++r)
-            for (int64_t q = 0; q < columns; ++q)
-              for (int64_t part = 0; part < parts; ++part)
-                piece.elements.push_back(
-                    {q, r / layout.slotsN(), tile,
-                     getReal(r % layout.slotsN(), e, part)});
-          pieces.push_back(piece);
-        }
-      }
-    return pieces;
-  }
-
-  SmallVector<ResultPiece> getPiecesBatchLast() {
-    SmallVector<ResultPiece> pieces;
-    int64_t tileEntries = FragmentLayout::tileEntries * columns;
-    Value row = getFirstRow();
-    // Of 2t and 2t + 1, which are neighbours, or half a tile apart.
-    Value first = isSplit ? index.rem(lane, 4) : getTileEntry(0);
-    Value entry = index.add(m, index.mul(first, columns));
-    int64_t together = isSplit ? 1 : layout.slotsM();
-    for (int64_t slot = 0; slot < type.getDimSize(1) * layout.slotsN(); ++slot)
-      for (int64_t tile = 0; tile < type.getDimSize(2); ++tile)
-        for (int64_t at = 0; at < layout.slotsM(); at += together) {
-          ResultPiece piece;
-          piece.entry = {entry, tileEntries * tile + at * tileEntries / 2};
-          piece.n = {withOffset(index, row, getRowOffset(slot))};
-          piece.j = {j};
-          piece.columns = columns * together;
-          for (int64_t e = at; e < at + together; ++e)
-            for (int64_t q = 0; q < columns; ++q)
-              for (int64_t part = 0; part < parts; ++part)
-                piece.elements.push_back(
-                    {q, slot / layout.slotsN(), tile,
-                     getReal(slot % layout.slotsN(), e, part)});
-          pieces.push_back(piece);
-        }
-    return pieces;
-  }
-
-  IndexBuilder index;
-  KSPattern p;
-  FragmentLayout layout;
-  bool isBatchFirst;
-  VectorType type;
-  Value lane, m, i, n, j;
-  int64_t columns;
-  bool isSplit;
-  int64_t parts;
-};
-} // namespace
 
 void TileExpander::expand(LoadFragmentOp op) {
   VectorType type = op.getFragment().getType();
@@ -214,12 +75,9 @@ void TileExpander::expand(LoadFragmentOp op) {
   b.replaceOp(op, assemble(type, vectors));
 }
 
-/// Stores elements at address + offset, all at once, if `condition`. As a
-/// branch each would be a basic block or two, of which there may be hundreds;
-/// MLIR has no predicated store (PTX ISA, "Predicated Execution" and "st").
-static void storePredicated(OpBuilder &b, Location loc, Value condition,
-                            ArrayRef<Value> elements, Value address,
-                            int64_t offset) {
+void ks::storePredicated(OpBuilder &b, Location loc, Value condition,
+                         ArrayRef<Value> elements, Value address,
+                         int64_t offset) {
   Type type = elements.front().getType();
   auto width = static_cast<int64_t>(elements.size());
   int64_t bytes = type.getIntOrFloatBitWidth() / 8;
@@ -303,63 +161,66 @@ private:
 };
 } // namespace
 
+Value ResultStore::getBatch() {
+  Value batch = memref::DimOp::create(b, loc, memref, isBatchFirst ? 0 : 1);
+  return isBatchFirst ? batch : index.div(batch, map.getParts());
+}
+
+SmallVector<Value> ResultStore::getElements(const ResultPiece &piece) {
+  return llvm::map_to_vector(
+      piece.elements, [&](std::array<int64_t, 4> at) -> Value {
+        Value vector = vector::ExtractOp::create(
+            b, loc, fragment, ArrayRef<int64_t>{at[0], at[1], at[2]});
+        return vector::ExtractOp::create(b, loc, vector, at[3]);
+      });
+}
+
+void ResultStore::storePieces(int64_t width) {
+  ResultAddresses addresses(b, loc, map, memref, p, isBatchFirst);
+  Value batch = getBatch();
+  for (const ResultPiece &piece : map.getPieces()) {
+    SmallVector<Value> elements = getElements(piece);
+    Value isInside = index.less(piece.entry.base, batch);
+    auto [pointer, offset] = addresses.get(piece.entry, piece.n, piece.j);
+    for (size_t at = 0; at < elements.size(); at += width)
+      storePredicated(
+          b, loc, isInside, ArrayRef(elements).slice(at, width), pointer,
+          offset + static_cast<int64_t>(at) * getElementBytes(memref));
+  }
+}
+
+void ResultStore::storeSingly() {
+  ResultAddresses addresses(b, loc, map, memref, p, isBatchFirst);
+  Value batch = getBatch();
+  int64_t parts = map.getParts();
+  auto isLess = [&](Place place, Value size) {
+    return index.less(withOffset(index, place.base, place.offset), size);
+  };
+  for (const ResultPiece &piece : map.getPieces()) {
+    SmallVector<Value> elements = getElements(piece);
+    for (int64_t at = 0; at < piece.rows * piece.columns; ++at) {
+      Place n = piece.n + at / piece.columns;
+      int64_t column = at % piece.columns;
+      Place j = piece.j + (isBatchFirst ? column : 0);
+      Place entry = piece.entry + (isBatchFirst ? 0 : column);
+      Value isInside = index.both(index.both(isLess(n, index.constant(p.b)),
+                                             isLess(j, index.constant(p.d))),
+                                  isLess(entry, batch));
+      auto [pointer, offset] = addresses.get(entry, n, j);
+      for (int64_t part = 0; part < parts; ++part)
+        storePredicated(b, loc, isInside, elements[at * parts + part], pointer,
+                        offset + part * getElementBytes(memref));
+    }
+  }
+}
+
 void TileExpander::expand(StoreFragmentOp op) {
   VectorType type = op.getFragment().getType();
   Value memref = op.getDestination();
-  ResultMap map(b, op, type, lane);
+  ResultStore store(b, op, lane);
   KSPattern p = op.getPattern().getPattern();
   bool batchFirst = op.getLayout() == Layout::BatchFirst;
-  int64_t parts = map.getParts();
-  int64_t width = map.getWidth(getElementBytes(memref));
-  Value batch = memref::DimOp::create(b, loc, memref, batchFirst ? 0 : 1);
-  if (!batchFirst) // the axis of reals
-    batch = index.div(batch, parts);
-  SmallVector<ResultPiece> pieces = map.getPieces();
-
-  auto getElements = [&](const ResultPiece &piece) {
-    return llvm::map_to_vector(
-        piece.elements, [&](std::array<int64_t, 4> at) -> Value {
-          Value vector = vector::ExtractOp::create(
-              b, loc, op.getFragment(), ArrayRef<int64_t>{at[0], at[1], at[2]});
-          return vector::ExtractOp::create(b, loc, vector, at[3]);
-        });
-  };
-  // Whole pieces where the warp's part lies inside of the pattern (and, batch-
-  // last, of the batch) and memory is aligned.
-  auto storePieces = [&] {
-    ResultAddresses addresses(b, loc, map, memref, p, batchFirst);
-    for (const ResultPiece &piece : pieces) {
-      SmallVector<Value> elements = getElements(piece);
-      Value isInside = index.less(piece.entry.base, batch);
-      auto [pointer, offset] = addresses.get(piece.entry, piece.n, piece.j);
-      for (size_t at = 0; at < elements.size(); at += width)
-        storePredicated(
-            b, loc, isInside, ArrayRef(elements).slice(at, width), pointer,
-            offset + static_cast<int64_t>(at) * getElementBytes(memref));
-    }
-  };
-  auto storeSingly = [&] {
-    ResultAddresses addresses(b, loc, map, memref, p, batchFirst);
-    auto isLess = [&](Place place, Value size) {
-      return index.less(withOffset(index, place.base, place.offset), size);
-    };
-    for (const ResultPiece &piece : pieces) {
-      SmallVector<Value> elements = getElements(piece);
-      for (int64_t at = 0; at < piece.rows * piece.columns; ++at) {
-        Place n = piece.n + at / piece.columns;
-        int64_t column = at % piece.columns;
-        Place j = piece.j + (batchFirst ? column : 0);
-        Place entry = piece.entry + (batchFirst ? 0 : column);
-        Value isInside = index.both(index.both(isLess(n, index.constant(p.b)),
-                                               isLess(j, index.constant(p.d))),
-                                    isLess(entry, batch));
-        auto [pointer, offset] = addresses.get(entry, n, j);
-        for (int64_t part = 0; part < parts; ++part)
-          storePredicated(b, loc, isInside, elements[at * parts + part],
-                          pointer, offset + part * getElementBytes(memref));
-      }
-    }
-  };
+  int64_t width = store.getMap().getWidth(getElementBytes(memref));
   Value isWhole = isAligned(memref, width * getElementBytes(memref));
   auto mustFit = [&](Value first, int64_t count, Value size) {
     isWhole =
@@ -371,9 +232,10 @@ void TileExpander::expand(StoreFragmentOp op) {
     mustFit(op.getM(),
             type.getDimSize(2) * FragmentLayout::tileEntries *
                 type.getDimSize(0),
-            batch);
+            store.getBatch());
   else if (type.getDimSize(0) != p.d)
     mustFit(op.getJ(), type.getDimSize(0), index.constant(p.d));
-  ifElse(isWhole, storePieces, storeSingly);
+  ifElse(
+      isWhole, [&] { store.storePieces(width); }, [&] { store.storeSingly(); });
   b.eraseOp(op);
 }

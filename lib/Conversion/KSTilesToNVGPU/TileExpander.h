@@ -39,6 +39,7 @@ public:
   void expand(ExchangeEntriesOp op);
   void expand(LoadFragmentOp op);
   void expand(StoreFragmentOp op);
+  void expand(StoreLinesOp op);
   /// Between fragments and the flat vectors of epilogues.
   void expand(mlir::vector::ShapeCastOp op);
 
@@ -68,6 +69,9 @@ private:
   /// `count` elements from `memref`, at least `width` at a time.
   llvm::SmallVector<Value> loadElements(Value memref, ValueRange indices,
                                         int64_t count, int64_t width);
+  /// The counterpart of loadElements.
+  void storeElements(llvm::ArrayRef<Value> elements, Value memref,
+                     ValueRange indices, int64_t width);
   /// Puts vectors, in row-major order of the leading dimensions, together.
   Value assemble(mlir::VectorType type, llvm::ArrayRef<Value> vectors);
 

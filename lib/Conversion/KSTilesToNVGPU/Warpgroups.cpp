@@ -228,12 +228,11 @@ public:
     std::string kind = element.isBF16() ? ".bf16.bf16" : ".f16.f16";
     // Operands are results, activations, weights, and sums in the results'
     // registers.
-    std::string code =
-        "{\n.reg .pred p;\nsetp.ne.b32 p, 1, 0;\n"
-        "wgmma.mma_async.sync.aligned.m64n" +
-        std::to_string(2 * count) + "k16.f32" + kind + " " + list(0, count) +
-        ", " + list(count, 4) + ", $" + std::to_string(count + 4) +
-        ", p, 1, 1, 0;\n}\n";
+    std::string code = "{\n.reg .pred p;\nsetp.ne.b32 p, 1, 0;\n"
+                       "wgmma.mma_async.sync.aligned.m64n" +
+                       std::to_string(2 * count) + "k16.f32" + kind + " " +
+                       list(0, count) + ", " + list(count, 4) + ", $" +
+                       std::to_string(count + 4) + ", p, 1, 1, 0;\n}\n";
     std::string constraints;
     for (int64_t i = 0; i < count; ++i)
       constraints += "=f,";

@@ -40,8 +40,8 @@ using namespace ks;
 //===----------------------------------------------------------------------===//
 
 gpu::GPUFuncOp KernelModule::createKernel(Location loc, StringRef name,
-                                          TypeRange arguments,
-                                          int64_t threads, int64_t cluster) {
+                                          TypeRange arguments, int64_t threads,
+                                          int64_t cluster) {
   OpBuilder b(module.getContext());
   if (!kernels) {
     b.setInsertionPointToEnd(module.getBody());

@@ -62,7 +62,6 @@ void ProductKernel::findSlab() {
   warp = index.div(gpu::ThreadIdOp::create(b, loc, gpu::Dimension::x), 32);
   // Four neighbours that multiply together differ in the rows they hold: n, or
   // entries.
-  Value partM, partN, partJ;
   if (plan.isWgmmaRS()) {
     SmallVector<Value> part =
         index.delinearize(warp, {plan.warpsN, plan.warpsJ, plan.warpsM});
@@ -218,8 +217,11 @@ void ProductKernel::emitTile(Value m, Ring &ring) {
   Place place{index.add(m, warpM),
               index.add(index.mul(blockN, plan.n), index.mul(warpTile, tileN)),
               index.add(index.mul(blockJ, plan.j), warpJ)};
-  Value rounded = arrange(finish(accumulator, place));
-  StoreFragmentOp::create(b, loc, getPattern(), fragments, rounded, output,
+  store(arrange(finish(accumulator, place)), place);
+}
+
+void ProductKernel::store(Value fragment, const Place &place) {
+  StoreFragmentOp::create(b, loc, getPattern(), fragments, fragment, output,
                           place.m, i, place.n, place.j, getLayout());
 }
 
@@ -273,9 +275,9 @@ void ProductKernel::lower(KernelModule &kernels, StringRef name) {
   llvm::append_range(operands, op.getExtras());
   b.setInsertionPoint(op);
   llvm::append_range(operands, createOperands());
-  gpu::GPUFuncOp kernel = kernels.createKernel(
-      loc, name, TypeRange(ValueRange(operands)), plan.getThreads(),
-      plan.cluster);
+  gpu::GPUFuncOp kernel =
+      kernels.createKernel(loc, name, TypeRange(ValueRange(operands)),
+                           plan.getThreads(), plan.cluster);
   emitBody(kernel.getBody().front());
 
   b.setInsertionPoint(op);

@@ -78,6 +78,7 @@ protected:
   virtual llvm::SmallVector<int64_t> getAccumulatorShape();
   /// What is stored, from the rounded accumulator.
   virtual Value arrange(Value rounded) { return rounded; }
+  virtual void store(Value fragment, const Place &place);
 
   // --- What they have in common ---
 
@@ -134,6 +135,8 @@ protected:
   // First of the block; and of the warp, counted in the block.
   Value i, blockJ, blockN;
   Value warp, warpM, warpTile, warpJ;
+  // Place of the warp among those along the batch, n and j.
+  Value partM, partN, partJ;
 
 private:
   Value asReals(Value memref);

@@ -85,6 +85,7 @@ private:
     return ProductKernel::getAccumulatorShape();
   }
   Value emitChunk(const Chunk &chunk, Ring &ring, Value accumulator) override;
+  void store(Value fragment, const Place &place) override;
 };
 } // namespace
 
@@ -93,9 +94,9 @@ Value WgmmaRegistersKernel::emitChunk(const Chunk &chunk, Ring &ring,
   Value stage = ring[0];
   wait(getFull(stage), ring[1]);
   auto load = [&](int64_t step) {
-    auto type = VectorType::get({plan.vector, plan.getTilesM(batchFirst),
-                                 FragmentLayout::slotsK},
-                                real);
+    auto type = VectorType::get(
+        {plan.vector, plan.getTilesM(batchFirst), FragmentLayout::slotsK},
+        real);
     return loadActivations(stage, index.constant(step), type);
   };
   int64_t steps = plan.k / plan.fragments.stepK();
@@ -113,6 +114,18 @@ Value WgmmaRegistersKernel::emitChunk(const Chunk &chunk, Ring &ring,
   }
   advance(ring);
   return accumulator;
+}
+
+void WgmmaRegistersKernel::store(Value fragment, const Place &place) {
+  if (plan.getStagedN(p, getElementBytes()) == 0)
+    return ProductKernel::store(fragment, place);
+  Value staging =
+      viewShared(plan.getStagedShape(p, getElementBytes()),
+                 plan.getOperandBytes(p, batchFirst, getElementBytes()));
+  Value group = index.add(index.mul(partN, plan.warpsM), partM);
+  StoreLinesOp::create(b, loc, getPattern(), fragments, fragment, output,
+                       place.m, i, place.n, place.j, staging, group, partJ,
+                       getInteger(plan.warpsJ));
 }
 
 Value WgmmaKernel::finishProduct(const Ring &ring, Value accumulator) {

@@ -114,13 +114,12 @@ GPUPlanAttr ks::getPlanAttr(ProductOpInterface op, const GPUPlan &plan) {
   auto packing =
       GPUPackingAttr::get(context, fragments, plan.n, plan.k,
                           plan.tiedD ? 1 : plan.j, tied, plan.isFolded);
-  return GPUPlanAttr::get(context, plan.entries, plan.batchBlocks, plan.vector,
-                          {plan.warpsM, plan.warpsN, plan.warpsJ}, plan.stages,
-                          plan.cluster,
-                          plan.isBulk ? CopyEngine::Bulk : CopyEngine::CpAsync,
-                          plan.isResident ? WeightPlacement::Resident
-                                          : WeightPlacement::Streamed,
-                          packing);
+  return GPUPlanAttr::get(
+      context, plan.entries, plan.batchBlocks, plan.vector,
+      {plan.warpsM, plan.warpsN, plan.warpsJ}, plan.stages, plan.cluster,
+      plan.isBulk ? CopyEngine::Bulk : CopyEngine::CpAsync,
+      plan.isResident ? WeightPlacement::Resident : WeightPlacement::Streamed,
+      packing);
 }
 
 /// "128 entries x 64 n x 4 j, at most 33 blocks along the batch, 3 stages of k

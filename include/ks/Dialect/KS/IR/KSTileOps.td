@@ -387,4 +387,32 @@ def KS_StoreFragmentOp : KS_ResultFragmentOp<"store_fragment"> {
   }];
 }
 
+def KS_StoreLinesOp : KS_ResultFragmentOp<"store_lines"> {
+  let summary = "stores this lane's part of the result, through shared memory";
+  let description = [{
+    As ks.store_fragment, batch-first. The `warps` that have neighbouring columns
+    of the same n and entries, of which this one is number `part`, put 16
+    entries and a few n at a time together in staging[group], and store whole
+    lines from there. They all come here, and no other warp uses that part of
+    `staging`.
+  }];
+  let arguments = (ins
+    KS_PatternAttr:$pattern, KS_FragmentsAttr:$fragments,
+    KS_Fragment<4>:$fragment,
+    Arg<KS_AnyRealMemRef, "result", [MemWrite]>:$destination,
+    Index:$m, Index:$i, Index:$n, Index:$j,
+    Arg<KS_AnyRealMemRef, "staging", [MemRead, MemWrite]>:$staging,
+    Index:$group, Index:$part, I64Attr:$warps
+  );
+  let assemblyFormat = [{
+    $pattern $fragments $fragment `,` $destination
+    `[` $m `,` $i `,` $n `,` $j `]` `through` $staging `[` $group `]`
+    `part` $part `of` $warps attr-dict
+    `:` type($fragment) `to` type($destination) `,` type($staging)
+  }];
+  let extraClassDeclaration = [{
+    ::ks::Layout getLayout() { return ::ks::Layout::BatchFirst; }
+  }];
+}
+
 #endif // KS_DIALECT_KS_IR_KSTILEOPS_TD

@@ -16,16 +16,50 @@ using namespace ks;
 
 static double toDouble(int64_t value) { return static_cast<double>(value); }
 
-/// The share of the DRAM's bandwidth that is left when rows are read in pieces
-/// of `bytes` (measured on an H100; sectors have 32 bytes).
-static double getRowEfficiency(int64_t bytes) {
-  if (bytes >= 128)
+namespace {
+/// What differs between kinds of kernels, fitted to times on an H100.
+struct Fitted {
+  double launch; ///< Seconds; of barriers and tensor maps, too.
+  double start;  ///< Seconds until a block's ring is full.
+  double l2;     ///< Of the table's bandwidth.
+  double norm;   ///< Near infinity, all resources are used at a time.
+  double rows16, rows32,
+      rows64; ///< Of the DRAM's bandwidth, by rows of such bytes.
+};
+} // namespace
+
+static Fitted getFitted(const GPUPlan &plan) {
+  if (plan.isWgmmaRS())
+    return {2.6e-6, 1.0e-6, 1, 3.3, 0.33, 0.84, 0.94};
+  if (plan.isWgmma())
+    return {4e-6, 1.5e-6, 1.37, 2.8, 0.34, 0.52, 0.56};
+  return {1.8e-6, 1.5e-6, 1, 2, 0.34, 0.52, 0.56};
+}
+
+/// The share of the DRAM's bandwidth that is left when rows are read in short
+/// pieces; sectors have 32 bytes.
+double GPUCostModel::getRowEfficiency(int64_t batch) const {
+  int64_t piece = getPieceBytes(batch);
+  // Pieces that begin inside of a sector share it with others, even more so
+  // where the last ones of a row are shorter.
+  double split = 1;
+  if (plan.isWgmmaRS() && plan.j != p.d && p.d * bytes % 32 != 0)
+    split = p.d % plan.j == 0 ? 1.95 : 4;
+  Fitted fitted = getFitted(plan);
+  if (piece >= 128)
     return 1;
-  if (bytes >= 64)
-    return 0.56;
-  if (bytes >= 32)
-    return 0.52;
-  return 0.34 * toDouble(bytes) / 16;
+  if (piece >= 64)
+    return fitted.rows64;
+  if (piece >= 32)
+    return fitted.rows32 / split;
+  return fitted.rows16 * toDouble(piece) / 16 / split;
+}
+
+/// Multiprocessors that can work. Clusters are placed in groups of 16 or 18
+/// multiprocessors, of which larger ones leave two.
+double GPUCostModel::getMultiprocessors() const {
+  int64_t count = target.multiprocessors;
+  return toDouble(plan.cluster > 2 ? count - count % 16 : count);
 }
 
 /// Bytes that a lane loads, or stores, at a time, of neighbours of `size`
@@ -48,6 +82,7 @@ GPUCostModel::GPUCostModel(const Problem &problem, const GPUPlan &plan,
   int64_t byThreads = target.threadsPerSM / plan.getThreads();
   blocksPerSM = std::max<int64_t>(
       1, std::min({byShared, byRegisters, byThreads, target.blocksPerSM}));
+  stagesResults = plan.getStagedN(p, bytes) != 0;
   chunks = toDouble(plan.getNumChunks(p));
   steps = chunks * toDouble(plan.k / plan.fragments.stepK()) *
           toDouble(plan.getWarps());
@@ -61,6 +96,13 @@ GPUCostModel::GPUCostModel(const Problem &problem, const GPUPlan &plan,
   tile.shared = getSharedCycles(inputBytes + streamed);
   tile.issue = getIssueCycles(inputBytes + streamed);
   tile.latency = getLatencyCycles();
+  tile.engine = plan.isWgmmaRS() ? getEngineCycles() : 0;
+}
+
+/// Cycles in which the copy engine issues a tile's rows.
+double GPUCostModel::getEngineCycles() const {
+  int64_t row = plan.isFlatCopy(p, bytes) ? plan.getAtomWidth() : plan.j;
+  return 2.0 * inputBytes / toDouble(row * bytes * plan.cluster);
 }
 
 /// Cycles that a tile keeps the multipliers of an SM busy.
@@ -97,14 +139,9 @@ double GPUCostModel::getWeightLoads() const {
 /// Stores of a lane and tile.
 GPUCostModel::Stores GPUCostModel::getStores() const {
   int64_t elements = plan.getAccumulators(batchFirst);
-  if (plan.getStagedN(p, bytes) != 0) {
-    // Whole lines, or what of a line is some columns of one n.
+  if (stagesResults) {
     double stored = toDouble(elements * bytes * FragmentLayout::lanes);
-    double run = plan.j == p.d ? 128 : toDouble(plan.j * bytes);
-    double lines =
-        stored /
-        std::min(run * std::max(1.0, 128 / toDouble(p.d * bytes)), 128.0);
-    return {stored / 16 / FragmentLayout::lanes, lines};
+    return {stored / 16 / FragmentLayout::lanes, stored / getStagedRun()};
   }
   int64_t piece = batchFirst ? plan.fragments.runN * plan.vector
                              : plan.fragments.slotsM() * plan.vector;
@@ -132,14 +169,8 @@ double GPUCostModel::getSharedCycles(double copied) const {
   int64_t piece = plan.fragments.runK * plan.vector * bytes;
   if (!plan.isBulk && batchFirst && (piece & (piece - 1)) != 0)
     activations *= 2.5;
-  if (plan.isWgmmaRS()) {
-    // Tensor cores read weights for each 64 entries.
-    double weights = toDouble(plan.n * (plan.tiedD ? 1 : plan.j) * bytes) *
-                     toDouble(plan.entries) / 64 * chunks * toDouble(plan.k);
-    return 0.68 * weights / 128 + 1.17 * copied / 128 +
-           steps * 0.66 * activations +
-           4.5 * getStores().lines * toDouble(plan.getWarps());
-  }
+  if (plan.isWgmmaRS())
+    return 2.55 * copied / 128 + steps * 1.45 * activations + getStoreCycles();
   if (plan.isWgmma()) {
     // The tensor cores read both operands for each 64 rows n; stores.
     double operands =
@@ -154,6 +185,45 @@ double GPUCostModel::getSharedCycles(double copied) const {
   return steps * (0.66 * activations + getWeightLoads() * 4) +
          perCopy * copied / 128 +
          perLine * getStores().lines * toDouble(plan.getWarps());
+}
+
+/// Bytes of a line of memory that staged results fill at a time: all, or some
+/// columns of one n or a few.
+double GPUCostModel::getStagedRun() const {
+  constexpr double kLine = 128;
+  if (plan.j == p.d)
+    return kLine;
+  double run = toDouble(plan.j * bytes);
+  return std::min(kLine, run * std::max(1.0, kLine / toDouble(p.d * bytes)));
+}
+
+/// Cycles of a tile's stores, with activations from registers.
+double GPUCostModel::getStoreCycles() const {
+  double perLine = 5;
+  // Parts of lines need room in the L1 cache, which is what blocks leave of 256
+  // kB.
+  int64_t taken = blocksPerSM * plan.getSharedBytes(p, batchFirst, bytes) >> 10;
+  if (stagesResults && getStagedRun() < 128 && taken > 192)
+    perLine *= 1.3;
+  return perLine * getStores().lines * toDouble(plan.getWarps());
+}
+
+/// Cycles of a tile in which its warps do one thing after the other.
+double GPUCostModel::getSerialCycles(double resident) const {
+  if (plan.isWgmmaRS()) {
+    double loads = 1.45 * steps * getActivationLoads() *
+                   std::max(1.0, toDouble(getAccessBytes(plan.fragments.runK *
+                                                         plan.vector * bytes)) /
+                                     4);
+    return std::max(1.1 * tile.units, loads) +
+           (tile.latency + 0.51 * getStoreCycles()) / resident;
+  }
+  if (plan.isWgmma())
+    return 1.1 * tile.units + tile.latency / resident;
+  // Few warps take turns at loading and multiplying; many do both at a time.
+  double warps = std::max(1.0, resident * toDouble(plan.getWarps()) / 4);
+  return (tile.units + tile.shared) / (warps * std::sqrt(warps)) +
+         tile.latency / resident;
 }
 
 /// Cycles to issue everything, four warps at a time: a rough count.
@@ -183,6 +253,8 @@ double GPUCostModel::getLatencyCycles() const {
   // A stage that has been read is copied anew: the others hide that.
   double hidden = std::max(1.0, toDouble(plan.stages - 1));
   // One stage more is held by the products under way.
+  if (plan.isWgmmaRS())
+    return chunks * 1480 / std::pow(hidden, 1.25);
   if (plan.isWgmma())
     return chunks * 1170 / std::pow(hidden, 1.84);
   double perChunk = plan.isBulk ? 600 / std::pow(hidden, 2.3) : 530;
@@ -215,10 +287,10 @@ double GPUCostModel::getOverlap(double resident) const {
 GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch) const {
   GPUCost cost;
   cost.blocksPerSM = blocksPerSM;
-  bool isWgmma = plan.isWgmma();
-  cost.launch = isWgmma ? 4e-6 : 1.8e-6; // Barriers and tensor maps, too.
+  Fitted fitted = getFitted(plan);
+  cost.launch = fitted.launch;
   double hertz = target.gigahertz * 1e9;
-  double sms = toDouble(target.multiprocessors);
+  double sms = getMultiprocessors();
   double tiles = std::max(1.0, toDouble(plan.getNumTiles(batch)));
   double sharing = std::min(toDouble(batchBlocks), tiles);
   double slabs = toDouble(plan.getNumSlabs(p));
@@ -233,51 +305,57 @@ GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch) const {
   double busy = std::min(1.0, blocks / sms);
 
   cost.dramBytes = getMinimumBytes(problem, batch);
-  double overlap = isWgmma ? 1 : getOverlap(resident);
-  cost.dram =
-      cost.dramBytes / (target.dramBandwidth * busy *
-                        getRowEfficiency(getPieceBytes(batch)) * overlap);
+  double overlap = plan.isWgmma() ? 1 : getOverlap(resident);
+  cost.dram = cost.dramBytes /
+              (target.dramBandwidth * busy * getRowEfficiency(batch) * overlap);
   double weights =
       plan.isResident ? blocks * weightBytes : tiles * slabs * weightBytes;
   cost.l2Bytes =
       tiles * slabs * (inputBytes / toDouble(plan.cluster) + outputBytes) +
       weights;
   // The busiest SM takes its share of the bytes.
-  double l2Bandwidth = target.l2Bandwidth * (isWgmma ? 1.37 : 1);
+  double l2Bandwidth = target.l2Bandwidth * fitted.l2;
   cost.l2 = cost.l2Bytes * (tilesOfSM * sms / (tiles * slabs)) / l2Bandwidth;
-  // Few warps take turns at loading and multiplying; many do both at a time.
-  double warps = resident * toDouble(plan.getWarps()) / 4;
-  warps = std::max(1.0, warps);
-  double serial = (tile.units + tile.shared) / (warps * std::sqrt(warps)) +
-                  tile.latency / resident;
-  if (isWgmma)
-    serial = 1.1 * tile.units + tile.latency / resident;
   cost.shared = tilesOfSM * tile.shared / hertz;
-  cost.units = tilesOfSM * std::max({tile.units, tile.issue, serial}) / hertz;
-  double most = std::max({cost.dram, cost.l2, cost.shared, cost.units});
+  cost.engine = tilesOfSM * tile.engine / hertz;
+  cost.units = tilesOfSM *
+               std::max({tile.units, tile.issue, getSerialCycles(resident)}) /
+               hertz;
+  double most =
+      std::max({cost.dram, cost.l2, cost.shared, cost.engine, cost.units});
   cost.limit = most == cost.dram     ? "DRAM"
                : most == cost.l2     ? "L2"
+               : most == cost.engine ? "copy engine"
                : most == cost.shared ? "shared memory"
                                      : "multiplications";
   // A block begins by filling its ring, and ends by emptying it; others on the
   // SM work meanwhile.
-  double start =
-      1.5e-6 + (plan.isResident ? weightBytes : 0) * sms / target.l2Bandwidth;
+  double start = fitted.start +
+                 (plan.isResident ? weightBytes : 0) * sms / target.l2Bandwidth;
   double startup = waves * start / (waves > 1 ? resident : 1);
   // What all keep busy takes longer than what one does: they wait for another.
-  double norm = isWgmma ? 2.8 : 2;
   double sum = 0;
-  for (double part : {cost.dram, cost.l2, cost.shared, cost.units})
-    sum += std::pow(part, norm);
-  cost.seconds = cost.launch + startup + std::pow(sum, 1 / norm);
+  for (double part : {cost.dram, cost.l2, cost.shared, cost.engine, cost.units})
+    sum += std::pow(part, fitted.norm);
+  cost.seconds = cost.launch + startup +
+                 std::pow(sum, 1 / fitted.norm) * getDrift(perBlock);
   if (cost.launch > most)
     cost.limit = "launch";
   return cost;
 }
 
+/// Blocks that read the same X, or write parts of the same lines, drift apart
+/// the more tiles each computes, and no longer meet in L2.
+double GPUCostModel::getDrift(double tilesOfBlock) const {
+  bool meets = plan.getNumBlocksN(p) / plan.cluster * plan.getNumBlocksJ(p) > 1;
+  if (!plan.isWgmmaRS() || !meets)
+    return 1;
+  return 1 + 0.0013 * std::max(0.0, tilesOfBlock - 32);
+}
+
 int64_t GPUCostModel::chooseBatchBlocks(int64_t batch, GPUCost &cost) const {
   int64_t tiles = std::max<int64_t>(1, plan.getNumTiles(batch));
-  int64_t slots = target.multiprocessors * blocksPerSM;
+  int64_t slots = static_cast<int64_t>(getMultiprocessors()) * blocksPerSM;
   int64_t best = 0;
   auto consider = [&](int64_t blocks) {
     blocks = std::clamp<int64_t>(blocks, 1, std::min<int64_t>(tiles, 1 << 20));

@@ -102,7 +102,7 @@ int64_t GPUPlan::getSwizzleBytes(const KSPattern &p,
   if (isFlatCopy(p, elementBytes)) // Shorter rows are one piece of memory.
     return getAtomWidth() * elementBytes == kSwizzledBytes ? kSwizzledBytes : 0;
   int64_t row = j * elementBytes;
-  return row == 32 || row == 64 || row == kSwizzledBytes ? row : 0;
+  return canSwizzle(row) ? row : 0;
 }
 
 int64_t GPUPlan::getInputBytes(bool batchFirst, int64_t elementBytes) const {

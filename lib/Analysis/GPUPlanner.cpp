@@ -67,21 +67,33 @@ llvm::SmallVector<Enumerator::Columns> Enumerator::getColumns() const {
         all.push_back({vector, 1, 1, false});
     return all;
   }
+  bool isPower = (p.d & (p.d - 1)) == 0;
   // A flat slab: a run of k with all its columns is one piece of memory.
   if (p.d <= 8) {
-    bool isPower = (p.d & (p.d - 1)) == 0;
     int64_t run =
         isPower ? std::max<int64_t>(1, std::min<int64_t>(4, widest / p.d)) : 4;
     all.push_back({p.d, 1, run, true});
     if (run != 1)
       all.push_back({p.d, 1, 1, true});
   }
+  // All of them, by two warps where they are too many for one.
+  for (int64_t warps : {1, 2}) {
+    int64_t vector = p.d / warps;
+    if (p.d > 8 && !isPower && p.d % warps == 0 && vector % 4 == 0 &&
+        vector <= 16)
+      all.push_back({vector, warps, 1, true});
+  }
   // Part of the columns: whole pieces, of several warps where there are more.
   for (int64_t vector = widest; vector >= 1; vector /= 2)
     for (int64_t warps : {1, 2, 4, 8}) {
       bool divides = p.d % (vector * warps) == 0;
       bool covers = vector * warps < (p.d > widest ? 2 * p.d : p.d + 1);
-      if (p.d > 4 && covers && (divides || vector == widest || vector == 1))
+      bool isNew = llvm::none_of(all, [&](const Columns &columns) {
+        return columns.vector == vector && columns.warpsJ == warps &&
+               columns.runK == 1;
+      });
+      if (p.d > 4 && covers && isNew &&
+          (divides || vector == widest || vector == 1))
         all.push_back({vector, warps, 1, vector * warps == p.d});
     }
   return all;

@@ -24,8 +24,8 @@
 // twice.
 //
 // wgmma is issued by four warps. Of wgmma16, the 64 rows n are a tile of 16 of
-// each of them, and what a warp holds of the result are mma tiles. Both operands
-// come from shared memory (see weightPlace), in the natural order of k.
+// each of them, and what a warp holds of the result are mma tiles. Operands are
+// in shared memory (see weightPlace), in the natural order of k.
 //
 // Of wgmma16_rs activations are the first operand, and come from registers: the
 // 64 rows are two tiles of 8 entries of each warp, which lanes hold as those of
@@ -163,10 +163,10 @@ struct FragmentLayout {
   };
   /// What is at `position` of `lane` of `tile`, in a block of `rows` rows n.
   ///
-  /// For wgmma16, 64 rows by 16 k are 16 core matrices of 8 rows by 8 k, each 128
-  /// bytes (PTX ISA, "Matrix Descriptor", no swizzling, K-major): first those
-  /// of k 0 to 7, then the others; rows in the order warp, half, g. The rows of
-  /// a warp are neighbours in n, those of all its tiles.
+  /// For wgmma16, 64 rows by 16 k are 16 core matrices of 8 rows by 8 k, each
+  /// 128 bytes (PTX ISA, "Matrix Descriptor", no swizzling, K-major): first
+  /// those of k 0 to 7, then the others; rows in the order warp, half, g. The
+  /// rows of a warp are neighbours in n, those of all its tiles.
   ///
   /// For wgmma16_rs, a tile of 8 rows by 16 k is two of them. Row 2t + e of a
   /// core matrix is slot e of lane t; k 2t and 2t + 1 of the first one are

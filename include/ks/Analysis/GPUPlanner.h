@@ -145,8 +145,13 @@ struct GPUPlan {
   /// of several k or in rows that can be swizzled. Otherwise boxes have a row
   /// of j for each k.
   bool isFlatCopy(const KSPattern &p, int64_t elementBytes) const {
+    int64_t row = j * elementBytes, atom = getAtomWidth() * elementBytes;
     return j == p.d && (fragments.runK != 1 || isWgmmaSS() ||
-                        getAtomWidth() * elementBytes <= kSwizzledBytes);
+                        atom <= kSwizzledBytes || !canSwizzle(row));
+  }
+  /// Whether the engine swizzles rows of `bytes`.
+  static bool canSwizzle(int64_t bytes) {
+    return bytes == 32 || bytes == 64 || bytes == kSwizzledBytes;
   }
   int64_t getSwizzleBytes(const KSPattern &p, int64_t elementBytes) const;
   /// Results that lanes hold in short pieces pass through shared memory, so
@@ -192,13 +197,14 @@ struct GPUPlan {
 
 /// What a plan is predicted to cost; times in seconds.
 struct GPUCost {
-  double dram = 0, l2 = 0, shared = 0, units = 0; ///< If nothing else counted.
+  /// If nothing else counted.
+  double dram = 0, l2 = 0, shared = 0, engine = 0, units = 0;
   double launch = 0;
   double seconds = 0; ///< In all.
   double dramBytes = 0, l2Bytes = 0;
   int64_t blocksPerSM = 0; ///< That fit at a time.
-  const char *limit = "";  ///< "DRAM", "L2", "shared memory", "tensor cores",
-                           ///< "FMA", "launch"
+  const char *limit = "";  ///< "DRAM", "L2", "shared memory", "copy engine",
+                           ///< "multiplications" or "launch".
 };
 
 struct RankedGPUPlan {

@@ -33,6 +33,26 @@ gpu.module @kernels {
     gpu.return
   }
 
+  // Of a cluster of two, each block copies four of the entries, to both.
+  // CHECK-LABEL: gpu.func @cluster(
+  //       CHECK:   %[[RANK:.*]] = arith.remui %block_id_x, %c2
+  //       CHECK:   arith.muli %[[RANK]], %c4
+  //       CHECK:   %[[BOTH:.*]] = arith.constant 3 : i16
+  // CHECK-COUNT-2: nvvm.cp.async.bulk.tensor.shared.cluster.global {{.*}} multicast_mask = %[[BOTH]]
+  //       CHECK:   %[[BARRIER:.*]] = nvvm.mapa %{{.*}}, %{{.*}} : !llvm.ptr<3> -> !llvm.ptr<7>
+  //       CHECK:   nvvm.mbarrier.arrive %[[BARRIER]] : !llvm.ptr<7>
+  gpu.func @cluster(%map: !llvm.ptr, %x: memref<?x1024xf16, strided<[?, 1], offset: ?>>,
+                    %xs: memref<2x2x8x64xf16, 3>, %rank: index) kernel {
+    %c = arith.constant 0 : index
+    %barriers = nvgpu.mbarrier.create -> !barriers
+    %bytes = ks.bulk_copy_activations <1, 16, 32, 32> %map, %x[%c, %c, %c, %c] to %xs[%c] signal %barriers[%c]
+      depth 4 slab 16 flat false swizzle 32 cluster 2
+      : !llvm.ptr, memref<?x1024xf16, strided<[?, 1], offset: ?>> to memref<2x2x8x64xf16, 3>, !barriers
+    nvgpu.mbarrier.arrive.expect_tx %barriers[%c], %bytes : !barriers
+    ks.arrive_in_cluster %barriers[%c] of %rank : !barriers
+    gpu.return
+  }
+
   // CHECK-LABEL: gpu.func @weights(
   //   CHECK-DAG:   %[[BYTES:.*]] = arith.constant 512 : i32
   //       CHECK:   nvvm.cp.async.bulk.shared.cluster.global %{{.*}}, %{{.*}}, %{{.*}}, %[[BYTES]]
@@ -46,10 +66,10 @@ gpu.module @kernels {
   // Rows of a box are 128 bytes: those of odd entries have their halves of 16
   // bytes exchanged.
   // CHECK-LABEL: gpu.func @load(
-  //       CHECK:   %[[ABOVE:.*]] = arith.divui %{{.*}}, %c128
-  //       CHECK:   %[[PIECE:.*]] = arith.divui %arg1, %c8
-  //       CHECK:   %[[BIT:.*]] = arith.remui %[[ABOVE]], %c2
-  //       CHECK:   arith.xori %[[PIECE]], %[[BIT]]
+  //       CHECK:   %[[ABOVE:.*]] = arith.divui %[[OFFSET:.*]], %c128
+  //       CHECK:   %[[ODD:.*]] = arith.remui %[[ABOVE]], %c2
+  //       CHECK:   %[[PIECE:.*]] = arith.muli %[[ODD]], %c16
+  //       CHECK:   arith.xori %[[OFFSET]], %[[PIECE]]
   // CHECK-COUNT-4: vector.load %arg0[{{.*}}] {alignment = 16 : i64} : memref<2x4x8x64xf16, 3>, vector<8xf16>
   //   CHECK-NOT:   vector.load
   gpu.func @load(%xs: memref<2x4x8x64xf16, 3>, %column: index, %out: memref<64xf16>) kernel {

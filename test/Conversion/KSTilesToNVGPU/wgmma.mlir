@@ -32,6 +32,21 @@ gpu.module @kernels {
     gpu.return
   }
 
+  // Two columns, of 32 n each: activations are this lane's, weights core matrices.
+  // CHECK-LABEL: gpu.func @registers(
+  //       CHECK:   nvvm.wgmma.fence.aligned
+  // CHECK-COUNT-2: wgmma.mma_async.sync.aligned.m64n32k16.f32.f16.f16
+  //   CHECK-NOT:   wgmma.mma_async
+  //       CHECK:   nvvm.wgmma.commit.group.sync.aligned
+  //       CHECK:   nvvm.wgmma.wait.group.sync.aligned 1
+  gpu.func @registers(%w: memref<1x1x2x4x32x4xf16, 3>, %a: vector<2x2x4xf16>, %acc: vector<2x4x2x2xf32>, %out: memref<2xf32>) kernel {
+    %c = arith.constant 0 : index
+    %s = ks.warpgroup_mma_registers pending %w[%c, %c, %c, %c], %a, %acc : memref<1x1x2x4x32x4xf16, 3>, vector<2x2x4xf16> to vector<2x4x2x2xf32>
+    %e = vector.extract %s[0, 0, 0] : vector<2xf32> from vector<2x4x2x2xf32>
+    vector.store %e, %out[%c] : memref<2xf32>, vector<2xf32>
+    gpu.return
+  }
+
   // What uses the registers stays behind the wait.
   // CHECK-LABEL: gpu.func @wait(
   //       CHECK:   nvvm.wgmma.wait.group.sync.aligned 0

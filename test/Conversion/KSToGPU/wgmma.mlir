@@ -29,6 +29,20 @@ func.func @folded(%x: memref<?x240xbf16, strided<[?, 1], offset: ?>>, %p: memref
   return
 }
 
+// Activations through registers: two blocks along n are a cluster, each of which
+// copies 32 of the 64 entries to both.
+
+// CHECK-LABEL: func.func @registers(
+//       CHECK:   ks.tensor_map %{{.*}} sizes [640, 2, -1] strides [640, -1] box [64, 1, 32] swizzle 128
+//       CHECK:   gpu.launch_func @ks_kernels::@registers_0 blocks in ({{.*}}) threads in (%c384,
+func.func @registers(%x: memref<?x1280xf16, strided<[?, 1], offset: ?>>, %p: memref<49152xf16>,
+                     %y: memref<?x1024xf16, strided<[?, 1], offset: ?>>) {
+  ks.matmul <2, 32, 40, 16> ins(%x, %p : memref<?x1280xf16, strided<[?, 1], offset: ?>>, memref<49152xf16>)
+    outs(%y : memref<?x1024xf16, strided<[?, 1], offset: ?>>)
+    plan #ks.gpu_plan<entries = 64, batch_blocks = 40, vector = 8, warps = [4, 1, 2], stages = 3, cluster = 2, copies = bulk, weights = streamed, packing = <fragments = <wgmma16_rs, run_k = 1, run_n = 1>, n = 16, k = 16, j = 16>>
+  return
+}
+
 // Those that multiply take registers, wait for a stage, and release the one before:
 // their products overlap.
 
@@ -63,3 +77,23 @@ func.func @folded(%x: memref<?x240xbf16, strided<[?, 1], offset: ?>>, %p: memref
 //   CHECK-NOT:   setmaxregister
 //       CHECK:   ks.warpgroup_mma {{.*}} : memref<2x4x1x8x32x8xbf16, #gpu.address_space<workgroup>>, memref<2x1x64x64xbf16, #gpu.address_space<workgroup>> to vector<1x2x8x4xf32>
 //       CHECK:   ks.store_fragment <2, 72, 120, 1>
+
+// All blocks of the cluster have barriers before one copies to them, and none ends
+// while another may. A stage is free when all warps of both have read it.
+
+// CHECK-LABEL: gpu.func @registers_0(
+//  CHECK-SAME:   known_cluster_size = array<i32: 2, 1, 1>
+//       CHECK:   nvgpu.mbarrier.init %{{.*}}, %c16
+//       CHECK:   nvvm.cluster.arrive
+//       CHECK:   nvvm.cluster.wait
+//       CHECK:   scf.if
+//       CHECK:       scf.for
+//       CHECK:         %[[A:.*]] = ks.load_atoms {{.*}} slab 16 swizzle 128
+//       CHECK:         ks.warpgroup_mma_registers %{{.*}}, %[[A]],
+//       CHECK:         ks.arrive_in_cluster
+//       CHECK:       ks.warpgroup_wait
+//       CHECK:       ks.store_lines <2, 32, 40, 16> {{.*}} of 2 : vector<8x2x2x2xf16>
+//       CHECK:   } else {
+//       CHECK:       ks.bulk_copy_activations {{.*}} cluster 2
+//       CHECK:   nvvm.cluster.arrive
+//       CHECK:   nvvm.cluster.wait

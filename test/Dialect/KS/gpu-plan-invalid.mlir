@@ -119,6 +119,66 @@ func.func @wgmma_stages(%x: tensor<?x256xf16>, %k: tensor<1x64x64x4xf16>, %init:
 
 // -----
 
+func.func @registers_copies(%x: tensor<?x256xf16>, %k: tensor<1x64x64x4xf16>, %init: tensor<?x256xf16>) -> tensor<?x256xf16> {
+  // expected-error @+1 {{plan does not fit: copies are cp_async with wgmma16_rs; expected bulk}}
+  %y = ks.matmul <1, 64, 64, 4> ins(%x, %k : tensor<?x256xf16>, tensor<1x64x64x4xf16>) outs(%init : tensor<?x256xf16>)
+    plan #ks.gpu_plan<entries = 64, batch_blocks = 1024, vector = 4, warps = [4, 1, 1], stages = 2, cluster = 1, copies = cp_async, weights = streamed, packing = <fragments = <wgmma16_rs, run_k = 2, run_n = 2>, n = 32, k = 16, j = 4>>
+    -> tensor<?x256xf16>
+  return %y : tensor<?x256xf16>
+}
+
+// -----
+
+func.func @registers_warps(%x: tensor<?x256xf16>, %k: tensor<1x64x64x4xf16>, %init: tensor<?x256xf16>) -> tensor<?x256xf16> {
+  // expected-error @+1 {{plan does not fit: warps are [2, 1, 1] with wgmma16_rs; expected a multiple of 4 along the batch, and 4 or 8 in all}}
+  %y = ks.matmul <1, 64, 64, 4> ins(%x, %k : tensor<?x256xf16>, tensor<1x64x64x4xf16>) outs(%init : tensor<?x256xf16>)
+    plan #ks.gpu_plan<entries = 64, batch_blocks = 1024, vector = 4, warps = [2, 1, 1], stages = 2, cluster = 1, copies = bulk, weights = streamed, packing = <fragments = <wgmma16_rs, run_k = 2, run_n = 2>, n = 32, k = 16, j = 4>>
+    -> tensor<?x256xf16>
+  return %y : tensor<?x256xf16>
+}
+
+// -----
+
+func.func @registers_stages(%x: tensor<?x256xf16>, %k: tensor<1x64x64x4xf16>, %init: tensor<?x256xf16>) -> tensor<?x256xf16> {
+  // expected-error @+1 {{plan does not fit: stages is 1 with wgmma16_rs; expected at least 2}}
+  %y = ks.matmul <1, 64, 64, 4> ins(%x, %k : tensor<?x256xf16>, tensor<1x64x64x4xf16>) outs(%init : tensor<?x256xf16>)
+    plan #ks.gpu_plan<entries = 64, batch_blocks = 1024, vector = 4, warps = [4, 1, 1], stages = 1, cluster = 1, copies = bulk, weights = streamed, packing = <fragments = <wgmma16_rs, run_k = 2, run_n = 2>, n = 32, k = 16, j = 4>>
+    -> tensor<?x256xf16>
+  return %y : tensor<?x256xf16>
+}
+
+// -----
+
+func.func @cluster_size(%x: tensor<?x256xf16>, %k: tensor<1x64x64x4xf16>, %init: tensor<?x256xf16>) -> tensor<?x256xf16> {
+  // expected-error @+1 {{plan does not fit: cluster is 3; expected 1, 2, 4 or 8}}
+  %y = ks.matmul <1, 64, 64, 4> ins(%x, %k : tensor<?x256xf16>, tensor<1x64x64x4xf16>) outs(%init : tensor<?x256xf16>)
+    plan #ks.gpu_plan<entries = 64, batch_blocks = 1024, vector = 4, warps = [4, 1, 1], stages = 2, cluster = 3, copies = bulk, weights = streamed, packing = <fragments = <wgmma16_rs, run_k = 2, run_n = 2>, n = 32, k = 16, j = 4>>
+    -> tensor<?x256xf16>
+  return %y : tensor<?x256xf16>
+}
+
+// -----
+
+func.func @cluster_blocks(%x: tensor<?x256xf16>, %k: tensor<1x64x64x4xf16>, %init: tensor<?x256xf16>) -> tensor<?x256xf16> {
+  // expected-error @+1 {{plan does not fit: cluster is 4 with 2 blocks along n; expected a divisor}}
+  %y = ks.matmul <1, 64, 64, 4> ins(%x, %k : tensor<?x256xf16>, tensor<1x64x64x4xf16>) outs(%init : tensor<?x256xf16>)
+    plan #ks.gpu_plan<entries = 64, batch_blocks = 1024, vector = 4, warps = [4, 1, 1], stages = 2, cluster = 4, copies = bulk, weights = streamed, packing = <fragments = <wgmma16_rs, run_k = 2, run_n = 2>, n = 32, k = 16, j = 4>>
+    -> tensor<?x256xf16>
+  return %y : tensor<?x256xf16>
+}
+
+// -----
+
+func.func @cluster_none(%x: tensor<?x256xf16>, %k: tensor<1x64x64x4xf16>, %init: tensor<?x256xf16>) -> tensor<?x256xf16> {
+  %y = ks.matmul <1, 64, 64, 4> ins(%x, %k : tensor<?x256xf16>, tensor<1x64x64x4xf16>) outs(%init : tensor<?x256xf16>)
+    // expected-error @+1 {{plan's cluster is 0; expected at least 1}}
+    plan #ks.gpu_plan<entries = 64, batch_blocks = 1024, vector = 4, warps = [4, 1, 1], stages = 2, cluster = 0, copies = bulk, weights = streamed, packing = <fragments = <wgmma16_rs, run_k = 2, run_n = 2>, n = 32, k = 16, j = 4>>
+    -> tensor<?x256xf16>
+  return %y : tensor<?x256xf16>
+}
+
+// -----
+
 func.func @folded_mma(%x: tensor<?x256xf16>, %k: tensor<1x64x64x4xf16>, %init: tensor<?x256xf16>) -> tensor<?x256xf16> {
   // expected-error @+1 {{plan does not fit: packing is folded; expected wgmma16 and layout batch_first}}
   %y = ks.matmul <1, 64, 64, 4> ins(%x, %k : tensor<?x256xf16>, tensor<1x64x64x4xf16>) outs(%init : tensor<?x256xf16>)

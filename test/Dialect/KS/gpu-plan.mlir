@@ -13,6 +13,16 @@ func.func @plan(%x: tensor<?x32xf16>, %p: tensor<1024xf16>, %init: tensor<?x16xf
   return %y : tensor<?x16xf16>
 }
 
+// CHECK-LABEL: func.func @cluster(
+//       CHECK:   stages = 3, cluster = 2, copies = bulk, weights = streamed, packing = <fragments = <wgmma16_rs, run_k = 1, run_n = 1>, n = 16, k = 16, j = 16>>
+func.func @cluster(%x: memref<?x1280xf16, strided<[?, 1], offset: ?>>, %p: memref<49152xf16>,
+                   %y: memref<?x1024xf16, strided<[?, 1], offset: ?>>) {
+  ks.matmul <2, 32, 40, 16> ins(%x, %p : memref<?x1280xf16, strided<[?, 1], offset: ?>>, memref<49152xf16>)
+    outs(%y : memref<?x1024xf16, strided<[?, 1], offset: ?>>)
+    plan #ks.gpu_plan<entries = 64, batch_blocks = 40, vector = 8, warps = [4, 1, 2], stages = 3, cluster = 2, copies = bulk, weights = streamed, packing = <fragments = <wgmma16_rs, run_k = 1, run_n = 1>, n = 16, k = 16, j = 16>>
+  return
+}
+
 // Weights of one j and one i serve all; f32 keeps its type, complex is pairs.
 // CHECK-LABEL: func.func @pack(
 //       CHECK:   ks.pack_weights <3, 5, 7, 2> into #ks.gpu_packing<fragments = <fma, run_k = 1, run_n = 1>, n = 8, k = 8, j = 1, tied = a|d>

@@ -20,7 +20,8 @@ namespace {
 /// Calls `f` for each instruction and each pair of runs.
 template <typename F> void forEachLayout(F f) {
   for (WarpInstruction instruction :
-       {WarpInstruction::Mma16, WarpInstruction::Mma8, WarpInstruction::Fma})
+       {WarpInstruction::Mma16, WarpInstruction::Mma8, WarpInstruction::Fma,
+        WarpInstruction::WgmmaRS16})
     for (int64_t runK : {1, 2, 4})
       for (int64_t runN : {1, 2, 4, 8}) {
         SCOPED_TRACE(testing::Message()
@@ -72,7 +73,9 @@ TEST(FragmentLayoutTest, LanesFormAGrid) {
       weights.insert({layout.laneN(lane), layout.laneK(lane)});
       activations.insert({layout.laneM(lane), layout.laneK(lane)});
     }
-    EXPECT_EQ(static_cast<int64_t>(weights.size()), layout.weightLanes());
+    // wgmma reads its weights from shared memory, not from lanes.
+    if (!layout.isWgmma())
+      EXPECT_EQ(static_cast<int64_t>(weights.size()), layout.weightLanes());
     EXPECT_EQ(static_cast<int64_t>(activations.size()),
               FragmentLayout::tileEntries * layout.lanesK());
   });
@@ -80,6 +83,8 @@ TEST(FragmentLayoutTest, LanesFormAGrid) {
 
 TEST(FragmentLayoutTest, PackedPositionsAreWeightsOnce) {
   forEachLayout([](FragmentLayout layout) {
+    if (layout.isWgmma())
+      return; // in core matrices, see below
     std::set<std::pair<int64_t, int64_t>> seen;
     for (int64_t at = 0; at < layout.weightsPerLane(); ++at) {
       FragmentLayout::WeightSlot slot = layout.weightSlot(at);
@@ -147,8 +152,6 @@ TEST(FragmentLayoutTest, ResultsAreThoseOfThePTXISA) {
     }
 }
 
-} // namespace
-
 // PTX ISA, "Asynchronous Warpgroup Level Matrix ...", K-major without swizzle:
 // core matrices of 8 rows of 8 k, 128 bytes each; here all rows' of k 0 to 7
 // come first. Row r is of warp r / 16, whose results are those of an mma tile.
@@ -173,6 +176,29 @@ TEST(FragmentLayoutTest, WgmmaWeightsAreCoreMatrices) {
     }
 }
 
+// "Register Fragments for wgmma.mma_async.m64nNk16": a lane holds of A, in a
+// row, columns 2t, 2t + 1, 2t + 8 and 2t + 9; of D, columns 2t and 2t + 1 of
+// each 8. Rows of core matrices of B are columns of D.
+TEST(FragmentLayoutTest, WgmmaRSOperandsAgree) {
+  for (int64_t runK : {1, 2, 4})
+    for (int64_t runN : {1, 2, 4, 8}) {
+      FragmentLayout layout{WarpInstruction::WgmmaRS16, runK, runN};
+      std::set<std::pair<int64_t, int64_t>> seen;
+      for (int64_t tile = 0; tile < 4; ++tile)
+        for (int64_t row = 0; row < 8; ++row)
+          for (int64_t t = 0; t < 4; ++t)
+            for (int64_t slot = 0; slot < 4; ++slot) {
+              int64_t column = slot / 2 * 8 + 2 * t + slot % 2;
+              FragmentLayout::WeightPlace place = layout.weightPlace(
+                  tile, column / 8 * 8 + row, column % 8, /*rows=*/32);
+              EXPECT_EQ(place.k, layout.k(slot, t));
+              EXPECT_EQ(place.n, layout.n(2 * tile + row % 2, row / 2));
+              EXPECT_TRUE(seen.insert({place.n, place.k}).second);
+            }
+      EXPECT_EQ(seen.size(), 32u * 16u);
+    }
+}
+
 TEST(FragmentLayoutTest, WideVectorsAreHalfATileApart) {
   FragmentLayout layout{WarpInstruction::Mma16, 1, 1};
   std::set<int64_t> seen;
@@ -184,3 +210,5 @@ TEST(FragmentLayoutTest, WideVectorsAreHalfATileApart) {
   for (int64_t t = 0; t < 4; ++t)
     EXPECT_EQ(layout.vectorOf(2 * t, true), t);
 }
+
+} // namespace

@@ -177,13 +177,54 @@ TEST(GPUPlannerChoiceTest, FourWarpsMultiplyTogetherOnHopper) {
   EXPECT_FALSE(choose(problem, "sm_90").isWgmma());
 }
 
-TEST(GPUPlannerChoiceTest, SmallDIsFoldedOnHopper) {
-  GPUPlan plan = choose(makeProblem({1, 128, 128, 3}), "sm_90");
-  EXPECT_TRUE(plan.isWgmma());
-  EXPECT_TRUE(plan.isFolded);
-  EXPECT_EQ(plan.getKernelPattern({1, 128, 128, 3}),
-            (KSPattern{1, 384, 384, 1}));
-  EXPECT_FALSE(choose(makeProblem({1, 256, 256, 24}), "sm_90").isFolded);
+TEST(GPUPlannerChoiceTest, ActivationsGoThroughRegistersOnHopper) {
+  for (int64_t d : {2, 3, 4, 8, 16, 64}) {
+    GPUPlan plan = choose(makeProblem({4, 192, 192, d}), "sm_90");
+    EXPECT_TRUE(plan.isWgmmaRS());
+    EXPECT_FALSE(plan.isFolded);
+  }
+  EXPECT_FALSE(choose(makeProblem({4, 192, 192, 1}), "sm_90").isWgmmaRS());
+  EXPECT_FALSE(choose(makeProblem({4, 192, 192, 16}), "sm_100").isWgmmaRS());
+}
+
+TEST(GPUPlannerChoiceTest, ManyBlocksAlongNShareCopies) {
+  GPUPlan plan = choose(makeProblem({1, 512, 512, 64}), "sm_90");
+  EXPECT_GT(plan.cluster, 1);
+  EXPECT_EQ(plan.getNumBlocksN({1, 512, 512, 64}) % plan.cluster, 0);
+}
+
+TEST(GPUPlanTest, FoldedPatternsAreDense) {
+  GPUPlan plan;
+  plan.isFolded = true;
+  EXPECT_EQ(plan.getKernelPattern({2, 128, 64, 3}),
+            (KSPattern{2, 384, 192, 1}));
+}
+
+TEST(GPUPlanTest, StagedResultsFillLines) {
+  GPUPlan plan;
+  plan.fragments = {WarpInstruction::WgmmaRS16, 4, 8};
+  plan.entries = 64;
+  plan.warpsM = 4;
+  plan.j = plan.vector = 3;
+  plan.n = 64;
+  // 4 lanes, 8 neighbours of each, 3 columns: 192 bytes.
+  EXPECT_EQ(plan.getStagedN({1, 128, 128, 3}, 2), 32);
+  EXPECT_EQ(plan.getStagedShape({1, 128, 128, 3}, 2),
+            (std::array<int64_t, 4>{4, 2, 16, 32 * 3 + 8}));
+  // Rows of an odd number of bytes leave as they are.
+  EXPECT_EQ(plan.getStagedN({1, 127, 128, 3}, 2), 0);
+  // Two warps' columns are a sector of each n.
+  plan.fragments = {WarpInstruction::WgmmaRS16, 1, 1};
+  plan.vector = 8;
+  plan.warpsJ = 2;
+  plan.j = 16;
+  EXPECT_EQ(plan.getStagedN({1, 128, 128, 64}, 2), 4);
+  // One warp's are half of one, which others complete.
+  plan.warpsJ = 1;
+  plan.j = 8;
+  EXPECT_EQ(plan.getStagedN({1, 128, 128, 64}, 2), 0);
+  plan.fragments.instruction = WarpInstruction::Mma16;
+  EXPECT_EQ(plan.getStagedN({1, 128, 128, 8}, 2), 0);
 }
 
 TEST(GPUPlannerChoiceTest, SmallDIsOneSlab) {
@@ -232,6 +273,45 @@ std::string complain(void (*spoil)(Problem &, GPUPlan &)) {
   return checkGPUPlan(problem, plan);
 }
 
+TEST(GPUPlanCheckTest, SaysWhatIsWrongWithActivationsInRegisters) {
+  auto complain = [](void (*spoil)(GPUPlan &)) {
+    Problem problem = makeProblem({2, 64, 64, 4});
+    GPUPlan plan;
+    plan.fragments = {WarpInstruction::WgmmaRS16, 2, 2};
+    plan.entries = 128;
+    plan.n = 32;
+    plan.k = 32;
+    plan.j = plan.vector = 4;
+    plan.warpsM = 4;
+    plan.cluster = 2;
+    plan.isBulk = true;
+    EXPECT_EQ(checkGPUPlan(problem, plan), "");
+    spoil(plan);
+    return checkGPUPlan(problem, plan);
+  };
+  auto expect = [&](void (*spoil)(GPUPlan &), const char *message) {
+    std::string complaint = complain(spoil);
+    EXPECT_NE(complaint.find(message), std::string::npos) << complaint;
+  };
+  expect([](GPUPlan &plan) { plan.isBulk = false; },
+         "copies are cp_async with wgmma16_rs; expected bulk");
+  expect([](GPUPlan &plan) { plan.warpsM = 2; },
+         "warps are [2, 1, 1] with wgmma16_rs");
+  expect([](GPUPlan &plan) { plan.stages = 1; },
+         "stages is 1 with wgmma16_rs; expected at least 2");
+  expect([](GPUPlan &plan) { plan.cluster = 3; },
+         "cluster is 3; expected 1, 2, 4 or 8");
+  expect([](GPUPlan &plan) { plan.cluster = 4; },
+         "cluster is 4 with 2 blocks along n; expected a divisor");
+  expect(
+      [](GPUPlan &plan) {
+        plan.fragments.runN = 4;
+        plan.n = 24;
+        plan.cluster = 1;
+      },
+      "number of n of a lane is 6; expected a multiple of 4");
+}
+
 TEST(GPUPlanCheckTest, SaysWhatIsWrong) {
   auto expect = [](void (*spoil)(Problem &, GPUPlan &), const char *message) {
     std::string complaint = complain(spoil);
@@ -261,6 +341,8 @@ TEST(GPUPlanCheckTest, SaysWhatIsWrong) {
          "n is 48; expected a multiple of 32");
   expect([](Problem &, GPUPlan &plan) { plan.k = 24; },
          "k is 24; expected a multiple of 16");
+  expect([](Problem &, GPUPlan &plan) { plan.cluster = 2; },
+         "cluster is 2 with cp_async; expected 1");
   expect([](Problem &, GPUPlan &plan) { plan.j = 8; },
          "j is 8; expected vector * warps along j = 4");
   expect([](Problem &, GPUPlan &plan) { plan.batchBlocks = 0; },

@@ -8,6 +8,7 @@
 
 #include "ks/ExecutionEngine/BuildArtifact.h"
 
+#include "LaunchReader.h"
 #include "ModuleSupport.h"
 #include "Ptxas.h"
 
@@ -15,10 +16,7 @@
 #include "ks/Dialect/KS/IR/KS.h"
 #include "ks/Pipelines/Pipelines.h"
 
-#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/IR/Matchers.h"
 #include "mlir/Pass/PassManager.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/TargetSelect.h"
@@ -32,191 +30,6 @@ using Clock = std::chrono::steady_clock;
 
 static double secondsSince(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
-}
-
-static std::string toText(Type type) {
-  std::string text;
-  llvm::raw_string_ostream(text) << type;
-  return text;
-}
-
-//===----------------------------------------------------------------------===//
-// From host code to launches
-//===----------------------------------------------------------------------===//
-
-/// A dimension that is only known at run time is the batch.
-static llvm::Expected<ArrayInfo> getArrayInfo(Type type, Twine name) {
-  auto memref = dyn_cast<MemRefType>(type);
-  if (!memref)
-    return makeError("an artefact cannot hold an argument of type " +
-                     toText(type) + "; expected tensors or memrefs");
-  llvm::Expected<ElementType> element = toElementType(memref.getElementType());
-  if (!element)
-    return element.takeError();
-  ArrayInfo info;
-  info.name = name.str();
-  info.type = static_cast<KsElementType>(*element);
-  for (int64_t size : memref.getShape())
-    info.shape.push_back(ShapedType::isDynamic(size) ? Size{0, 1}
-                                                     : Size{size, 0});
-  // Kernels look at pointers and pitches themselves.
-  info.alignment =
-      getRealType(memref.getElementType()).getIntOrFloatBitWidth() / 8;
-  return info;
-}
-
-namespace {
-/// What stands behind the memrefs of a host function.
-using OperandMap = llvm::DenseMap<Value, Operand>;
-
-/// Reads the launches of a host function, which consists of nothing else but
-/// memory for intermediates.
-class LaunchReader {
-public:
-  LaunchReader(OperandMap operands, std::vector<ArrayInfo> &workspace)
-      : operands(std::move(operands)), workspace(workspace) {}
-
-  llvm::Error read(func::FuncOp func, std::vector<Launch> &launches);
-
-private:
-  llvm::Error readLaunch(gpu::LaunchFuncOp op, std::vector<Launch> &launches);
-  llvm::Error readGrid(Value blocks, Launch &launch);
-
-  OperandMap operands;
-  std::vector<ArrayInfo> &workspace;
-};
-} // namespace
-
-/// ceil(s / tile) · factor, as canonicalized forms of it. Multiplies to
-/// `factor`, and sets `tile`.
-static bool matchGrid(AffineExpr expr, int64_t &tile, int64_t &factor) {
-  if (auto binary = dyn_cast<AffineBinaryOpExpr>(expr)) {
-    auto constant = dyn_cast<AffineConstantExpr>(binary.getRHS());
-    if (!constant)
-      return false;
-    if (expr.getKind() == AffineExprKind::Mul) {
-      factor *= constant.getValue();
-      return matchGrid(binary.getLHS(), tile, factor);
-    }
-    if (expr.getKind() == AffineExprKind::CeilDiv && tile == 1) {
-      tile = constant.getValue();
-      return matchGrid(binary.getLHS(), tile, factor);
-    }
-    return false;
-  }
-  return isa<AffineSymbolExpr, AffineDimExpr>(expr);
-}
-
-/// min(ceil(s / tile), tiles).
-static bool matchMinimum(AffineMap map, Launch &launch) {
-  int64_t factor = 1;
-  for (AffineExpr expr : map.getResults())
-    if (auto constant = dyn_cast<AffineConstantExpr>(expr))
-      launch.maxTiles = constant.getValue();
-    else if (!matchGrid(expr, launch.tile, factor))
-      return false;
-  return map.getNumResults() == 2 && factor == 1;
-}
-
-llvm::Error LaunchReader::readGrid(Value blocks, Launch &launch) {
-  IntegerAttr constant;
-  if (matchPattern(blocks, m_Constant(&constant))) {
-    launch.tile = 0;
-    launch.factor = constant.getInt();
-    return llvm::Error::success();
-  }
-  launch.tile = launch.factor = 1;
-  // From the outside in: · factor, the minimum, ceil(batch / tile).
-  bool matches = true;
-  while (matches && !blocks.getDefiningOp<memref::DimOp>()) {
-    if (auto apply = blocks.getDefiningOp<affine::AffineApplyOp>()) {
-      matches = apply.getMapOperands().size() == 1 &&
-                matchGrid(apply.getAffineMap().getResult(0), launch.tile,
-                          launch.factor);
-      blocks = matches ? apply.getMapOperands().front() : blocks;
-    } else {
-      auto min = blocks.getDefiningOp<affine::AffineMinOp>();
-      matches = min && min.getMapOperands().size() == 1 &&
-                matchMinimum(min.getAffineMap(), launch);
-      blocks = matches ? min.getMapOperands().front() : blocks;
-    }
-  }
-  if (matches)
-    return llvm::Error::success();
-  return makeError("kernel @" + launch.kernel +
-                   " has a grid that is not min(ceil(batch / tile), tiles) * "
-                   "factor");
-}
-
-static void addTensorMap(TensorMapOp op, Operand &operand) {
-  operand.form = Operand::Form::TensorMap;
-  TensorMapRecipe &recipe = operand.tensorMap;
-  for (int64_t size : op.getSizes())
-    recipe.sizes.push_back(size < 0 ? Size{0, 1} : Size{size, 0});
-  recipe.strides.assign(op.getStrides().begin(), op.getStrides().end());
-  for (int64_t size : op.getBox())
-    recipe.box.push_back(static_cast<uint32_t>(size));
-  recipe.swizzleBytes = static_cast<uint32_t>(op.getSwizzle());
-}
-
-llvm::Error LaunchReader::readLaunch(gpu::LaunchFuncOp op,
-                                     std::vector<Launch> &launches) {
-  Launch launch;
-  launch.kernel = op.getKernelName().str();
-  if (llvm::Error error = readGrid(op.getGridSizeX(), launch))
-    return error;
-  IntegerAttr threads, shared;
-  if (!matchPattern(op.getBlockSizeX(), m_Constant(&threads)))
-    return makeError("kernel @" + launch.kernel +
-                     " has blocks of unknown size");
-  launch.threads = static_cast<uint32_t>(threads.getInt());
-  if (Value size = op.getDynamicSharedMemorySize();
-      size && matchPattern(size, m_Constant(&shared)))
-    launch.sharedBytes = static_cast<uint32_t>(shared.getInt());
-  for (Value operand : op.getKernelOperands()) {
-    auto map = operand.getDefiningOp<TensorMapOp>();
-    if (map)
-      operand = map.getSource();
-    while (auto cast = operand.getDefiningOp<memref::CastOp>())
-      operand = cast.getSource();
-    auto known = operands.find(operand);
-    if (known == operands.end())
-      return makeError("kernel @" + launch.kernel +
-                       " has an operand that is neither an argument nor an "
-                       "intermediate");
-    launch.operands.push_back(known->second);
-    if (map)
-      addTensorMap(map, launch.operands.back());
-  }
-  launches.push_back(std::move(launch));
-  return llvm::Error::success();
-}
-
-llvm::Error LaunchReader::read(func::FuncOp func,
-                               std::vector<Launch> &launches) {
-  for (Operation &op : func.front()) {
-    if (auto launch = dyn_cast<gpu::LaunchFuncOp>(op)) {
-      if (llvm::Error error = readLaunch(launch, launches))
-        return error;
-    } else if (auto alloc = dyn_cast<memref::AllocOp>(op)) {
-      auto index = static_cast<uint32_t>(workspace.size());
-      llvm::Expected<ArrayInfo> info =
-          getArrayInfo(alloc.getType(), "workspace" + Twine(index));
-      if (!info)
-        return info.takeError();
-      workspace.push_back(std::move(*info));
-      operands[alloc] = {
-          Operand::Kind::Workspace, Operand::Form::Descriptor, index, {}};
-    } else if (!isa<TensorMapOp, memref::DeallocOp, memref::CastOp,
-                    memref::DimOp, affine::AffineApplyOp, affine::AffineMinOp,
-                    func::ReturnOp>(op) &&
-               !op.hasTrait<OpTrait::ConstantLike>()) {
-      return makeError("an artefact cannot hold the op '" +
-                       op.getName().getStringRef() + "' of @" + func.getName() +
-                       "; expected KS products of the function's arguments");
-    }
-  }
-  return llvm::Error::success();
 }
 
 //===----------------------------------------------------------------------===//
@@ -301,11 +114,11 @@ llvm::Error TargetBuilder::readSplit(StringRef packName, StringRef packedName) {
     code.packed.push_back(std::move(*info));
   }
   std::vector<ArrayInfo> none;
-  if (llvm::Error error =
-          LaunchReader(bind(pack, packArguments), none).read(pack, code.pack))
+  if (llvm::Error error = LaunchReader(bind(pack, packArguments), code, none)
+                              .read(pack, code.pack))
     return error;
   Variant &variant = code.variants.front();
-  return LaunchReader(bind(packed, getArguments("ks.packed_args")),
+  return LaunchReader(bind(packed, getArguments("ks.packed_args")), code,
                       variant.workspace)
       .read(packed, variant.launches);
 }
@@ -322,7 +135,7 @@ llvm::Error TargetBuilder::readHost() {
                      argument.getArgNumber(),
                      {}};
   Variant &variant = code.variants.front();
-  return LaunchReader(std::move(map), variant.workspace)
+  return LaunchReader(std::move(map), code, variant.workspace)
       .read(entry, variant.launches);
 }
 

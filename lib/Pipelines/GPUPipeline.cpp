@@ -59,7 +59,12 @@ void ks::buildGPUPipeline(OpPassManager &pm,
     pm.addPass(createPackWeights());
   };
   auto toBuffers = [&] { pm.addPass(createBufferize()); };
-  auto toTiles = [&] { pm.addPass(createConvertKSToGPU()); };
+  auto toTiles = [&] {
+    ConvertKSToGPUOptions convert;
+    if (std::optional<GPUTarget> target = getGPUTarget(options.target))
+      convert.overlapLaunches = target->overlapsLaunches();
+    pm.addPass(createConvertKSToGPU(convert));
+  };
   auto toMachine = [&] { addMachine(pm); };
   addStages(pm, options.from, options.to,
             {toPlans, toBuffers, toTiles, toMachine});

@@ -17,8 +17,9 @@
 //   checksum  u64       of all the above
 //   sections            in the order of the table
 //
-// Section 0 is the metadata; PTX and cubins of targets follow. Each byte is
-// below one checksum, so that a byte that changed is found wherever it is.
+// Section 0 is the metadata; PTX, cubins and constants of targets follow. Each
+// byte is below one checksum, so that a byte that changed is found wherever it
+// is.
 //
 // Writer and Reader are driven by the same lists of fields, below.
 //
@@ -37,13 +38,13 @@ using namespace ks;
 namespace {
 
 constexpr std::string_view magic("KSLAYER\0", 8);
-constexpr uint32_t formatVersion = 2;
+constexpr uint32_t formatVersion = 3;
 constexpr size_t prefixBytes = 24;
 constexpr size_t tableEntryBytes = 32;
 constexpr size_t checksumBytes = 8;
 constexpr const char *rewrite = "; write the artefact again, or copy it again";
 
-enum class SectionKind : uint32_t { Metadata, PTX, Cubin };
+enum class SectionKind : uint32_t { Metadata, PTX, Cubin, Constants };
 
 struct Section {
   uint32_t kind = 0;
@@ -179,7 +180,7 @@ constexpr auto argumentFields = [](auto &io, auto &argument) {
 };
 
 constexpr auto operandFields = [](auto &io, auto &operand) {
-  io.choice(operand.kind, 3);
+  io.choice(operand.kind, 4);
   io.choice(operand.form, 2);
   io.integer(operand.index);
   if (operand.form != Operand::Form::TensorMap)
@@ -199,6 +200,7 @@ constexpr auto launchFields = [](auto &io, auto &launch) {
   io.integer(launch.threads);
   io.integer(launch.clusterBlocks);
   io.integer(launch.sharedBytes);
+  io.flag(launch.waitsItself);
   io.list(launch.operands, operandFields);
 };
 
@@ -210,11 +212,12 @@ constexpr auto variantFields = [](auto &io, auto &variant) {
   io.list(variant.launches, launchFields);
 };
 
-/// All but the code, which has sections of its own.
+/// All but code and bytes of constants, which have sections of their own.
 constexpr auto targetFields = [](auto &io, auto &target) {
   io.integer(target.capability);
   io.flag(target.isSpecific);
   io.list(target.packed, arrayFields);
+  io.list(target.constants, arrayFields);
   io.list(target.pack, launchFields);
   io.list(target.variants, variantFields);
 };
@@ -316,23 +319,37 @@ std::string readTable(std::string_view bytes, std::vector<Section> &sections) {
   return "";
 }
 
-/// Puts a section of code where it belongs.
-std::string addCode(const Section &section, std::string_view code,
-                    Artifact &artifact) {
-  bool isPTX = section.kind == static_cast<uint32_t>(SectionKind::PTX);
-  if (!isPTX && section.kind != static_cast<uint32_t>(SectionKind::Cubin))
-    return concat("the artefact is malformed: a section has kind ",
-                  section.kind, ", expected PTX (1) or cubin (2)", rewrite);
+/// Where the bytes of a section of a target belong; null if of no such kind.
+std::string *getPlace(TargetCode &target, uint32_t kind) {
+  switch (static_cast<SectionKind>(kind)) {
+  case SectionKind::PTX:
+    return &target.ptx;
+  case SectionKind::Cubin:
+    return &target.cubin;
+  case SectionKind::Constants:
+    return &target.constantBytes;
+  case SectionKind::Metadata:
+    break;
+  }
+  return nullptr;
+}
+
+/// Puts the bytes of a section where they belong.
+std::string addSection(const Section &section, std::string_view bytes,
+                       Artifact &artifact) {
   if (section.target >= artifact.targets.size())
     return concat("the artefact is malformed: a section is for target ",
                   section.target, ", expected less than ",
                   artifact.targets.size(), rewrite);
-  TargetCode &target = artifact.targets[section.target];
-  std::string &place = isPTX ? target.ptx : target.cubin;
-  if (!place.empty() || code.empty())
+  std::string *place = getPlace(artifact.targets[section.target], section.kind);
+  if (!place)
+    return concat("the artefact is malformed: a section has kind ",
+                  section.kind,
+                  ", expected PTX (1), cubin (2) or constants (3)", rewrite);
+  if (!place->empty() || bytes.empty())
     return concat("the artefact is malformed: target ", section.target,
                   " has two sections of a kind, or an empty one", rewrite);
-  place.assign(code);
+  place->assign(bytes);
   return "";
 }
 
@@ -356,6 +373,8 @@ std::string ks::serialize(const Artifact &artifact) {
       add(SectionKind::PTX, index, target.ptx);
     if (!target.cubin.empty())
       add(SectionKind::Cubin, index, target.cubin);
+    if (!target.constantBytes.empty())
+      add(SectionKind::Constants, index, target.constantBytes);
   }
 
   uint64_t length =
@@ -395,7 +414,7 @@ std::string ks::deserialize(std::string_view bytes, Artifact &artifact) {
     return concat("the artefact is malformed: ", error, rewrite);
   for (size_t index = 1; index < sections.size(); ++index) {
     const Section &section = sections[index];
-    if (std::string error = addCode(
+    if (std::string error = addSection(
             section, bytes.substr(section.offset, section.size), result);
         !error.empty())
       return error;

@@ -173,6 +173,14 @@ std::string checkPlacedArrays(const std::vector<ArrayInfo> &arrays) {
   return "";
 }
 
+/// Of arrays that the runtime places once.
+std::string checkFixedArrays(const std::vector<ArrayInfo> &arrays) {
+  for (const ArrayInfo &array : arrays)
+    if (std::string error = checkFixedArray(array); !error.empty())
+      return error;
+  return checkPlacedArrays(arrays);
+}
+
 std::string checkArguments(const std::vector<Argument> &arguments) {
   bool seenResult = false;
   for (const Argument &argument : arguments) {
@@ -296,6 +304,9 @@ private:
     if (launch.clusterBlocks > 1 && target.capability < 90)
       return concat("its clusters have ", launch.clusterBlocks,
                     " blocks, expected 1 before sm_90");
+    if (launch.waitsItself && target.capability < 90)
+      return "it waits for earlier kernels itself, expected that not before "
+             "sm_90";
     if (launch.sharedBytes > INT_MAX)
       return concat("it needs ", launch.sharedBytes,
                     " bytes of shared memory, expected at most ", INT_MAX);
@@ -310,6 +321,8 @@ private:
       return target.packed.size();
     case Operand::Kind::Workspace:
       return variant ? variant->workspace.size() : 0;
+    case Operand::Kind::Constant:
+      return target.constants.size();
     }
     return 0;
   }
@@ -320,6 +333,8 @@ private:
       return target.packed[operand.index];
     case Operand::Kind::Workspace:
       return variant->workspace[operand.index];
+    case Operand::Kind::Constant:
+      return target.constants[operand.index];
     case Operand::Kind::Argument:
       break;
     }
@@ -379,11 +394,15 @@ std::string checkTarget(const Artifact &artifact, const TargetCode &target) {
     return "it has no code, expected PTX or a cubin";
   if (target.variants.empty())
     return "it has no variant, expected one at least";
-  for (const ArrayInfo &array : target.packed)
-    if (std::string error = checkFixedArray(array); !error.empty())
-      return in("packed weights", error);
-  if (std::string error = checkPlacedArrays(target.packed); !error.empty())
+  if (std::string error = checkFixedArrays(target.packed); !error.empty())
     return in("packed weights", error);
+  if (std::string error = checkFixedArrays(target.constants); !error.empty())
+    return in("constants", error);
+  size_t constantBytes = 0;
+  getTotalBytes(target.constants, /*batch=*/0, constantBytes);
+  if (target.constantBytes.size() != constantBytes)
+    return concat("its constants have ", target.constantBytes.size(),
+                  " bytes, expected ", constantBytes);
   if (std::string error =
           LaunchChecker(artifact, target, nullptr).check(target.pack);
       !error.empty())

@@ -22,10 +22,6 @@ constexpr size_t maxParameterBytes = 4096;
 /// So that launches need no memory of the heap.
 constexpr size_t maxRank = 8;
 
-/// Packed weights and workspaces are given with this alignment, and each array
-/// in them starts at a multiple of it.
-constexpr size_t arrayAlignment = 256;
-
 constexpr size_t tensorMapBytes = 128;
 
 /// Bytes of an element.

@@ -87,8 +87,11 @@ Layer::~Layer() {
     return;
   const Functions &functions = *context.getFunctions();
   CurrentContext scope(functions, static_cast<CUcontext>(context.getHandle()));
-  if (!scope.getStatus())
-    functions.cuModuleUnload(static_cast<CUmodule>(module));
+  if (scope.getStatus())
+    return;
+  functions.cuModuleUnload(static_cast<CUmodule>(module));
+  if (constants)
+    functions.cuMemFree(reinterpret_cast<CUdeviceptr>(constants));
 }
 
 //===----------------------------------------------------------------------===//

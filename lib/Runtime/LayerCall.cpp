@@ -80,6 +80,13 @@ Status Layer::Call::getView(const Operand &operand, ArrayView &view) const {
                      packed + layer.packedOffsets[operand.index], batch);
     return {};
   }
+  if (operand.kind == Operand::Kind::Constant) {
+    view = placeView(target.constants[operand.index],
+                     static_cast<char *>(layer.constants) +
+                         layer.constantOffsets[operand.index],
+                     batch);
+    return {};
+  }
   size_t offset = 0;
   for (size_t index = 0; index < operand.index; ++index) {
     // Cannot overflow: the workspace was checked.
@@ -354,23 +361,36 @@ Status Layer::Call::encode(const TensorMapRecipe &recipe, const ArrayView &view,
                   "encoding a tensor map");
 }
 
-static CUresult launchCluster(const Functions &functions, CUfunction function,
-                              const Launch &launch, unsigned blocks,
-                              void **parameters, CUstream stream) {
-  CUlaunchAttribute attribute = {};
-  attribute.id = CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION;
-  attribute.value.clusterDim.x = launch.clusterBlocks;
-  attribute.value.clusterDim.y = 1;
-  attribute.value.clusterDim.z = 1;
+/// As a cluster, and before earlier kernels have ended, if the launch allows
+/// it.
+CUresult Layer::Call::launchWithAttributes(const Launch &launch,
+                                           CUfunction function, unsigned blocks,
+                                           void **parameters,
+                                           CUstream stream) const {
+  CUlaunchAttribute attributes[2] = {};
   CUlaunchConfig config = {};
+  if (launch.clusterBlocks > 1) {
+    CUlaunchAttribute &attribute = attributes[config.numAttrs++];
+    attribute.id = CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION;
+    attribute.value.clusterDim.x = launch.clusterBlocks;
+    attribute.value.clusterDim.y = attribute.value.clusterDim.z = 1;
+  }
+  if (launch.waitsItself && layer.overlapsLaunches) {
+    CUlaunchAttribute &attribute = attributes[config.numAttrs++];
+    attribute.id = CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION;
+    attribute.value.programmaticStreamSerializationAllowed = 1;
+  }
+  if (config.numAttrs == 0)
+    return functions.cuLaunchKernel(function, blocks, 1, 1, launch.threads, 1,
+                                    1, launch.sharedBytes, stream, parameters,
+                                    nullptr);
   config.gridDimX = blocks;
   config.gridDimY = config.gridDimZ = 1;
   config.blockDimX = launch.threads;
   config.blockDimY = config.blockDimZ = 1;
   config.sharedMemBytes = launch.sharedBytes;
   config.hStream = stream;
-  config.attrs = &attribute;
-  config.numAttrs = 1;
+  config.attrs = attributes;
   return functions.cuLaunchKernelEx(&config, function, parameters, nullptr);
 }
 
@@ -392,15 +412,11 @@ Status Layer::Call::launch(const Kernel &kernel, CUstream stream) const {
     if (status)
       return status;
   }
-  auto *function = static_cast<CUfunction>(kernel.function);
-  CUresult result =
-      launch.clusterBlocks > 1
-          ? launchCluster(functions, function, launch, blocks, parameters.get(),
-                          stream)
-          : functions.cuLaunchKernel(function, blocks, 1, 1, launch.threads, 1,
-                                     1, launch.sharedBytes, stream,
-                                     parameters.get(), nullptr);
-  return toStatus(functions, result, "launching it");
+  return toStatus(functions,
+                  launchWithAttributes(launch,
+                                       static_cast<CUfunction>(kernel.function),
+                                       blocks, parameters.get(), stream),
+                  "launching it");
 }
 
 Status Layer::Call::launch(const std::vector<Kernel> &kernels,

@@ -63,6 +63,10 @@ private:
   Status encode(const TensorMapRecipe &recipe, const ArrayView &view,
                 cuda::CUtensorMap &map) const;
   Status launch(const Kernel &kernel, cuda::CUstream stream) const;
+  cuda::CUresult launchWithAttributes(const Launch &launch,
+                                      cuda::CUfunction function,
+                                      unsigned blocks, void **parameters,
+                                      cuda::CUstream stream) const;
 
   const Layer &layer;
   const cuda::Functions &functions;

@@ -88,6 +88,8 @@ Status Layer::Loader::load(std::unique_ptr<Layer> &result) {
   layer->artifact = std::move(artifact);
   layer->targetName = ks::getTargetName(layer->getTarget());
   sortArguments();
+  if (Status status = uploadConstants())
+    return status.in("constants");
 
   if (Status status = loadKernels(layer->getTarget().pack, layer->packKernels))
     return status;
@@ -102,6 +104,9 @@ Status Layer::Loader::load(std::unique_ptr<Layer> &result) {
                                  CU_DEVICE_ATTRIBUTE_PAGEABLE_MEMORY_ACCESS,
                                  context.getDevice());
   layer->readsHostMemory = readsHost != 0;
+  // Drivers for CUDA 12.3 and later do so in graphs, too.
+  layer->overlapsLaunches =
+      functions.cuLaunchKernelEx && info.driverVersion >= 12030;
   result = std::move(layer);
   return {};
 }
@@ -286,6 +291,45 @@ Status Layer::Loader::loadKernels(const std::vector<Launch> &launches,
 // Arguments
 //===----------------------------------------------------------------------===//
 
+/// Where each of the arrays is, if all lie one after the other, and the end.
+static size_t findOffsets(const std::vector<ArrayInfo> &arrays,
+                          std::vector<size_t> &offsets) {
+  size_t end = 0;
+  for (const ArrayInfo &array : arrays) {
+    offsets.push_back(end);
+    // Cannot overflow: the artefact was checked.
+    size_t bytes = 0;
+    getBytes(array, /*batch=*/0, bytes);
+    roundUp(bytes, arrayAlignment);
+    end += bytes;
+  }
+  return end;
+}
+
+Status Layer::Loader::uploadConstants() {
+  TargetCode &target = layer->artifact.targets.front();
+  std::string bytes = std::move(target.constantBytes);
+  target.constantBytes = std::string();
+  findOffsets(target.constants, layer->constantOffsets);
+  if (bytes.empty())
+    return {};
+  const Functions &functions = *context.getFunctions();
+  CUdeviceptr memory = 0;
+  if (Status status =
+          toStatus(functions, functions.cuMemAlloc(&memory, bytes.size()),
+                   concat("allocating ", bytes.size(), " bytes")))
+    return status;
+  layer->constants = reinterpret_cast<void *>(memory);
+  if (Status status = toStatus(functions,
+                               functions.cuMemcpyHtoDAsync(
+                                   memory, bytes.data(), bytes.size(), nullptr),
+                               "copying them"))
+    return status;
+  // Other streams may read them from now on.
+  return toStatus(functions, functions.cuStreamSynchronize(nullptr),
+                  "copying them");
+}
+
 void Layer::Loader::sortArguments() {
   const auto &arguments = layer->getArguments();
   for (size_t index = 0; index < arguments.size(); ++index) {
@@ -295,12 +339,6 @@ void Layer::Loader::sortArguments() {
     layer->positions.push_back(static_cast<uint32_t>(list.size()));
     list.push_back(static_cast<uint32_t>(index));
   }
-  for (const ArrayInfo &array : layer->getTarget().packed) {
-    layer->packedOffsets.push_back(layer->totalPackedBytes);
-    // Cannot overflow: the artefact was checked.
-    size_t bytes = 0;
-    getBytes(array, /*batch=*/0, bytes);
-    roundUp(bytes, arrayAlignment);
-    layer->totalPackedBytes += bytes;
-  }
+  layer->totalPackedBytes =
+      findOffsets(layer->getTarget().packed, layer->packedOffsets);
 }

@@ -31,6 +31,7 @@ private:
   Status loadKernels(const std::vector<Launch> &launches,
                      std::vector<Kernel> &kernels);
   Status prepareFunction(const Launch &launch, void *function);
+  Status uploadConstants();
   void sortArguments();
 
   CUDAContext context;

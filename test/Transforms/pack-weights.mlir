@@ -223,3 +223,38 @@ func.func @nothing_to_do(%x: tensor<?x4xf32>, %k: tensor<1x4x4x1xf32>, %p: tenso
             packing = <vectors = 1, lanes = 4, n = 4, j = 1>>]> -> tensor<?x4xf32>
   return %y, %z : tensor<?x4xf32>, tensor<?x4xf32>
 }
+
+// -----
+
+// For GPUs too: a tile of 16 n by 16 k, of which lane 4g + t has K[g, t] first;
+// what is behind the edge is zero. The constant itself is gone.
+
+// CHECK-LABEL: func.func @gpu(
+//   CHECK-NOT:   tensor<1x2x2x1xf16>
+//       CHECK:   %[[P:.*]] = arith.constant dense<"0x003C{{0+}}40{{0+}}42{{0+}}44{{0+}}"> : tensor<256xf16>
+//   CHECK-NOT:   ks.pack_weights
+//       CHECK:   ks.matmul {{.*}} ins(%{{.*}}, %[[P]] :
+func.func @gpu(%x: tensor<?x2xf16>, %init: tensor<?x2xf16>) -> tensor<?x2xf16> {
+  %k = arith.constant dense<[[[[1.0], [2.0]], [[3.0], [4.0]]]]> : tensor<1x2x2x1xf16>
+  %y = ks.matmul <1, 2, 2, 1> ins(%x, %k : tensor<?x2xf16>, tensor<1x2x2x1xf16>) outs(%init : tensor<?x2xf16>)
+    plan #ks.gpu_plan<entries = 16, batch_blocks = 8, vector = 1, warps = [1, 1, 1], stages = 2, copies = cp_async, weights = streamed, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>
+    -> tensor<?x2xf16>
+  return %y : tensor<?x2xf16>
+}
+
+// -----
+
+// Weights in a resource; tf32 has 10 bits of fraction, ties go away from zero.
+
+// CHECK-LABEL: func.func @resource(
+//       CHECK:   arith.constant dense<"0x0020803F{{0+}}"> : tensor<256xf32>
+//   CHECK-NOT:   ks.pack_weights
+func.func @resource(%x: tensor<?x1xf32>, %init: tensor<?x1xf32>) -> tensor<?x1xf32> {
+  %k = arith.constant dense_resource<k> : tensor<1x1x1x1xf32>
+  %y = ks.matmul <1, 1, 1, 1> precision(tf32) ins(%x, %k : tensor<?x1xf32>, tensor<1x1x1x1xf32>) outs(%init : tensor<?x1xf32>)
+    plan #ks.gpu_plan<entries = 16, batch_blocks = 8, vector = 1, warps = [1, 1, 1], stages = 2, copies = cp_async, weights = streamed, packing = <fragments = <mma8, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>
+    -> tensor<?x1xf32>
+  return %y : tensor<?x1xf32>
+}
+
+{-# dialect_resources: { builtin: { k: "0x040000000010803F" } } #-}

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import types
 from pathlib import Path
@@ -39,3 +40,24 @@ def mlir(case) -> str:
     if not is_tf32(case):
         return text
     return text.replace("precision(ieee)", "precision(tf32)")
+
+
+def embed_weights(text: str, weights: list, as_resources: bool = False) -> str:
+    """The same program with weights, the arguments w0, w1, ..., as constants in it."""
+    constants, resources = "", []
+    for number, weight in enumerate(weights):
+        declaration = re.search(rf", (%w{number}): (tensor<[^,)]*>)", text)
+        name, kind = declaration.groups()
+        values = weight.tobytes().hex().upper()
+        if as_resources:
+            resources.append(f'r{number}: "0x40000000{values}"')  # aligned to 64 bytes
+            value = f"dense_resource<r{number}>"
+        else:
+            value = f'dense<"0x{values}">'
+        constants += f"  {name} = arith.constant {value} : {kind}\n"
+        text = text.replace(declaration.group(0), "", 1)
+    head, body = text.split("{\n", 1)
+    text = head + "{\n" + constants + body
+    if resources:
+        text += f"{{-# dialect_resources: {{ builtin: {{ {', '.join(resources)} }} }} #-}}\n"
+    return text

@@ -60,8 +60,8 @@ class Emulator:
             layer.pack([t for a, t in chosen if a.is_weight], packed, 0)
             layer.bind(packed, [t for a, t in chosen if not a.is_weight], workspace)(0)
 
-    def check(self, case, path: Path) -> str | None:
-        """What is wrong with the case, if anything."""
+    def check(self, case, path: Path, has_weights: bool = False) -> str | None:
+        """What is wrong with the case, if anything. The layer may have its weights."""
         device = self.device
         device.reset()
         device.failure = None
@@ -76,7 +76,8 @@ class Emulator:
                     return np.lib.stride_tricks.as_strided(flat, array.shape, array.strides)
             return device.put(np.ascontiguousarray(array))
 
-        arrays = [data.x, *data.weights, *data.extras, data.out]
+        weights = [] if has_weights else data.weights
+        arrays = [data.x, *weights, *data.extras, data.out]
         placed = [find(array) for array in arrays]
         try:
             self.run(path, [(array, case.dtype) for array in placed], case.batch)

@@ -508,8 +508,8 @@ class Grid:
             self.bulk.execute(instruction)
         elif name == "cp":
             self.copy_async(instruction)
-        elif name in ("fence", "setmaxnreg"):
-            pass  # everybody sees everything at once, and has registers
+        elif name in ("fence", "setmaxnreg", "griddepcontrol"):
+            pass  # kernels come one by one, share what they see, and have registers
         elif name == "wgmma":
             self.wgmma.execute(instruction)
         elif name == "shfl":

@@ -79,6 +79,9 @@ struct GPUTarget {
   double mma8PerClock;     ///< FMAs per clock and SM of mma on tf32.
   double fma32PerClock;    ///< f32 FMAs per clock and SM.
   double fma64PerClock;    ///< f64 FMAs per clock and SM.
+
+  /// Whether kernels can begin while earlier ones of their stream end.
+  bool overlapsLaunches() const { return capability >= 90; }
 };
 
 /// The table of GPUs: one row per architecture.

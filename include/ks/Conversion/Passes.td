@@ -65,7 +65,16 @@ def ConvertKSToGPU : Pass<"convert-ks-to-gpu", "::mlir::ModuleOp"> {
     The pass realizes the plan and decides nothing. It refuses a product without
     a GPU plan (run `ks-select-plan`) or with unpacked weights (run
     `ks-pack-weights`).
+
+    With `overlap-launches` (sm_90 and later) a product's kernel may be launched
+    while earlier ones of the stream are still running: it prepares its barriers,
+    waits until all they wrote is visible, and lets the next kernel do the same
+    (PTX ISA, `griddepcontrol`).
   }];
+  let options = [
+    Option<"overlapLaunches", "overlap-launches", "bool", "false",
+           "Kernels begin while earlier ones of the stream end">
+  ];
   let dependentDialects = [
     "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
     "::mlir::complex::ComplexDialect", "::mlir::gpu::GPUDialect",

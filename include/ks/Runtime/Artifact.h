@@ -10,7 +10,7 @@
 // runtime loads. It needs no LLVM.
 //
 //   Artifact                the function: its arguments
-//     └ Target*             an architecture: code, packed weights
+//     └ Target*             an architecture: code, packed weights, constants
 //         └ Variant*        a range of batches: workspace, launches
 //             └ Launch*     a kernel: grid formula, operands
 //
@@ -29,6 +29,10 @@
 #include <vector>
 
 namespace ks {
+
+/// Packed weights, constants and workspaces lie at multiples of this many
+/// bytes, and so does each array in them.
+constexpr size_t arrayAlignment = 256;
 
 /// constant + perBatch · batch.
 struct Size {
@@ -87,9 +91,10 @@ struct TensorMapRecipe {
 /// An operand of a kernel, passed by value.
 struct Operand {
   enum class Kind : uint8_t {
-    Argument, ///< Of the function.
-    Packed,   ///< Weights, from the target's list.
-    Workspace ///< From the variant's list.
+    Argument,  ///< Of the function.
+    Packed,    ///< Weights, from the target's list.
+    Workspace, ///< From the variant's list.
+    Constant   ///< From the target's list.
   };
   /// What of it is passed.
   enum class Form : uint8_t {
@@ -119,11 +124,13 @@ struct Launch {
   uint32_t sharedBytes = 0;   ///< Dynamic shared memory per block.
   std::vector<Operand> operands;
   int64_t maxTiles = INT64_MAX; ///< Blocks go on to further tiles.
+  bool waitsItself = false;     ///< For earlier kernels of its stream, so that
+                                ///< it may be launched before they end.
   bool operator==(const Launch &o) const {
     return kernel == o.kernel && tile == o.tile && maxTiles == o.maxTiles &&
            factor == o.factor && threads == o.threads &&
            clusterBlocks == o.clusterBlocks && sharedBytes == o.sharedBytes &&
-           operands == o.operands;
+           operands == o.operands && waitsItself == o.waitsItself;
   }
 };
 
@@ -150,11 +157,16 @@ struct TargetCode {
   std::string ptx;
   std::string cubin; ///< Empty if there is none; for this capability only.
   std::vector<ArrayInfo> packed;
+  /// What the program holds itself, such as weights that never change; the
+  /// bytes of all, each at a multiple of arrayAlignment.
+  std::vector<ArrayInfo> constants;
+  std::string constantBytes;
   std::vector<Launch> pack;      ///< From weights to packed weights.
   std::vector<Variant> variants; ///< Disjoint, in ascending order of batches.
   bool operator==(const TargetCode &o) const {
     return capability == o.capability && isSpecific == o.isSpecific &&
            ptx == o.ptx && cubin == o.cubin && packed == o.packed &&
+           constants == o.constants && constantBytes == o.constantBytes &&
            pack == o.pack && variants == o.variants;
   }
 };

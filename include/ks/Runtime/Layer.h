@@ -49,7 +49,8 @@ public:
 
   const CUDAContext &getContext() const { return context; }
 
-  /// What was loaded: no code, and of the targets only the chosen one.
+  /// What was loaded: no code, no bytes of constants, and of the targets only
+  /// the chosen one.
   const Artifact &getArtifact() const { return artifact; }
   const std::vector<Argument> &getArguments() const {
     return artifact.arguments;
@@ -119,8 +120,13 @@ private:
   std::vector<Run> runs;
   std::vector<size_t> packedOffsets;
   size_t totalPackedBytes = 0;
+  /// Device memory with the constants, and where each of them is.
+  void *constants = nullptr;
+  std::vector<size_t> constantOffsets;
   /// Whether kernels may read any memory of the host.
   bool readsHostMemory = false;
+  /// Whether the driver launches kernels before earlier ones have ended.
+  bool overlapsLaunches = false;
 };
 
 } // namespace ks

@@ -229,6 +229,7 @@ void BulkKernel::begin(ValueRange extra) {
   lane = index.rem(gpu::ThreadIdOp::create(b, loc, gpu::Dimension::x),
                    FragmentLayout::lanes);
   createBarriers();
+  waitForEarlierKernels();
 }
 
 void BulkKernel::emitBlock(ValueRange extra) {

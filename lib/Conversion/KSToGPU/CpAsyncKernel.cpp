@@ -132,6 +132,7 @@ Value CpAsyncKernel::emitChunk(const Chunk &chunk, Ring &ring,
 }
 
 void CpAsyncKernel::emitBlock(ValueRange) {
+  waitForEarlierKernels();
   fillRing();
   forEachTile({index.constant(0)},
               [&](Value m, Ring &ring) { emitTile(m, ring); });

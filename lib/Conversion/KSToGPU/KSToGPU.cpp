@@ -109,8 +109,10 @@ LogicalResult checkLowerable(ProductOpInterface op) {
 }
 
 struct ConvertKSToGPUPass : ks::impl::ConvertKSToGPUBase<ConvertKSToGPUPass> {
+  using ConvertKSToGPUBase::ConvertKSToGPUBase;
+
   void runOnOperation() override {
-    KernelModule kernels{getOperation(), {}};
+    KernelModule kernels{getOperation(), {}, overlapLaunches};
     IRRewriter rewriter(&getContext());
     for (auto func : getOperation().getOps<func::FuncOp>()) {
       SmallVector<Operation *> ops;

@@ -19,6 +19,8 @@ namespace ks {
 struct KernelModule {
   mlir::ModuleOp module;
   mlir::gpu::GPUModuleOp kernels; ///< Created with the first kernel.
+  /// Whether kernels wait for earlier ones themselves.
+  bool overlapsLaunches = false;
 
   /// A kernel for blocks of `threads`, in clusters, with an empty body.
   mlir::gpu::GPUFuncOp createKernel(mlir::Location loc, llvm::StringRef name,

@@ -13,6 +13,7 @@
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -269,7 +270,18 @@ void ProductKernel::emitBody(Block &block) {
   emitBlock(arguments.drop_front(3 + numExtras));
 }
 
+void ProductKernel::waitForEarlierKernels() {
+  if (!overlapsLaunches)
+    return;
+  NVVM::GriddepcontrolOp::create(b, loc, NVVM::GridDepActionKind::wait);
+  // All blocks have begun when the next kernel's may: it takes no room of
+  // theirs.
+  NVVM::GriddepcontrolOp::create(b, loc,
+                                 NVVM::GridDepActionKind::launch_dependents);
+}
+
 void ProductKernel::lower(KernelModule &kernels, StringRef name) {
+  overlapsLaunches = kernels.overlapsLaunches;
   SmallVector<Value> operands{op.getInput(), op.getWeightOperands().front(),
                               op.getInit()};
   llvm::append_range(operands, op.getExtras());

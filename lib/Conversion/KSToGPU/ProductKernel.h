@@ -90,6 +90,10 @@ protected:
   Chunk getLater(const Chunk &chunk, Value distance);
   /// All steps of a chunk, which lies in `stage`.
   Value multiplyChunk(Value chunk, Value stage, Value accumulator);
+  /// Waits for the kernels launched before, whose results this one may read and
+  /// whose operands it may overwrite. Nothing in global memory is touched
+  /// before.
+  void waitForEarlierKernels();
   /// Calls `body` for each tile that is this block's.
   void forEachTile(Ring ring, llvm::function_ref<void(Value m, Ring &)> body);
   /// One tile of the batch: the product, the epilogue, and the result.
@@ -120,6 +124,7 @@ protected:
   GPUPlan plan;
   KSPattern p;
   bool batchFirst;
+  bool overlapsLaunches = false;
   int64_t parts; // Reals of an element.
   mlir::Type real, accumulatorReal;
   FragmentsAttr fragments;

@@ -21,6 +21,7 @@ Artifact makeRichArtifact() {
   Artifact artifact = makeArtifact();
   artifact.targets[0].cubin = "cubin for sm_80";
   artifact.targets.push_back(makeHopperTarget());
+  addConstants(artifact.targets[1]);
   return artifact;
 }
 
@@ -99,11 +100,11 @@ TEST(ArtifactTest, KeepsExtremeNumbers) {
 TEST(ArtifactTest, FormatIsStable) {
   std::string bytes = serialize(makeArtifact());
   EXPECT_EQ(bytes.substr(0, 8), std::string("KSLAYER\0", 8));
-  EXPECT_EQ(readAt<uint32_t>(bytes, 8), 2u);
+  EXPECT_EQ(readAt<uint32_t>(bytes, 8), 3u);
   EXPECT_EQ(readAt<uint32_t>(bytes, 12), 2u); // metadata, PTX
   EXPECT_EQ(readAt<uint64_t>(bytes, 16), bytes.size());
-  EXPECT_EQ(getChecksum(bytes), 17842546705423766296u)
-      << "version 2 has changed";
+  EXPECT_EQ(getChecksum(bytes), 17230246911687987524u)
+      << "version 3 has changed";
 }
 
 TEST(ArtifactTest, FindsTruncation) {
@@ -171,9 +172,9 @@ TEST(ArtifactTest, NamesForeignFiles) {
 
 TEST(ArtifactTest, NamesOtherVersions) {
   std::string bytes = serialize(makeArtifact());
-  writeAt<uint32_t>(bytes, 8, 3);
+  writeAt<uint32_t>(bytes, 8, 4);
   expectRefused(bytes,
-                "format version 3, this runtime reads version 2; update the "
+                "format version 4, this runtime reads version 3; update the "
                 "runtime",
                 "newer");
   writeAt<uint32_t>(bytes, 8, 0);
@@ -191,7 +192,7 @@ TEST(ArtifactTest, RefusesTablesThatDoNotFit) {
   refuse(8, UINT64_MAX, "section 0 has offset");
   refuse(16, UINT64_MAX, "section 0 has offset");
   refuse(0, 1, "first section is not the metadata");
-  refuse(entryBytes, 7, "kind 7, expected PTX (1) or cubin (2)");
+  refuse(entryBytes, 7, "kind 7, expected PTX (1), cubin (2) or constants (3)");
   refuse(entryBytes, uint64_t(9) << 32 | 1, "target 9, expected less than 1");
   std::string many = bytes;
   writeAt<uint32_t>(many, 12, UINT32_MAX);
@@ -245,6 +246,23 @@ TEST(ArtifactTest, RefusesInvalidContents) {
            array.shape = {{int64_t(1) << 60, 0}};
          a.targets[0].packed.resize(20, a.targets[0].packed[0]);
        }},
+      {"constants: array 'c1' depends on the batch",
+       [](Artifact &a) {
+         addConstants(a.targets[0]);
+         a.targets[0].constants[1].shape[0] = {0, 1};
+       }},
+      {"its constants have 511 bytes, expected 512",
+       [](Artifact &a) {
+         addConstants(a.targets[0]);
+         a.targets[0].constantBytes.pop_back();
+       }},
+      {"its constants have 1 bytes, expected 0",
+       [](Artifact &a) { a.targets[0].constantBytes = "c"; }},
+      {"its index is 2, expected less than 2",
+       [&](Artifact &a) {
+         addConstants(a.targets[0]);
+         small(a).operands[1].index = 2;
+       }},
       {"batches -1 to 64",
        [](Artifact &a) { a.targets[0].variants[0].minBatch = -1; }},
       {"batches 65 to 64",
@@ -271,6 +289,8 @@ TEST(ArtifactTest, RefusesInvalidContents) {
        [&](Artifact &a) { small(a).clusterBlocks = 2; }},
       {"expected 1 before sm_90",
        [&](Artifact &a) { small(a).clusterBlocks = 3; }},
+      {"it waits for earlier kernels itself",
+       [&](Artifact &a) { small(a).waitsItself = true; }},
       {"2147483648 bytes of shared memory",
        [&](Artifact &a) { small(a).sharedBytes = 1u << 31; }},
       {"launch 0 (kernel 'small'): operand 0: its index is 3, expected less "

@@ -113,7 +113,7 @@ CUresult record(FakeLaunch launch, void **parameters) {
 
 CUresult launch(CUfunction function, unsigned grid, unsigned block,
                 unsigned sharedBytes, unsigned cluster, CUstream stream,
-                void **parameters) {
+                void **parameters, bool overlaps = false) {
   if (CUresult result = needContext())
     return result;
   FakeLaunch launch;
@@ -122,6 +122,7 @@ CUresult launch(CUfunction function, unsigned grid, unsigned block,
   launch.block = block;
   launch.sharedBytes = sharedBytes;
   launch.cluster = cluster;
+  launch.overlaps = overlaps;
   launch.stream = stream;
   if (CUresult result = record(std::move(launch), parameters))
     return result;
@@ -141,7 +142,8 @@ extern "C" {
 CUresult cuInit(unsigned) { return toResult(getFakeDriver().initResult); }
 
 CUresult cuDriverGetVersion(int *version) {
-  *version = 12040;
+  Lock driver;
+  *version = driver->version;
   return CUDA_SUCCESS;
 }
 
@@ -317,12 +319,21 @@ CUresult cuLaunchKernel(CUfunction function, unsigned gridX, unsigned gridY,
 #ifndef KS_FAKE_OLD
 CUresult cuLaunchKernelEx(const CUlaunchConfig *config, CUfunction function,
                           void **parameters, void **) {
-  if (config->numAttrs != 1 ||
-      config->attrs[0].id != CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION)
-    return CUDA_ERROR_INVALID_VALUE;
+  unsigned cluster = 1;
+  bool overlaps = false;
+  for (unsigned index = 0; index < config->numAttrs; ++index) {
+    const CUlaunchAttribute &attribute = config->attrs[index];
+    if (attribute.id == CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION)
+      cluster = attribute.value.clusterDim.x;
+    else if (attribute.id ==
+             CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION)
+      overlaps = attribute.value.programmaticStreamSerializationAllowed;
+    else
+      return CUDA_ERROR_INVALID_VALUE;
+  }
   return launch(function, config->gridDimX, config->blockDimX,
-                config->sharedMemBytes, config->attrs[0].value.clusterDim.x,
-                config->hStream, parameters);
+                config->sharedMemBytes, cluster, config->hStream, parameters,
+                overlaps);
 }
 
 CUresult cuTensorMapEncodeTiled(
@@ -449,7 +460,7 @@ CUresult cuPointerGetAttribute(void *value, CUpointer_attribute,
                                CUdeviceptr pointer) {
   Lock driver;
   *static_cast<unsigned *>(value) = 2;
-  if (driver->allocations.empty())
+  if (driver->allocations.empty() || driver->knowsAllMemory)
     return CUDA_SUCCESS;
   auto *address = reinterpret_cast<char *>(pointer);
   for (const auto &[memory, bytes] : driver->allocations)

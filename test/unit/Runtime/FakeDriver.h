@@ -28,6 +28,7 @@ struct FakeLaunch {
   unsigned block = 0;
   unsigned sharedBytes = 0;
   unsigned cluster = 1;
+  bool overlaps = false; ///< May begin before earlier kernels have ended.
   void *stream = nullptr;
   void *context = nullptr;
   std::vector<std::string> parameters; ///< Their bytes.
@@ -46,11 +47,13 @@ struct FakeTensorMap {
 
 struct FakeDriver {
   // What the machine is like.
+  int version = 12040;
   int numDevices = 1;
   int capability = 90;
   int sharedBytesPerBlock = 232448;
   size_t memoryBytes = size_t(1) << 30;
   bool readsHostMemory = false;
+  bool knowsAllMemory = false; ///< Not only what it has allocated.
 
   // Faults: results of functions; 0 is success.
   unsigned initResult = 0;

@@ -116,6 +116,25 @@ TEST_F(LayerLoadTest, ReportsTheLogOfTheDriver) {
   expectSuccess(load(makeArtifact()));
 }
 
+TEST_F(LayerLoadTest, KeepsConstantsOnTheDevice) {
+  Artifact artifact = makeArtifact();
+  addConstants(artifact.targets[0]);
+  size_t before = getFakeDriver().allocatedBytes;
+  expectSuccess(load(artifact));
+  EXPECT_EQ(getFakeDriver().allocatedBytes, before + 512);
+  EXPECT_EQ(getFakeDriver().numSynchronizations, 1)
+      << "any stream may read them";
+  EXPECT_EQ(layer->getTarget().constantBytes, "");
+  layer.reset();
+  EXPECT_EQ(getFakeDriver().allocatedBytes, before);
+
+  getFakeDriver().memoryBytes = 511;
+  expectFailure(load(artifact), KS_ERROR_OUT_OF_MEMORY,
+                {"constants", "allocating 512 bytes"});
+  EXPECT_EQ(getFakeDriver().numModules, 0);
+  EXPECT_EQ(getFakeDriver().numRetained, 0);
+}
+
 TEST_F(LayerLoadTest, ReportsMissingKernels) {
   Artifact artifact = makeArtifact();
   artifact.targets[0].variants[1].launches[1].kernel = "other";

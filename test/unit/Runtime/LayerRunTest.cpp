@@ -178,6 +178,40 @@ TEST_F(LayerRunTest, EncodesTensorMapsAndClusters) {
   EXPECT_EQ(map.swizzle, 0);
 }
 
+TEST_F(LayerRunTest, PassesConstants) {
+  Artifact artifact = makeArtifact();
+  addConstants(artifact.targets[0]);
+  std::string &bytes = artifact.targets[0].constantBytes;
+  bytes.replace(arrayAlignment, 6, "second");
+  getFakeDriver().knowsAllMemory = true;
+  load(artifact, 80);
+  expectSuccess(run());
+  const FakeLaunch &launch = getFakeDriver().launches.at(0);
+  EXPECT_EQ(launch.getInt(10), 3);
+  EXPECT_EQ(std::string(reinterpret_cast<const char *>(launch.getInt(7)), 6),
+            "second");
+}
+
+/// Only those that wait themselves, and where the driver knows how.
+TEST_F(LayerRunTest, OverlapsLaunches) {
+  auto overlaps = [&](bool waitsItself, int driverVersion) {
+    Artifact artifact = makeArtifact();
+    artifact.targets = {makeHopperTarget()};
+    Launch &launch = artifact.targets[0].variants[0].launches[0];
+    launch.clusterBlocks = 1;
+    launch.waitsItself = waitsItself;
+    getFakeDriver().version = driverVersion;
+    load(artifact, 90);
+    getFakeDriver().parameterBytes["small"] = {128};
+    getFakeDriver().launches.clear();
+    expectSuccess(run());
+    return getFakeDriver().launches.at(0).overlaps;
+  };
+  EXPECT_TRUE(overlaps(true, 12030));
+  EXPECT_FALSE(overlaps(false, 12030));
+  EXPECT_FALSE(overlaps(true, 12020));
+}
+
 TEST_F(LayerRunTest, BatchZeroLaunchesNothing) {
   setBatch(0);
   EXPECT_EQ(workspaceBytes, 0u);

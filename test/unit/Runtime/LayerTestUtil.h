@@ -79,6 +79,14 @@ inline Artifact makeArtifact() {
   return artifact;
 }
 
+/// Lets kernel `small` read two constants, the second one in place of p1.
+inline void addConstants(TargetCode &target) {
+  target.constants = {{"c0", KS_F32, {{2, 0}}}, {"c1", KS_F16, {{3, 0}}, 2}};
+  target.constantBytes = std::string(2 * arrayAlignment, 'c');
+  target.variants[0].launches[0].operands[1] =
+      descriptor(Operand::Kind::Constant, 1);
+}
+
 /// The same for sm_90a, with a tensor map of x and clusters.
 inline TargetCode makeHopperTarget() {
   TargetCode target = makeTarget(90);

@@ -32,95 +32,6 @@ using namespace mlir;
 using namespace ks;
 
 //===----------------------------------------------------------------------===//
-// Constants
-//===----------------------------------------------------------------------===//
-
-namespace {
-/// Where a lane of a packed weight comes from.
-struct PackedLane {
-  int64_t i, n, k, j;
-  bool isPadding;
-};
-} // namespace
-
-/// Calls `f` for each lane, in the order of the packed weight; see
-/// #ks.cpu_packing. Complex steps visit each lane once.
-static void
-forEachPackedLane(const KSPattern &p, CPUPackingAttr packing,
-                  function_ref<void(PackedLane, bool isNewVectorRow)> f) {
-  int64_t sizeI = packing.isTied(Ties::A) ? 1 : p.a;
-  int64_t blocksJ = packing.isTied(Ties::D) ? 1 : packing.getNumBlocksJ(p);
-  for (int64_t i = 0; i < sizeI; ++i)
-    for (int64_t blockJ = 0; blockJ < blocksJ; ++blockJ)
-      for (int64_t blockN = 0; blockN < packing.getNumBlocksN(p); ++blockN)
-        for (int64_t k = 0; k < p.c; ++k)
-          for (int64_t v = 0; v < packing.getVectors(); ++v)
-            for (int64_t lane = 0; lane < packing.getLanes(); ++lane) {
-              int64_t n0 = std::min(blockN * packing.getBlockN(),
-                                    p.b - packing.getBlockN());
-              int64_t j0 =
-                  std::min(blockJ * packing.getJ(), p.d - packing.getJ());
-              bool isPadding = lane >= packing.getN() * packing.getJ();
-              int64_t n = n0 + v * packing.getN() +
-                          (isPadding ? 0 : lane / packing.getJ());
-              f({i, n, k, j0 + lane % packing.getJ(), isPadding},
-                v == 0 && lane == 0);
-            }
-}
-
-DenseElementsAttr ks::packConstant(DenseElementsAttr weight, const KSPattern &p,
-                                   CPUPackingAttr packing) {
-  RankedTensorType type = packing.getPackedType(p, weight.getElementType());
-  ArrayRef<int64_t> shape = weight.getType().getShape();
-  Ties ties = getTies(p, shape);
-  const llvm::fltSemantics &semantics =
-      cast<FloatType>(type.getElementType()).getFloatSemantics();
-  auto round = [&](APFloat value) {
-    bool losesInfo;
-    value.convert(semantics, APFloat::rmNearestTiesToEven, &losesInfo);
-    return value;
-  };
-  auto offset = [&](const PackedLane &lane) {
-    int64_t i = bitEnumContainsAny(ties, Ties::A) ? 0 : lane.i;
-    int64_t j = bitEnumContainsAny(ties, Ties::D) ? 0 : lane.j;
-    return ((i * shape[1] + lane.n) * shape[2] + lane.k) * shape[3] + j;
-  };
-  APFloat zero = APFloat::getZero(semantics);
-  SmallVector<APFloat> packed;
-  packed.reserve(type.getNumElements());
-
-  if (!isa<ComplexType>(weight.getElementType())) {
-    auto values = weight.getValues<APFloat>();
-    forEachPackedLane(p, packing, [&](PackedLane lane, bool) {
-      packed.push_back(lane.isPadding ? zero : round(values[offset(lane)]));
-    });
-    return DenseElementsAttr::get(type, packed);
-  }
-
-  // A step holds (re, re) of all its lanes, then (-im, im).
-  auto values = weight.getValues<std::complex<APFloat>>();
-  SmallVector<APFloat> imaginary;
-  auto flush = [&] {
-    llvm::append_range(packed, imaginary);
-    imaginary.clear();
-  };
-  forEachPackedLane(p, packing, [&](PackedLane lane, bool isNewStep) {
-    if (isNewStep)
-      flush();
-    APFloat re = zero, im = zero;
-    if (!lane.isPadding) {
-      std::complex<APFloat> value = values[offset(lane)];
-      re = round(value.real());
-      im = round(value.imag());
-    }
-    packed.append({re, re});
-    imaginary.append({neg(im), im});
-  });
-  flush();
-  return DenseElementsAttr::get(type, packed);
-}
-
-//===----------------------------------------------------------------------===//
 // Packing in place
 //===----------------------------------------------------------------------===//
 
@@ -130,11 +41,11 @@ static Value createPacked(OpBuilder &b, Location loc, Value weight,
                           PackingAttrInterface packing) {
   RankedTensorType type =
       packing.getPackedType(pattern, getElementTypeOrSelf(weight.getType()));
-  DenseElementsAttr constant;
-  if (auto cpuPacking = dyn_cast<CPUPackingAttr>(packing);
-      cpuPacking && matchPattern(weight, m_Constant(&constant)))
-    return arith::ConstantOp::create(
-        b, loc, packConstant(constant, pattern, cpuPacking));
+  Attribute constant;
+  if (matchPattern(weight, m_Constant(&constant)))
+    if (DenseElementsAttr values = getDenseElements(constant))
+      return arith::ConstantOp::create(b, loc,
+                                       packConstant(values, pattern, packing));
   Value init =
       tensor::EmptyOp::create(b, loc, type.getShape(), type.getElementType());
   return PackWeightsOp::create(b, loc, type,
@@ -171,10 +82,14 @@ static void packOperands(ProductOpInterface op) {
     if (cast<ShapedType>(weight.get().getType()).getRank() != 4)
       continue;
     PackingAttrInterface packing = plan.getPacking(t);
+    Operation *source = weight.get().getDefiningOp();
     weight.set(
         op.isOnTensors()
             ? createPacked(b, op->getLoc(), weight.get(), pattern, packing)
             : createPackedBuffer(b, op, weight.get(), pattern, packing));
+    // What was folded would become a global that nobody reads.
+    if (source && isOpTriviallyDead(source))
+      source->erase();
   }
 }
 

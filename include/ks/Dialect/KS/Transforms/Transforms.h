@@ -27,11 +27,14 @@ CPUPlanAttr getPlanAttr(ProductOpInterface op, const CPUPlan &plan);
 /// Rewrites ks.to_dense as a chain applied to the identity.
 void populateDecomposeToDensePatterns(mlir::RewritePatternSet &patterns);
 
-/// The values of `weight` of `pattern`, in the order of `packing`; null if
-/// they cannot be packed at compile time.
+/// The values of `weight` of `pattern`, in the order of `packing`.
 mlir::DenseElementsAttr packConstant(mlir::DenseElementsAttr weight,
                                      const KSPattern &pattern,
-                                     CPUPackingAttr packing);
+                                     PackingAttrInterface packing);
+
+/// The values of a constant, be they in the IR or in a resource; null if they
+/// are not known.
+mlir::DenseElementsAttr getDenseElements(mlir::Attribute attribute);
 
 } // namespace ks
 

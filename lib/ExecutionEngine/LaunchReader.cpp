@@ -1,0 +1,225 @@
+//===- LaunchReader.cpp - From host code to launches ----------------------===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "LaunchReader.h"
+
+#include "ModuleSupport.h"
+
+#include "ks/Dialect/KS/IR/KS.h"
+#include "ks/Dialect/KS/Transforms/Transforms.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+using namespace ks;
+
+static std::string toText(Type type) {
+  std::string text;
+  llvm::raw_string_ostream(text) << type;
+  return text;
+}
+
+llvm::Expected<ArrayInfo> ks::getArrayInfo(Type type, Twine name) {
+  auto memref = dyn_cast<MemRefType>(type);
+  if (!memref)
+    return makeError("an artefact cannot hold an argument of type " +
+                     toText(type) + "; expected tensors or memrefs");
+  llvm::Expected<ElementType> element = toElementType(memref.getElementType());
+  if (!element)
+    return element.takeError();
+  ArrayInfo info;
+  info.name = name.str();
+  info.type = static_cast<KsElementType>(*element);
+  for (int64_t size : memref.getShape())
+    info.shape.push_back(ShapedType::isDynamic(size) ? Size{0, 1}
+                                                     : Size{size, 0});
+  // Kernels look at pointers and pitches themselves.
+  info.alignment =
+      getRealType(memref.getElementType()).getIntOrFloatBitWidth() / 8;
+  return info;
+}
+
+/// ceil(s / tile) · factor, as canonicalized forms of it. Multiplies to
+/// `factor`, and sets `tile`.
+static bool matchGrid(AffineExpr expr, int64_t &tile, int64_t &factor) {
+  if (auto binary = dyn_cast<AffineBinaryOpExpr>(expr)) {
+    auto constant = dyn_cast<AffineConstantExpr>(binary.getRHS());
+    if (!constant)
+      return false;
+    if (expr.getKind() == AffineExprKind::Mul) {
+      factor *= constant.getValue();
+      return matchGrid(binary.getLHS(), tile, factor);
+    }
+    if (expr.getKind() == AffineExprKind::CeilDiv && tile == 1) {
+      tile = constant.getValue();
+      return matchGrid(binary.getLHS(), tile, factor);
+    }
+    return false;
+  }
+  return isa<AffineSymbolExpr, AffineDimExpr>(expr);
+}
+
+/// min(ceil(s / tile), tiles).
+static bool matchMinimum(AffineMap map, Launch &launch) {
+  int64_t factor = 1;
+  for (AffineExpr expr : map.getResults())
+    if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+      launch.maxTiles = constant.getValue();
+    else if (!matchGrid(expr, launch.tile, factor))
+      return false;
+  return map.getNumResults() == 2 && factor == 1;
+}
+
+llvm::Error LaunchReader::readGrid(Value blocks, Launch &launch) {
+  IntegerAttr constant;
+  if (matchPattern(blocks, m_Constant(&constant))) {
+    launch.tile = 0;
+    launch.factor = constant.getInt();
+    return llvm::Error::success();
+  }
+  launch.tile = launch.factor = 1;
+  // From the outside in: · factor, the minimum, ceil(batch / tile).
+  bool matches = true;
+  while (matches && !blocks.getDefiningOp<memref::DimOp>()) {
+    if (auto apply = blocks.getDefiningOp<affine::AffineApplyOp>()) {
+      matches = apply.getMapOperands().size() == 1 &&
+                matchGrid(apply.getAffineMap().getResult(0), launch.tile,
+                          launch.factor);
+      blocks = matches ? apply.getMapOperands().front() : blocks;
+    } else {
+      auto min = blocks.getDefiningOp<affine::AffineMinOp>();
+      matches = min && min.getMapOperands().size() == 1 &&
+                matchMinimum(min.getAffineMap(), launch);
+      blocks = matches ? min.getMapOperands().front() : blocks;
+    }
+  }
+  if (matches)
+    return llvm::Error::success();
+  return makeError("kernel @" + launch.kernel +
+                   " has a grid that is not min(ceil(batch / tile), tiles) * "
+                   "factor");
+}
+
+static void addTensorMap(TensorMapOp op, Operand &operand) {
+  operand.form = Operand::Form::TensorMap;
+  TensorMapRecipe &recipe = operand.tensorMap;
+  for (int64_t size : op.getSizes())
+    recipe.sizes.push_back(size < 0 ? Size{0, 1} : Size{size, 0});
+  recipe.strides.assign(op.getStrides().begin(), op.getStrides().end());
+  for (int64_t size : op.getBox())
+    recipe.box.push_back(static_cast<uint32_t>(size));
+  recipe.swizzleBytes = static_cast<uint32_t>(op.getSwizzle());
+}
+
+llvm::Error LaunchReader::readLaunch(gpu::LaunchFuncOp op,
+                                     std::vector<Launch> &launches) {
+  Launch launch;
+  launch.kernel = op.getKernelName().str();
+  if (llvm::Error error = readGrid(op.getGridSizeX(), launch))
+    return error;
+  IntegerAttr threads, shared;
+  if (!matchPattern(op.getBlockSizeX(), m_Constant(&threads)))
+    return makeError("kernel @" + launch.kernel +
+                     " has blocks of unknown size");
+  launch.threads = static_cast<uint32_t>(threads.getInt());
+  if (Value size = op.getDynamicSharedMemorySize();
+      size && matchPattern(size, m_Constant(&shared)))
+    launch.sharedBytes = static_cast<uint32_t>(shared.getInt());
+  if (auto kernel = SymbolTable::lookupNearestSymbolFrom<gpu::GPUFuncOp>(
+          op, op.getKernel()))
+    kernel.walk([&](NVVM::GriddepcontrolOp control) {
+      launch.waitsItself |= control.getKind() == NVVM::GridDepActionKind::wait;
+    });
+  for (Value operand : op.getKernelOperands()) {
+    auto map = operand.getDefiningOp<TensorMapOp>();
+    if (map)
+      operand = map.getSource();
+    while (auto cast = operand.getDefiningOp<memref::CastOp>())
+      operand = cast.getSource();
+    if (auto global = operand.getDefiningOp<memref::GetGlobalOp>())
+      if (llvm::Error error = readConstant(global))
+        return error;
+    auto known = operands.find(operand);
+    if (known == operands.end())
+      return makeError("kernel @" + launch.kernel +
+                       " has an operand that is neither an argument nor an "
+                       "intermediate nor a constant");
+    launch.operands.push_back(known->second);
+    if (map)
+      addTensorMap(map, launch.operands.back());
+  }
+  launches.push_back(std::move(launch));
+  return llvm::Error::success();
+}
+
+llvm::Error LaunchReader::readAlloc(memref::AllocOp op) {
+  auto index = static_cast<uint32_t>(workspace.size());
+  llvm::Expected<ArrayInfo> info =
+      getArrayInfo(op.getType(), "workspace" + Twine(index));
+  if (!info)
+    return info.takeError();
+  workspace.push_back(std::move(*info));
+  operands[op] = {
+      Operand::Kind::Workspace, Operand::Form::Descriptor, index, {}};
+  return llvm::Error::success();
+}
+
+/// Adds the values of a global, unless they are there already.
+llvm::Error LaunchReader::readConstant(memref::GetGlobalOp op) {
+  auto global = SymbolTable::lookupNearestSymbolFrom<memref::GlobalOp>(
+      op, op.getNameAttr());
+  std::string name = op.getName().str();
+  DenseElementsAttr values;
+  if (global && global.getInitialValue())
+    values = getDenseElements(*global.getInitialValue());
+  if (!values)
+    return makeError("global @" + name +
+                     " has no values; expected a constant, or an argument");
+  auto known = llvm::find_if(
+      code.constants, [&](const ArrayInfo &info) { return info.name == name; });
+  operands[op] = {Operand::Kind::Constant,
+                  Operand::Form::Descriptor,
+                  static_cast<uint32_t>(known - code.constants.begin()),
+                  {}};
+  if (known != code.constants.end())
+    return llvm::Error::success();
+  llvm::Expected<ArrayInfo> info = getArrayInfo(op.getType(), name);
+  if (!info)
+    return info.takeError();
+  code.constants.push_back(std::move(*info));
+  ArrayRef<char> raw = values.getRawData();
+  int64_t copies = values.isSplat() ? values.getNumElements() : 1;
+  for (int64_t copy = 0; copy < copies; ++copy)
+    code.constantBytes.append(raw.begin(), raw.end());
+  code.constantBytes.resize(
+      llvm::alignTo(code.constantBytes.size(), arrayAlignment));
+  return llvm::Error::success();
+}
+
+llvm::Error LaunchReader::read(func::FuncOp func,
+                               std::vector<Launch> &launches) {
+  for (Operation &op : func.front()) {
+    if (auto launch = dyn_cast<gpu::LaunchFuncOp>(op)) {
+      if (llvm::Error error = readLaunch(launch, launches))
+        return error;
+    } else if (auto alloc = dyn_cast<memref::AllocOp>(op)) {
+      if (llvm::Error error = readAlloc(alloc))
+        return error;
+    } else if (!isa<TensorMapOp, memref::DeallocOp, memref::CastOp,
+                    memref::GetGlobalOp, memref::DimOp, affine::AffineApplyOp,
+                    affine::AffineMinOp, func::ReturnOp>(op) &&
+               !op.hasTrait<OpTrait::ConstantLike>()) {
+      return makeError("an artefact cannot hold the op '" +
+                       op.getName().getStringRef() + "' of @" + func.getName() +
+                       "; expected KS products of the function's arguments");
+    }
+  }
+  return llvm::Error::success();
+}

@@ -96,7 +96,8 @@ class Case:
 
     @property
     def artifact(self) -> str:
-        return f"{self.name}-{self.kind.name}-{self.layout}.ks"
+        suffix = "" if self.batch == BATCH else "-any"
+        return f"{self.name}-{self.kind.name}-{self.layout}{suffix}.ks"
 
     @property
     def columns(self) -> int:

@@ -10,7 +10,9 @@
     python benchmarks/gpu_factors.py --table docs/gpu_factors.md     # from the CSV, no GPU
     python benchmarks/gpu_factors.py --picture docs/gpu_factors.svg  # the same; matplotlib
 
-DIR holds compiled layers, one for each pattern, type and layout: 6,64,64,1-f16-first.ks.
+DIR holds compiled layers, one for each pattern, type and layout: 6,64,64,1-f16-first.ks
+(ks-run --chain 6,64,64,1 --type f16 --layout first --batch 25088 --target sm_90 --emit
+artifact -o ...), and for other batches one for any: 6,64,64,1-f16-first-any.ks (--batch any).
 No compiler is needed here. Without --artifacts only the others are measured.
 
 Each element type and layout has a process of its own, which measures what the GPU can do

@@ -11,7 +11,9 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/bit.h"
 
+#include <limits>
 #include <numeric>
+#include <tuple>
 
 using namespace ks;
 
@@ -290,4 +292,36 @@ llvm::SmallVector<RankedGPUPlan> ks::planForGPU(const Problem &problem,
                                                 const GPUTarget &target,
                                                 unsigned count) {
   return Enumerator(problem, target).rank(std::max(1u, count));
+}
+
+bool ks::sharesPacking(const GPUPlan &x, const GPUPlan &y) {
+  auto getPacking = [](const GPUPlan &plan) {
+    const FragmentLayout &layout = plan.fragments;
+    return std::tuple(layout.instruction, layout.runK, layout.runN, plan.n,
+                      plan.k, plan.tiedD ? 1 : plan.j, plan.tiedA, plan.tiedD,
+                      plan.isFolded);
+  };
+  return getPacking(x) == getPacking(y);
+}
+
+RankedGPUPlan ks::planForGPUBeside(const Problem &problem,
+                                   const GPUTarget &target,
+                                   const GPUPlan &main) {
+  // A second kernel, and a second copy of the weights, have to pay.
+  constexpr double kSameKernel = 1.1, kSamePacking = 1.3;
+  llvm::SmallVector<RankedGPUPlan> ranked =
+      planForGPU(problem, target, std::numeric_limits<unsigned>::max());
+  double best = ranked.front().cost.seconds;
+  int64_t batch = problem.batch.value_or(kAssumedGPUBatch);
+  if (isLegalGPUPlan(problem, main, target)) {
+    GPUCost cost = predictGPU(problem, main, target, batch);
+    if (cost.seconds <= kSameKernel * best)
+      return {main, cost};
+  }
+  auto *shares = llvm::find_if(ranked, [&](const RankedGPUPlan &candidate) {
+    return sharesPacking(candidate.plan, main);
+  });
+  bool pays =
+      shares != ranked.end() && shares->cost.seconds <= kSamePacking * best;
+  return pays ? *shares : ranked.front();
 }

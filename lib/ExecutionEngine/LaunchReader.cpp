@@ -171,6 +171,15 @@ llvm::Error LaunchReader::readAlloc(memref::AllocOp op) {
   return llvm::Error::success();
 }
 
+/// Bytes that a constant takes.
+static size_t getBytes(const ArrayInfo &array) {
+  auto bytes = static_cast<size_t>(
+      getElementTypeSize(static_cast<ElementType>(array.type)));
+  for (const Size &size : array.shape)
+    bytes *= static_cast<size_t>(size.constant);
+  return llvm::alignTo(bytes, arrayAlignment);
+}
+
 /// Adds the values of a global, unless they are there already.
 llvm::Error LaunchReader::readConstant(memref::GetGlobalOp op) {
   auto global = SymbolTable::lookupNearestSymbolFrom<memref::GlobalOp>(
@@ -182,24 +191,33 @@ llvm::Error LaunchReader::readConstant(memref::GetGlobalOp op) {
   if (!values)
     return makeError("global @" + name +
                      " has no values; expected a constant, or an argument");
-  auto known = llvm::find_if(
-      code.constants, [&](const ArrayInfo &info) { return info.name == name; });
-  operands[op] = {Operand::Kind::Constant,
-                  Operand::Form::Descriptor,
-                  static_cast<uint32_t>(known - code.constants.begin()),
-                  {}};
-  if (known != code.constants.end())
-    return llvm::Error::success();
-  llvm::Expected<ArrayInfo> info = getArrayInfo(op.getType(), name);
+  auto index = static_cast<uint32_t>(code.constants.size());
+  llvm::Expected<ArrayInfo> info =
+      getArrayInfo(op.getType(), "constant" + Twine(index));
   if (!info)
     return info.takeError();
-  code.constants.push_back(std::move(*info));
   ArrayRef<char> raw = values.getRawData();
-  int64_t copies = values.isSplat() ? values.getNumElements() : 1;
-  for (int64_t copy = 0; copy < copies; ++copy)
-    code.constantBytes.append(raw.begin(), raw.end());
-  code.constantBytes.resize(
-      llvm::alignTo(code.constantBytes.size(), arrayAlignment));
+  std::string bytes;
+  for (int64_t copy = 0,
+               copies = values.isSplat() ? values.getNumElements() : 1;
+       copy < copies; ++copy)
+    bytes.append(raw.begin(), raw.end());
+  bytes.resize(llvm::alignTo(bytes.size(), arrayAlignment));
+  // Equal ones are one.
+  size_t offset = 0;
+  for (auto [known, array] : llvm::enumerate(code.constants)) {
+    size_t size = getBytes(array);
+    if (array.type == info->type && array.shape == info->shape &&
+        code.constantBytes.compare(offset, size, bytes) == 0)
+      index = static_cast<uint32_t>(known);
+    offset += size;
+  }
+  operands[op] = {
+      Operand::Kind::Constant, Operand::Form::Descriptor, index, {}};
+  if (index < code.constants.size())
+    return llvm::Error::success();
+  code.constants.push_back(std::move(*info));
+  code.constantBytes += bytes;
   return llvm::Error::success();
 }
 

@@ -55,6 +55,7 @@ void ks::buildGPUPipeline(OpPassManager &pm,
     pm.addPass(createSplitChains());
     SelectPlanOptions plan;
     plan.target = options.target;
+    plan.batch = options.batch;
     pm.addPass(createSelectPlan(plan));
     pm.addPass(createPackWeights());
   };

@@ -163,6 +163,9 @@ struct GPUOptions : PassPipelineOptions<GPUOptions> {
   Option<std::string> format{*this, "format",
                              llvm::cl::desc("Of the binary: isa, bin, fatbin"),
                              llvm::cl::init("isa")};
+  Option<int64_t> batch{*this, "batch",
+                        llvm::cl::desc("Batch to assume where it is unknown"),
+                        llvm::cl::init(0)};
   Option<Rung> to{
       *this, "to", llvm::cl::desc("Rung to stop at"),
       llvm::cl::values(
@@ -180,8 +183,8 @@ void ks::registerPipelines() {
   PassPipelineRegistration<GPUOptions>(
       "ks-to-nvvm", "Compile KS products for an NVIDIA GPU",
       [](OpPassManager &pm, const GPUOptions &options) {
-        buildGPUPipeline(
-            pm, {options.target, options.format, Rung::Math, options.to});
+        buildGPUPipeline(pm, {options.target, options.format, options.batch,
+                              Rung::Math, options.to});
       });
   PassPipelineRegistration<CPUOptions>(
       "ks-to-cpu", "Compile KS products for a CPU",

@@ -60,12 +60,15 @@ class Emulator:
             layer.pack([t for a, t in chosen if a.is_weight], packed, 0)
             layer.bind(packed, [t for a, t in chosen if not a.is_weight], workspace)(0)
 
-    def check(self, case, path: Path, has_weights: bool = False) -> str | None:
-        """What is wrong with the case, if anything. The layer may have its weights."""
+    def check(self, case, path: Path, weights: list | None = None) -> str | None:
+        """What is wrong with the case, if anything. `weights` are those that the layer has
+        itself."""
         device = self.device
         device.reset()
         device.failure = None
         data = ks_cases.Maker(case).make()
+        if weights is not None:
+            data.weights = weights
         frames = [device.put(frame) for frame in data.frames]
 
         def find(array: np.ndarray) -> np.ndarray:
@@ -76,8 +79,8 @@ class Emulator:
                     return np.lib.stride_tricks.as_strided(flat, array.shape, array.strides)
             return device.put(np.ascontiguousarray(array))
 
-        weights = [] if has_weights else data.weights
-        arrays = [data.x, *weights, *data.extras, data.out]
+        arguments = data.weights if weights is None else []
+        arrays = [data.x, *arguments, *data.extras, data.out]
         placed = [find(array) for array in arrays]
         try:
             self.run(path, [(array, case.dtype) for array in placed], case.batch)

@@ -46,7 +46,7 @@ def check(emulator, tmp_path, case, options, as_resources=False):  # noqa: F811
     with emulator.runtime.load(path) as layer:
         assert layer.packed_bytes == 0
         assert not any(argument.is_weight for argument in layer.arguments)
-    assert emulator.check(case, path, has_weights=True) is None, options
+    assert emulator.check(case, path, data.weights) is None, options
 
 
 @pytest.mark.parametrize(

@@ -236,6 +236,15 @@ GPUCost predictGPU(const Problem &problem, const GPUPlan &plan,
 llvm::SmallVector<RankedGPUPlan>
 planForGPU(const Problem &problem, const GPUTarget &target, unsigned count = 1);
 
+/// Whether both read the same packed weights.
+bool sharesPacking(const GPUPlan &x, const GPUPlan &y);
+
+/// How to run `problem` beside `main`, a plan for another batch: by `main`
+/// itself if it is hardly slower than the best plan, else by one that shares
+/// its packed weights if that costs little, else by the best.
+RankedGPUPlan planForGPUBeside(const Problem &problem, const GPUTarget &target,
+                               const GPUPlan &main);
+
 } // namespace ks
 
 #endif // KS_ANALYSIS_GPUPLANNER_H

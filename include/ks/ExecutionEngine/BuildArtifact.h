@@ -43,6 +43,9 @@ struct ArtifactOptions {
   /// pinned for the targets, and do not fit it, are chosen anew.
   bool isPortable = false;
   bool assemble = false; ///< With `ptxas`, if it is there.
+  /// Whether a function for any batch has variants for ranges of batches, where
+  /// the planner wants them; otherwise one for all.
+  bool isSpecialized = true;
 };
 
 struct BuiltArtifact {

@@ -58,6 +58,7 @@ void buildLoopsPipeline(mlir::OpPassManager &pm, Rung from = Rung::Math,
 struct GPUPipelineOptions {
   std::string target = "sm_80"; ///< Row of the GPU target table.
   std::string format = "isa";   ///< Of rung 6: isa, bin or fatbin.
+  int64_t batch = 0;            ///< To assume if unknown; 0: the planner's.
   Rung from = Rung::Math;       ///< What the input is.
   Rung to = Rung::Binary;
 };

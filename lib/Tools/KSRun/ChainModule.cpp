@@ -78,14 +78,13 @@ llvm::Expected<std::string> ks::buildChainModule(const RunOptions &options) {
                             .Case("c64", "complex<f32>")
                             .Case("c128", "complex<f64>")
                             .Default(options.type);
+  bool isFirst = options.layout == "first";
+  std::string batch = options.hasAnyBatch ? "?" : std::to_string(options.batch);
   auto activations = [&](int64_t features) {
-    return options.layout == "first"
-               ? llvm::formatv("tensor<{0}x{1}x{2}>", options.batch, features,
-                               element)
-                     .str()
-               : llvm::formatv("tensor<{0}x{1}x{2}>", features, options.batch,
-                               element)
-                     .str();
+    std::string size = std::to_string(features);
+    return llvm::formatv("tensor<{0}x{1}x{2}>", isFirst ? batch : size,
+                         isFirst ? size : batch, element)
+        .str();
   };
   std::string in = activations(patterns->front().inFeatures());
   std::string out = activations(patterns->back().outFeatures());
@@ -101,14 +100,20 @@ llvm::Expected<std::string> ks::buildChainModule(const RunOptions &options) {
     list += llvm::formatv("{0}<{1}, {2}, {3}, {4}>", t ? ", " : "", p.a, p.b,
                           p.c, p.d);
   }
-  return llvm::formatv(R"(func.func @chain({0}) -> {1} {{
-  %init = tensor.empty() : {1}
+  std::string size;
+  if (options.hasAnyBatch)
+    size = llvm::formatv(R"(
+  %axis = arith.constant {0} : index
+  %batch = tensor.dim %x, %axis : {1})",
+                         isFirst ? 0 : 1, in);
+  return llvm::formatv(R"(func.func @chain({0}) -> {1} {{{7}
+  %init = tensor.empty({8}) : {1}
   %y = ks.chain [{2}] layout(batch_{3}) precision({4})
          ins({5} : {6}) outs(%init : {1}) -> {1}
   return %y : {1}
 }
 )",
                        parameters, out, list, options.layout, options.precision,
-                       names, types)
+                       names, types, size, options.hasAnyBatch ? "%batch" : "")
       .str();
 }

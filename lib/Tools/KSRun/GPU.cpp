@@ -60,10 +60,23 @@ void ks::reportArtifact(const BuiltArtifact &built, llvm::StringRef target,
                                          {"registers", kernel.registers},
                                          {"spill_bytes", kernel.spillBytes}});
   }
-  for (const Variant &variant : artifact.targets.front().variants)
-    report.line("plan", variant.plan);
+  const std::vector<Variant> &all = artifact.targets.front().variants;
+  llvm::json::Array variants;
+  for (const Variant &variant : all) {
+    std::string range = "; batch " + std::to_string(variant.minBatch);
+    range += variant.maxBatch == INT64_MAX
+                 ? " and more"
+                 : " to " + std::to_string(variant.maxBatch);
+    report.line("plan", variant.plan + (all.size() > 1 ? range : ""));
+    llvm::json::Object described{{"min_batch", variant.minBatch},
+                                 {"plan", variant.plan}};
+    if (variant.maxBatch != INT64_MAX)
+      described["max_batch"] = variant.maxBatch;
+    variants.push_back(std::move(described));
+  }
   report.figures["entry"] = artifact.entry;
-  report.figures["plan"] = artifact.targets.front().variants.front().plan;
+  report.figures["plan"] = all.front().plan;
+  report.figures["variants"] = std::move(variants);
   report.figures["kernels"] = std::move(kernels);
   report.figures["compile_ms"] =
       llvm::json::Object{{"total", (times.passes + times.llvm) * 1e3},

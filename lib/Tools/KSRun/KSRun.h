@@ -28,6 +28,7 @@ struct RunOptions {
   std::vector<std::string> moreTargets; ///< Of an artefact, behind `target`.
   std::vector<std::string> args, outs;
   int64_t batch = 512;
+  bool hasAnyBatch = false; ///< Of the program of --chain.
   uint64_t seed = 1;
   int64_t threads = 0;
   unsigned optLevel = 2;

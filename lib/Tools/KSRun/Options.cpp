@@ -182,9 +182,11 @@ llvm::Expected<RunOptions> ks::parseCommandLine(int argc, char **argv) {
   options.verify = list.hasArg(OPT_verify);
   options.time = list.hasArg(OPT_time);
   options.json = list.hasArg(OPT_json);
-  if (llvm::Error error =
-          readInteger(list, OPT_batch, "--batch", options.batch))
-    return std::move(error);
+  options.hasAnyBatch = list.getLastArgValue(OPT_batch) == "any";
+  if (!options.hasAnyBatch)
+    if (llvm::Error error =
+            readInteger(list, OPT_batch, "--batch", options.batch))
+      return std::move(error);
   if (llvm::Error error = readInteger(list, OPT_seed, "--seed", options.seed))
     return std::move(error);
   if (llvm::Error error =

@@ -24,7 +24,7 @@ defm entry : Value<"entry", "NAME", "Function to run (default: the only one)">;
 defm arg : Value<"arg", "x.npy", "Argument, in order; without any, random ones are made">;
 defm out : Value<"out", "y.npy", "Where to write a result, in order">;
 defm chain : Value<"chain", "a,b,c,d;...", "Instead of a file: the patterns, in the order of application">;
-defm batch : Value<"batch", "N", "Batch, for --chain and for random arguments (default 512)">;
+defm batch : Value<"batch", "N|any", "Batch, for --chain and for random arguments (default 512); any: the program of --chain is for any batch">;
 defm type : Value<"type", "T", "Element type for --chain: f16, bf16, f32 (default), f64, c64, c128">;
 defm layout : Value<"layout", "first|last", "Where the batch is, for --chain (default first)">;
 defm precision : Value<"precision", "ieee|tf32", "Precision of f32, for --chain (default ieee)">;

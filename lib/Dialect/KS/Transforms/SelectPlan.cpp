@@ -13,6 +13,7 @@
 #include "ks/Dialect/KS/Transforms/Transforms.h"
 
 #include "mlir/IR/Remarks.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 
 namespace ks {
 #define GEN_PASS_DEF_SELECTPLAN
@@ -69,15 +70,15 @@ static std::string describe(const CPUTile &tile) {
 
 /// Tells what was chosen and what lost, in the planner's own figures.
 static void explain(ProductOpInterface op, const Problem &problem,
-                    const CPUTarget &target, const CPUPlan &plan) {
+                    bool isAssumed, const CPUTarget &target,
+                    const CPUPlan &plan) {
   auto name = remark::RemarkOpts::name("plan").category("ks-select-plan");
-  int64_t batch = problem.batch.value_or(kAssumedBatch);
+  int64_t batch = *problem.batch;
   remark::analysis(op->getLoc(), name)
       << llvm::formatv(
              "target {0}, batch {1}{2}: blocks of {3}, parallel over {4}; "
              "predicted {5:f1} us, floor {6:f0} bytes and {7:f0} flops",
-             target.name, batch, problem.batch ? "" : " (assumed)",
-             plan.batchBlock,
+             target.name, batch, isAssumed ? " (assumed)" : "", plan.batchBlock,
              plan.parallelBatch ? "batch" : "groups and panels",
              plan.seconds * 1e6, getMinimumBytes(problem, batch),
              getFlops(problem, batch))
@@ -125,29 +126,33 @@ GPUPlanAttr ks::getPlanAttr(ProductOpInterface op, const GPUPlan &plan) {
 /// "128 entries x 64 n x 4 j, at most 33 blocks along the batch, 3 stages of k
 /// 32 by cp.async, resident weights, 8 warps"
 static std::string describe(const GPUPlan &plan) {
-  return llvm::formatv(
-      "{0} entries x {1} n x {2} j, at most {3} blocks along "
-      "the batch, {4} stages of k {5} by {6}, {7} weights, {8} "
-      "warps",
-      plan.entries, plan.n, plan.j, plan.batchBlocks, plan.stages, plan.k,
-      plan.isBulk ? "bulk copies" : "cp.async",
-      plan.isResident ? "resident" : "streamed", plan.getWarps());
+  std::string text =
+      llvm::formatv("{0} entries x {1} n x {2} j, at most {3} blocks along "
+                    "the batch, {4} stages of k {5} by {6}, {7} weights, {8} "
+                    "warps",
+                    plan.entries, plan.n, plan.j, plan.batchBlocks, plan.stages,
+                    plan.k, plan.isBulk ? "bulk copies" : "cp.async",
+                    plan.isResident ? "resident" : "streamed", plan.getWarps());
+  if (plan.cluster > 1)
+    text += llvm::formatv(", clusters of {0} blocks", plan.cluster);
+  return text;
 }
 
 static void explain(ProductOpInterface op, const Problem &problem,
-                    const GPUTarget &target, ArrayRef<RankedGPUPlan> ranked) {
+                    bool isAssumed, const GPUTarget &target,
+                    ArrayRef<RankedGPUPlan> ranked) {
   auto name = remark::RemarkOpts::name("plan").category("ks-select-plan");
   const auto &[plan, cost] = ranked.front();
   remark::analysis(op->getLoc(), name)
-      << llvm::formatv("target {0}{1}: {2}; predicted {3:f1} us, limited by "
-                       "{4}: {5:f0} bytes of DRAM, {6:f0} bytes into SMs",
-                       target.name,
-                       problem.batch ? ""
-                                     : llvm::formatv(", batch {0} (assumed)",
-                                                     kAssumedGPUBatch)
-                                           .str(),
-                       describe(plan), cost.seconds * 1e6, cost.limit,
-                       cost.dramBytes, cost.l2Bytes)
+      << llvm::formatv(
+             "target {0}{1}: {2}; predicted {3:f1} us, limited by "
+             "{4}: {5:f0} bytes of DRAM, {6:f0} bytes into SMs",
+             target.name,
+             isAssumed
+                 ? llvm::formatv(", batch {0} (assumed)", *problem.batch).str()
+                 : "",
+             describe(plan), cost.seconds * 1e6, cost.limit, cost.dramBytes,
+             cost.l2Bytes)
              .str();
   for (const auto &[other, otherCost] : ranked.drop_front())
     remark::analysis(op->getLoc(), name)
@@ -157,9 +162,10 @@ static void explain(ProductOpInterface op, const Problem &problem,
                .str();
 }
 
-/// Gives `op` a plan for `target`, or checks the one it has.
-static LogicalResult selectPlan(ProductOpInterface op,
-                                const GPUTarget &target) {
+/// Gives `op` a plan for `target`, or checks the one it has. `main`, if any, is
+/// its plan for other batches.
+static LogicalResult selectPlan(ProductOpInterface op, const GPUTarget &target,
+                                int64_t assumedBatch, GPUPlanAttr main) {
   Problem problem = getProblem(op);
   if (PlanAttrInterface pinned = op.getPlanAttr()) {
     auto plan = dyn_cast<GPUPlanAttr>(pinned);
@@ -178,9 +184,17 @@ static LogicalResult selectPlan(ProductOpInterface op,
     return op->emitOpError("has ")
            << problem.factors.size()
            << " factors; expected one on a GPU (run ks-split-chains first)";
-  SmallVector<RankedGPUPlan> ranked = planForGPU(problem, target, 2);
+  bool isAssumed = !problem.batch;
+  if (isAssumed)
+    problem.batch = assumedBatch;
+  SmallVector<RankedGPUPlan> ranked;
+  if (main)
+    ranked.push_back(
+        planForGPUBeside(problem, target, main.getPlan(op.getLayout())));
+  else
+    ranked = planForGPU(problem, target, 2);
   op.setPlanAttr(getPlanAttr(op, ranked.front().plan));
-  explain(op, problem, target, ranked);
+  explain(op, problem, isAssumed, target, ranked);
   return success();
 }
 
@@ -195,13 +209,21 @@ struct SelectPlanPass : ks::impl::SelectPlanBase<SelectPlanPass> {
       if (op.getPlanAttr())
         return;
       Problem problem = getProblem(op);
+      bool isAssumed = !problem.batch;
+      if (isAssumed)
+        problem.batch = batch ? batch : kAssumedBatch;
       CPUPlan plan = planForCPU(problem, cpu).front();
       op.setPlanAttr(getPlanAttr(op, plan));
-      explain(op, problem, cpu, plan);
+      explain(op, problem, isAssumed, cpu, plan);
     });
   }
 
   void runOnOperation() override {
+    if (batch < 0) {
+      getOperation()->emitError("got batch = ")
+          << batch.getValue() << "; expected 0 (the planner's) or more";
+      return signalPassFailure();
+    }
     if (threads < 0) {
       getOperation()->emitError("got threads = ")
           << threads.getValue() << "; expected 0 (those of the target) or more";
@@ -216,8 +238,18 @@ struct SelectPlanPass : ks::impl::SelectPlanBase<SelectPlanPass> {
           << getGPUTargetNames();
       return signalPassFailure();
     }
+    DenseMap<Operation *, size_t> numbers; // Of products, per function.
     WalkResult result = getOperation()->walk([&](ProductOpInterface op) {
-      return WalkResult(selectPlan(op, *gpu));
+      Operation *func = op->getParentOfType<FunctionOpInterface>();
+      ArrayAttr mains;
+      if (func)
+        mains = func->getAttrOfType<ArrayAttr>(kMainPlansAttr);
+      size_t number = numbers[func]++;
+      GPUPlanAttr main;
+      if (mains && number < mains.size())
+        main = dyn_cast<GPUPlanAttr>(mains[number]);
+      return WalkResult(
+          selectPlan(op, *gpu, batch ? batch : kAssumedGPUBatch, main));
     });
     if (result.wasInterrupted())
       signalPassFailure();

@@ -49,6 +49,12 @@ def SelectPlan : Pass<"ks-select-plan"> {
     it is expected to cost, and what the next best would have cost. On GPUs a
     product has one factor (see `ks-split-chains`).
 
+    Where the batch is known at run time only, one is assumed. To have several
+    plans of a function, each for a range of batches, run the pass on copies of
+    it; a copy whose attribute `ks.main_plans` lists the plans of another one
+    keeps these where they are hardly slower, and their packed weights where
+    that costs little, so that weights need not be packed twice.
+
     Refuses a target that the table (ks/Analysis/Target.h) does not know.
   }];
   let options = [
@@ -56,6 +62,8 @@ def SelectPlan : Pass<"ks-select-plan"> {
            "Machine to plan for: host, or a row of a target table">,
     Option<"threads", "threads", "int64_t", /*default=*/"0",
            "Threads to plan for; 0: those of the target">,
+    Option<"batch", "batch", "int64_t", /*default=*/"0",
+           "Batch to assume where it is not known; 0: the planner's choice">,
   ];
 }
 

@@ -20,6 +20,10 @@ class RewritePatternSet;
 
 namespace ks {
 
+/// Of a function: the plans of its products for other batches, in order; see
+/// ks-select-plan.
+inline constexpr llvm::StringLiteral kMainPlansAttr = "ks.main_plans";
+
 /// The attribute that states `plan` for `op`.
 GPUPlanAttr getPlanAttr(ProductOpInterface op, const GPUPlan &plan);
 CPUPlanAttr getPlanAttr(ProductOpInterface op, const CPUPlan &plan);

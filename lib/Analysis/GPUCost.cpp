@@ -8,9 +8,11 @@
 
 #include "ks/Analysis/GPUCost.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MathExtras.h"
 
 #include <cmath>
+#include <limits>
 
 using namespace ks;
 
@@ -284,7 +286,8 @@ double GPUCostModel::getOverlap(double resident) const {
   return std::min(1.0, std::sqrt(underWay / needed));
 }
 
-GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch) const {
+GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch,
+                              double bound) const {
   GPUCost cost;
   cost.blocksPerSM = blocksPerSM;
   Fitted fitted = getFitted(plan);
@@ -328,19 +331,22 @@ GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch) const {
                : most == cost.engine ? "copy engine"
                : most == cost.shared ? "shared memory"
                                      : "multiplications";
+  if (cost.launch > most)
+    cost.limit = "launch";
   // A block begins by filling its ring, and ends by emptying it; others on the
   // SM work meanwhile.
-  double start = fitted.start +
-                 (plan.isResident ? weightBytes : 0) * sms / target.l2Bandwidth;
+  double start = fitted.start + weightBytes / chunks * sms / target.l2Bandwidth;
   double startup = waves * start / (waves > 1 ? resident : 1);
+  double fixed = cost.launch + startup, drift = getDrift(perBlock);
+  // All takes as long as the longest at least: most plans are out of the race.
+  cost.seconds = fixed + most * drift;
+  if (cost.seconds >= bound)
+    return cost;
   // What all keep busy takes longer than what one does: they wait for another.
   double sum = 0;
   for (double part : {cost.dram, cost.l2, cost.shared, cost.engine, cost.units})
-    sum += std::pow(part, fitted.norm);
-  cost.seconds = cost.launch + startup +
-                 std::pow(sum, 1 / fitted.norm) * getDrift(perBlock);
-  if (cost.launch > most)
-    cost.limit = "launch";
+    sum += std::pow(part / most, fitted.norm);
+  cost.seconds = fixed + most * std::pow(sum, 1 / fitted.norm) * drift;
   return cost;
 }
 
@@ -353,17 +359,23 @@ double GPUCostModel::getDrift(double tilesOfBlock) const {
   return 1 + 0.0013 * std::max(0.0, tilesOfBlock - 32);
 }
 
-int64_t GPUCostModel::chooseBatchBlocks(int64_t batch, GPUCost &cost) const {
+int64_t GPUCostModel::chooseBatchBlocks(int64_t batch, GPUCost &cost,
+                                        double bound) const {
   int64_t tiles = std::max<int64_t>(1, plan.getNumTiles(batch));
   int64_t slots = static_cast<int64_t>(getMultiprocessors()) * blocksPerSM;
   int64_t best = 0;
+  llvm::SmallVector<int64_t, 8> considered;
   auto consider = [&](int64_t blocks) {
     blocks = std::clamp<int64_t>(blocks, 1, std::min<int64_t>(tiles, 1 << 20));
-    GPUCost candidate = predict(blocks, batch);
-    if (best == 0 || candidate.seconds < cost.seconds) {
-      best = blocks;
-      cost = candidate;
-    }
+    if (llvm::is_contained(considered, blocks))
+      return;
+    considered.push_back(blocks);
+    GPUCost candidate = predict(blocks, batch, bound);
+    if (candidate.seconds >= bound)
+      return;
+    best = blocks;
+    cost = candidate;
+    bound = candidate.seconds;
   };
   // Whole waves of blocks, or a few tiles for each.
   for (int64_t waves : {1, 2, 3, 4})
@@ -375,5 +387,6 @@ int64_t GPUCostModel::chooseBatchBlocks(int64_t batch, GPUCost &cost) const {
 
 GPUCost ks::predictGPU(const Problem &problem, const GPUPlan &plan,
                        const GPUTarget &target, int64_t batch) {
-  return GPUCostModel(problem, plan, target).predict(plan.batchBlocks, batch);
+  return GPUCostModel(problem, plan, target)
+      .predict(plan.batchBlocks, batch, std::numeric_limits<double>::infinity());
 }

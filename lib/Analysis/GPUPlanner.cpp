@@ -13,6 +13,7 @@
 
 #include <limits>
 #include <numeric>
+#include <queue>
 #include <tuple>
 
 using namespace ks;
@@ -25,9 +26,14 @@ public:
       : problem(problem), target(target), p(problem.factors.front().pattern),
         batch(problem.batch.value_or(kAssumedGPUBatch)) {}
 
-  llvm::SmallVector<RankedGPUPlan> rank(unsigned count);
+  llvm::SmallVector<RankedGPUPlan> rank(unsigned wanted);
 
 private:
+  /// What a plan must cost less than to be among the best `count`.
+  double getBound() const {
+    return best.size() < count ? std::numeric_limits<double>::infinity()
+                               : best.top();
+  }
   /// A slab's columns, and how lanes read them.
   struct Columns {
     int64_t vector, warpsJ, runK;
@@ -51,7 +57,11 @@ private:
   const GPUTarget &target;
   KSPattern p;
   int64_t batch;
+  size_t count = 1;
+  /// Those that were among the best `count` when they were found, and what the
+  /// best `count` cost, the most expensive on top.
   llvm::SmallVector<RankedGPUPlan> plans;
+  std::priority_queue<double> best;
 };
 } // namespace
 
@@ -105,9 +115,14 @@ void Enumerator::add(GPUPlan plan) {
   if (!isLegalGPUPlan(problem, plan, target))
     return;
   GPUCost cost;
-  plan.batchBlocks =
-      GPUCostModel(problem, plan, target).chooseBatchBlocks(batch, cost);
+  plan.batchBlocks = GPUCostModel(problem, plan, target)
+                         .chooseBatchBlocks(batch, cost, getBound());
+  if (plan.batchBlocks == 0)
+    return;
   plans.push_back({plan, cost});
+  best.push(cost.seconds);
+  if (best.size() > count)
+    best.pop();
 }
 
 /// All depths and numbers of stages, by both ways of copying.
@@ -261,7 +276,8 @@ void Enumerator::addWgmmaRSPlans(const Columns &columns) {
     }
 }
 
-llvm::SmallVector<RankedGPUPlan> Enumerator::rank(unsigned count) {
+llvm::SmallVector<RankedGPUPlan> Enumerator::rank(unsigned wanted) {
+  count = wanted;
   for (const Columns &columns : getColumns())
     addPlans(columns);
   if (target.wgmma16PerClock > 0 && problem.realBytes == 2) {

@@ -40,10 +40,11 @@ public:
   GPUCostModel(const Problem &problem, const GPUPlan &plan,
                const GPUTarget &target);
 
-  /// With at most `batchBlocks` blocks that share the batch of a slab.
-  GPUCost predict(int64_t batchBlocks, int64_t batch) const;
-  /// The best number of those, and its cost.
-  int64_t chooseBatchBlocks(int64_t batch, GPUCost &cost) const;
+  /// With at most `batchBlocks` blocks that share the batch of a slab. What is
+  /// not below `bound` may be less than the cost, but not below `bound`.
+  GPUCost predict(int64_t batchBlocks, int64_t batch, double bound) const;
+  /// The best number of those, and its cost; 0 if it is not below `bound`.
+  int64_t chooseBatchBlocks(int64_t batch, GPUCost &cost, double bound) const;
 
 private:
   struct Stores {

@@ -93,7 +93,7 @@ void BulkKernel::createBarriers() {
   barriers = nvgpu::MBarrierCreateOp::create(
       b, loc,
       nvgpu::MBarrierGroupType::get(b.getContext(), workgroup,
-                                    2 * plan.stages + 1));
+                                    2 * plan.stages));
   auto initialize = [&](Value barrier, int64_t count) {
     nvgpu::MBarrierInitOp::create(b, loc, barriers, index.constant(count),
                                   barrier, Value());
@@ -105,7 +105,6 @@ void BulkKernel::createBarriers() {
       initialize(getEmpty(index.constant(stage)),
                  plan.getWarps() * plan.cluster);
     }
-    initialize(getResident(), 1);
     NVVM::FenceMbarrierInitOp::create(b, loc);
   });
   synchronize();
@@ -154,23 +153,8 @@ void BulkKernel::release(Value stage, Value condition) {
 // Copies
 //===----------------------------------------------------------------------===//
 
-/// All chunks of the slab's weights, for as long as the block lives.
-void BulkKernel::copyWeights() {
-  int64_t chunks = plan.getNumChunks(p);
-  nvgpu::MBarrierArriveExpectTxOp::create(
-      b, loc, barriers,
-      index.constant(chunks * plan.getStageWeights() * getElementBytes()),
-      getResident(), Value());
-  auto loop = scf::ForOp::create(b, loc, index.constant(0),
-                                 index.constant(chunks), index.constant(1));
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(loop.getBody());
-  Value chunk = loop.getInductionVar();
-  BulkCopyWeightsOp::create(b, loc, weight, getWeightOffset(chunk),
-                            weightStages, chunk, barriers, getResident());
-}
-
-/// Copies what changes from chunk to chunk.
+/// Copies a chunk of activations, and of weights: resident ones come with the
+/// chunks of the first tile, and stay.
 void BulkKernel::copyChunk(const Chunk &chunk, Value stage) {
   Value bytes = BulkCopyActivationsOp::create(
       b, loc, getPattern(), map, input, chunk.m, i, index.mul(chunk.k, plan.k),
@@ -178,12 +162,23 @@ void BulkKernel::copyChunk(const Chunk &chunk, Value stage) {
       getInteger(plan.getAtomDepth()), getInteger(plan.j),
       b.getBoolAttr(isFlatCopy()), getInteger(getSwizzle()),
       getInteger(plan.cluster), getLayout());
+  Value weightBytes =
+      index.constant(plan.getStageWeights() * getElementBytes());
+  auto copyWeights = [&] {
+    BulkCopyWeightsOp::create(
+        b, loc, weight, getWeightOffset(chunk.k), weightStages,
+        plan.isResident ? chunk.k : stage, barriers, getFull(stage));
+  };
   ifFirstLane([&] {
-    if (!plan.isResident) {
-      BulkCopyWeightsOp::create(b, loc, weight, getWeightOffset(chunk.k),
-                                weightStages, stage, barriers, getFull(stage));
-      bytes = index.add(bytes, plan.getStageWeights() * getElementBytes());
+    if (plan.isResident) {
+      Value isFirstTile = index.less(chunk.m, index.add(firstM, 1));
+      doIf(isFirstTile, copyWeights);
+      weightBytes =
+          index.select(isFirstTile, weightBytes, index.constant(0));
+    } else {
+      copyWeights();
     }
+    bytes = index.add(bytes, weightBytes);
     nvgpu::MBarrierArriveExpectTxOp::create(b, loc, barriers, bytes,
                                             getFull(stage), Value());
   });
@@ -196,8 +191,6 @@ void BulkKernel::copyLater(const Chunk &chunk, Value distance, Value stage) {
 }
 
 void BulkKernel::fillRing() {
-  if (plan.isResident)
-    ifFirstLane([&] { copyWeights(); });
   auto loop =
       scf::ForOp::create(b, loc, index.constant(0), index.constant(plan.stages),
                          index.constant(1));
@@ -236,8 +229,6 @@ void BulkKernel::emitBlock(ValueRange extra) {
   begin(extra);
   ifFirstWarp([&] { fillRing(); });
   Value phase = arith::ConstantIntOp::create(b, loc, 0, 1);
-  if (plan.isResident)
-    wait(getResident(), phase);
   forEachTile({index.constant(0), phase},
               [&](Value m, Ring &ring) { emitTile(m, ring); });
 }

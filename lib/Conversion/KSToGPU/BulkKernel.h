@@ -31,7 +31,6 @@ protected:
   virtual llvm::SmallVector<int64_t> getInputShape();
   /// Takes the operands of createOperands, and creates the barriers.
   void begin(ValueRange extra);
-  void copyWeights();
   void copyChunk(const Chunk &chunk, Value stage);
   void advance(Ring &ring);
   void synchronize();
@@ -46,10 +45,9 @@ protected:
   int64_t getSwizzle() const {
     return plan.getSwizzleBytes(p, getElementBytes());
   }
-  // Of a stage; behind those of all stages comes the one of resident weights.
+  // Of a stage.
   Value getFull(Value stage) { return stage; }
   Value getEmpty(Value stage) { return index.add(stage, plan.stages); }
-  Value getResident() { return index.constant(2 * plan.stages); }
 
   bool isFlatCopy() const { return plan.isFlatCopy(p, getElementBytes()); }
 

@@ -142,8 +142,6 @@ Value WgmmaKernel::getStageBefore(Value stage) {
 
 /// Every chunk of every tile, as stages become free.
 void WgmmaKernel::copyAll() {
-  if (plan.isResident)
-    ifFirstLane([&] { copyWeights(); });
   // Waiting for what came before the first phase returns at once.
   Value phase = arith::ConstantIntOp::create(b, loc, 1, 1);
   forEachTile({index.constant(0), phase}, [&](Value m, Ring &ring) {
@@ -178,8 +176,6 @@ void WgmmaKernel::emitBlock(ValueRange extra) {
   b.setInsertionPointToStart(isMultiplier.thenBlock());
   setRegisters(kWgmmaRegisters, NVVM::SetMaxRegisterAction::increase);
   Value phase = arith::ConstantIntOp::create(b, loc, 0, 1);
-  if (plan.isResident)
-    wait(getResident(), phase);
   forEachTile({index.constant(0), phase},
               [&](Value m, Ring &ring) { emitTile(m, ring); });
 

@@ -36,18 +36,22 @@ func.func @streamed(%x: memref<48x2048xf16, strided<[?, 1], offset: ?>>, %p: mem
 //  CHECK-SAME:   %[[X:[a-z0-9]+]]: memref<?x512xf16{{[^%]*}}%[[P:[a-z0-9]+]]: memref<8192xf16>, %{{.*}}, %[[MAP:[a-z0-9]+]]: !llvm.ptr)
 //       CHECK:   %[[XS:.*]] = memref.view {{.*}} to memref<3x2x16x32xf16, #gpu.address_space<workgroup>>
 //       CHECK:   %[[WS:.*]] = memref.view {{.*}} to memref<4x1x4x1x32x8xf16, #gpu.address_space<workgroup>>
-//       CHECK:   %[[BARRIERS:.*]] = nvgpu.mbarrier.create -> <{{.*}}num_barriers = 7>
+//       CHECK:   %[[BARRIERS:.*]] = nvgpu.mbarrier.create -> <{{.*}}num_barriers = 6>
 //       CHECK:   nvgpu.mbarrier.init %[[BARRIERS]][%c0], %c1
 //       CHECK:   nvgpu.mbarrier.init %[[BARRIERS]][%c3], %c2
 //       CHECK:   nvvm.fence.mbarrier.init
 //       CHECK:   gpu.barrier
-//       CHECK:   nvgpu.mbarrier.arrive.expect_tx %[[BARRIERS]][%c6], %c8192
-//       CHECK:   scf.for %[[CHUNK:.*]] = %c0 to %c4
-//       CHECK:     ks.bulk_copy_weights %[[P]][%{{.*}}] to %[[WS]][%[[CHUNK]]] signal %[[BARRIERS]][%c6]
 //       CHECK:   scf.for %[[STAGE:.*]] = %c0 to %c3
 //       CHECK:     %[[BYTES:.*]] = ks.bulk_copy_activations <2, 16, 64, 4> %[[MAP]], %[[X]]{{.*}} to %[[XS]][%[[STAGE]]] signal %[[BARRIERS]][%[[STAGE]]] depth 8 slab 4 flat true swizzle 0
-//       CHECK:     nvgpu.mbarrier.arrive.expect_tx %[[BARRIERS]][%[[STAGE]]], %[[BYTES]]
-//       CHECK:   nvgpu.mbarrier.try_wait.parity %[[BARRIERS]][%c6], %false
+
+// Resident weights come with the chunks of the first tile.
+
+//       CHECK:     scf.if
+//       CHECK:     scf.if
+//       CHECK:       ks.bulk_copy_weights %[[P]][%{{.*}}] to %[[WS]][%{{.*}}] signal %[[BARRIERS]][%[[STAGE]]]
+//       CHECK:     %[[MORE:.*]] = arith.select %{{.*}}, %c2048, %c0
+//       CHECK:     %[[ALL:.*]] = arith.addi %[[BYTES]], %[[MORE]]
+//       CHECK:     nvgpu.mbarrier.arrive.expect_tx %[[BARRIERS]][%[[STAGE]]], %[[ALL]]
 
 // A warp waits for a stage, says when it has read it, and the first one refills
 // it when all have.

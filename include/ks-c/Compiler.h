@@ -217,9 +217,13 @@ KS_EXPORTED char *ksGetArtifactArgument(const KsArtifact *artifact,
 KS_EXPORTED char *ksGetArtifactTimes(const KsArtifact *artifact, double *passes,
                                      double *llvm, double *ptxas);
 
-/// The row of the GPU target table for a GPU of compute capability
-/// 10 * major + minor: the latest that it runs. "" if there is none.
-KS_EXPORTED const char *ksFindGPUTarget(int capability);
+/// The target for a GPU of compute capability 10 * major + minor, so many
+/// multiprocessors, and memory that moves so many bytes per second in theory (0
+/// where this is not known): the latest row of the table that it runs, and in
+/// what it differs, as in "sm_90:multiprocessors=114". "" if there is none. It
+/// holds until the thread's next call.
+KS_EXPORTED const char *ksFindGPUTarget(int capability, int multiprocessors,
+                                        double bytesPerSecond);
 
 #ifdef __cplusplus
 } // extern "C"

@@ -76,6 +76,8 @@ typedef struct KsDeviceInfo {
   int ordinal;
   int capability;   ///< 10 * major + minor.
   const char *name; ///< Owned by the device.
+  int multiprocessors;
+  double bytesPerSecond; ///< Of its memory, in theory; 0 if not known.
 } KsDeviceInfo;
 
 /// What a stream is like.

@@ -41,7 +41,7 @@ static Fitted getFitted(const GPUPlan &plan) {
 /// The share of the DRAM's bandwidth that is left when rows are read in short
 /// pieces; sectors have 32 bytes.
 double GPUCostModel::getRowEfficiency(int64_t batch) const {
-  int64_t piece = getPieceBytes(batch);
+  int64_t piece = getRunBytes(problem, plan, batch);
   // Pieces that begin inside of a sector share it with others, even more so
   // where the last ones of a row are shorter.
   double split = 1;
@@ -64,17 +64,12 @@ double GPUCostModel::getMultiprocessors() const {
   return toDouble(plan.cluster > 2 ? count - count % 16 : count);
 }
 
-/// Bytes that a lane loads, or stores, at a time, of neighbours of `size`
-/// bytes.
-static int64_t getAccessBytes(int64_t size) {
-  return std::min<int64_t>(16, size & -size);
-}
-
 GPUCostModel::GPUCostModel(const Problem &problem, const GPUPlan &plan,
                            const GPUTarget &target)
     : problem(problem), plan(plan), target(target),
       p(plan.getKernelPattern(problem.factors.front().pattern)),
-      batchFirst(problem.batchFirst), bytes(problem.elementBytes()) {
+      batchFirst(problem.batchFirst), bytes(problem.elementBytes()),
+      traffic(problem, plan) {
   int64_t byShared =
       target.sharedPerSM / (plan.getSharedBytes(p, batchFirst, bytes) + 1024);
   int64_t byRegisters =
@@ -84,19 +79,10 @@ GPUCostModel::GPUCostModel(const Problem &problem, const GPUPlan &plan,
   int64_t byThreads = target.threadsPerSM / plan.getThreads();
   blocksPerSM = std::max<int64_t>(
       1, std::min({byShared, byRegisters, byThreads, target.blocksPerSM}));
-  stagesResults = plan.getStagedN(p, bytes) != 0;
-  chunks = toDouble(plan.getNumChunks(p));
-  steps = chunks * toDouble(plan.k / plan.fragments.stepK()) *
-          toDouble(plan.getWarps());
-  inputBytes = toDouble(plan.entries) * toDouble(plan.j) * chunks *
-               toDouble(plan.k) * toDouble(bytes);
-  weightBytes = toDouble(plan.getStageWeights()) * chunks * toDouble(bytes);
-  outputBytes = toDouble(plan.entries) * toDouble(plan.n) * toDouble(plan.j) *
-                toDouble(bytes);
-  double streamed = plan.isResident ? 0 : weightBytes;
+  double copied = traffic.getCopiedBytes(plan);
   tile.units = getUnitCycles();
-  tile.shared = getSharedCycles(inputBytes + streamed);
-  tile.issue = getIssueCycles(inputBytes + streamed);
+  tile.shared = getSharedCycles(copied);
+  tile.issue = getIssueCycles(copied);
   tile.latency = getLatencyCycles();
   tile.engine = plan.isWgmmaRS() ? getEngineCycles() : 0;
 }
@@ -104,14 +90,11 @@ GPUCostModel::GPUCostModel(const Problem &problem, const GPUPlan &plan,
 /// Cycles in which the copy engine issues a tile's rows.
 double GPUCostModel::getEngineCycles() const {
   int64_t row = plan.isFlatCopy(p, bytes) ? plan.getAtomWidth() : plan.j;
-  return 2.0 * inputBytes / toDouble(row * bytes * plan.cluster);
+  return 2.0 * traffic.inputBytes / toDouble(row * bytes * plan.cluster);
 }
 
 /// Cycles that a tile keeps the multipliers of an SM busy.
 double GPUCostModel::getUnitCycles() const {
-  double products = toDouble(plan.entries) * toDouble(plan.n) *
-                    toDouble(plan.j) * chunks * toDouble(plan.k) *
-                    (problem.isComplex ? 4 : 1);
   double rate = target.fma32PerClock;
   if (plan.isWgmma())
     rate = target.wgmma16PerClock;
@@ -121,82 +104,40 @@ double GPUCostModel::getUnitCycles() const {
     rate = target.mma8PerClock;
   else if (problem.accumulatorBytes == 8)
     rate = target.fma64PerClock;
-  return products / rate;
+  return traffic.products / rate;
 }
 
-/// Loads of activations of a warp and step.
-double GPUCostModel::getActivationLoads() const {
-  int64_t piece = plan.fragments.runK * plan.vector * bytes;
-  int64_t pieces =
-      plan.getTilesM(batchFirst) * FragmentLayout::slotsK / plan.fragments.runK;
-  return toDouble(pieces * (piece / getAccessBytes(piece)));
-}
-
-double GPUCostModel::getWeightLoads() const {
-  return toDouble((plan.tiedD || !batchFirst ? 1 : plan.vector) *
-                  plan.getTilesN()) *
-         std::max(1.0, toDouble(plan.fragments.weightsPerLane() * bytes) / 16);
-}
-
-/// Stores of a lane and tile.
-GPUCostModel::Stores GPUCostModel::getStores() const {
-  int64_t elements = plan.getAccumulators(batchFirst);
-  if (stagesResults) {
-    double stored = toDouble(elements * bytes * FragmentLayout::lanes);
-    return {stored / 16 / FragmentLayout::lanes, stored / getStagedRun()};
-  }
-  int64_t piece = batchFirst ? plan.fragments.runN * plan.vector
-                             : plan.fragments.slotsM() * plan.vector;
-  int64_t width = getAccessBytes(piece * bytes);
-  // Lanes of a warp meet in lines of 128 bytes: those along n if j is
-  // contiguous behind n, else those along the batch.
-  int64_t lanes = plan.fragments.lanesN();
-  int64_t span = batchFirst ? lanes * plan.fragments.runN * p.d * bytes
-                            : FragmentLayout::lanes / lanes * piece * bytes;
-  int64_t groups = batchFirst ? FragmentLayout::lanes / lanes : lanes;
-  int64_t perGroup = batchFirst ? lanes : FragmentLayout::lanes / lanes;
-  int64_t lines =
-      groups * std::min<int64_t>(perGroup, std::max<int64_t>(1, span / 128));
-  double count = toDouble(elements / piece) * toDouble(piece * bytes / width);
-  return {count, count * std::max(toDouble(lines), toDouble(32 * width) / 128)};
+/// Cycles of a warp and step to load activations, if nothing gets in the way.
+double GPUCostModel::getActivationCycles() const {
+  return traffic.activationLoads *
+         std::max(1.0, toDouble(traffic.accessBytes) / 4);
 }
 
 /// Cycles of loads and stores: 128 bytes a cycle, a cycle at least for a load,
 /// some for a line that a store touches.
 double GPUCostModel::getSharedCycles(double copied) const {
-  int64_t width = getAccessBytes(plan.fragments.runK * plan.vector * bytes);
-  double activations =
-      getActivationLoads() * std::max(1.0, toDouble(width) / 4);
+  double activations = getActivationCycles();
   // Pieces that are no power of two meet in banks, whatever the padding.
-  int64_t piece = plan.fragments.runK * plan.vector * bytes;
+  int64_t piece = traffic.pieceBytes;
   if (!plan.isBulk && batchFirst && (piece & (piece - 1)) != 0)
     activations *= 2.5;
   if (plan.isWgmmaRS())
-    return 2.55 * copied / 128 + steps * 1.45 * activations + getStoreCycles();
+    return 2.55 * copied / 128 + traffic.steps * 1.45 * activations +
+           getStoreCycles();
   if (plan.isWgmma()) {
     // The tensor cores read both operands for each 64 rows n; stores.
     double operands =
         toDouble(plan.getTilesN() * plan.entries + plan.warpsM * plan.n) *
-        chunks * toDouble(plan.k * bytes) / 128;
+        traffic.chunks * toDouble(plan.k * bytes) / 128;
     double perLine = batchFirst ? 0 : 4.5;
     return 0.68 * operands + 1.17 * copied / 128 +
-           perLine * getStores().lines * toDouble(plan.getWarps());
+           perLine * traffic.storeLines * toDouble(plan.getWarps());
   }
   double perLine = plan.isBulk ? 6.1 : 4.9;
   double perCopy = plan.isBulk ? 0.3 : 0.2; // of 128 bytes
-  return steps * (0.66 * activations + getWeightLoads() * 4) +
+  return traffic.steps * (0.66 * activations + traffic.weightLoads * 4) +
          perCopy * copied / 128 +
-         perLine * getStores().lines * toDouble(plan.getWarps());
-}
-
-/// Bytes of a line of memory that staged results fill at a time: all, or some
-/// columns of one n or a few.
-double GPUCostModel::getStagedRun() const {
-  constexpr double kLine = 128;
-  if (plan.j == p.d)
-    return kLine;
-  double run = toDouble(plan.j * bytes);
-  return std::min(kLine, run * std::max(1.0, kLine / toDouble(p.d * bytes)));
+         perLine * traffic.storeLines * toDouble(plan.getWarps());
 }
 
 /// Cycles of a tile's stores, with activations from registers.
@@ -205,18 +146,15 @@ double GPUCostModel::getStoreCycles() const {
   // Parts of lines need room in the L1 cache, which is what blocks leave of 256
   // kB.
   int64_t taken = blocksPerSM * plan.getSharedBytes(p, batchFirst, bytes) >> 10;
-  if (stagesResults && getStagedRun() < 128 && taken > 192)
+  if (traffic.isStaged && traffic.stagedRun < 128 && taken > 192)
     perLine *= 1.3;
-  return perLine * getStores().lines * toDouble(plan.getWarps());
+  return perLine * traffic.storeLines * toDouble(plan.getWarps());
 }
 
 /// Cycles of a tile in which its warps do one thing after the other.
 double GPUCostModel::getSerialCycles(double resident) const {
   if (plan.isWgmmaRS()) {
-    double loads = 1.45 * steps * getActivationLoads() *
-                   std::max(1.0, toDouble(getAccessBytes(plan.fragments.runK *
-                                                         plan.vector * bytes)) /
-                                     4);
+    double loads = 1.45 * traffic.steps * getActivationCycles();
     return std::max(1.1 * tile.units, loads) +
            (tile.latency + 0.51 * getStoreCycles()) / resident;
   }
@@ -233,7 +171,7 @@ double GPUCostModel::getIssueCycles(double copied) const {
   if (plan.isWgmma())
     return 0; // One instruction for all.
   double tiles = toDouble(plan.vector * plan.getTilesM(batchFirst));
-  double perStep = 6 + getActivationLoads() + getWeightLoads() +
+  double perStep = 6 + traffic.activationLoads + traffic.weightLoads +
                    (bytes == 2 ? 3 : 1) * tiles;
   double products =
       toDouble(plan.vector * plan.getTilesN() * plan.getTilesM(batchFirst));
@@ -241,11 +179,11 @@ double GPUCostModel::getIssueCycles(double copied) const {
                                     : products * FragmentLayout::slotsK *
                                           (problem.isComplex ? 4 : 1);
   double copies = plan.isBulk ? 0 : copied / 16 / 32 * 8;
-  double stores = getStores().count * toDouble(plan.getWarps()) * 6;
+  double stores = traffic.stores * toDouble(plan.getWarps()) * 6;
   // A chunk is a wait, a barrier and new addresses.
-  double rings = chunks * toDouble(plan.getWarps()) * 40;
+  double rings = traffic.chunks * toDouble(plan.getWarps()) * 40;
   constexpr double kOverlap = 0.4; // of what was counted
-  return kOverlap * (steps * perStep + rings + copies + stores) / 4;
+  return kOverlap * (traffic.steps * perStep + rings + copies + stores) / 4;
 }
 
 /// Cycles of a tile in which a warp waits, and nothing but other warps can use
@@ -256,29 +194,20 @@ double GPUCostModel::getLatencyCycles() const {
   double hidden = std::max(1.0, toDouble(plan.stages - 1));
   // One stage more is held by the products under way.
   if (plan.isWgmmaRS())
-    return chunks * 1480 / std::pow(hidden, 1.25);
+    return traffic.chunks * 1480 / std::pow(hidden, 1.25);
   if (plan.isWgmma())
-    return chunks * 1170 / std::pow(hidden, 1.84);
+    return traffic.chunks * 1170 / std::pow(hidden, 1.84);
   double perChunk = plan.isBulk ? 600 / std::pow(hidden, 2.3) : 530;
   if (plan.stages == 1)
     perChunk = 1500; // Nothing is under way meanwhile.
   double perStore = plan.isBulk ? 33 : 25;
-  return chunks * perChunk + getStores().count * perStore;
-}
-
-/// Bytes of X that a block reads in one piece.
-int64_t GPUCostModel::getPieceBytes(int64_t batch) const {
-  if (!batchFirst)
-    return std::min(plan.entries, std::max<int64_t>(batch, 1)) * bytes;
-  if (plan.j >= p.d)
-    return std::min(p.c, plan.k) * p.d * bytes;
-  return plan.j * bytes;
+  return traffic.chunks * perChunk + traffic.stores * perStore;
 }
 
 /// Little's law: the share of the bandwidth that the bytes under way allow.
 double GPUCostModel::getOverlap(double resident) const {
   constexpr double kLatency = 300e-9;
-  double stage = (inputBytes + (plan.isResident ? 0 : weightBytes)) / chunks;
+  double stage = traffic.getCopiedBytes(plan) / traffic.chunks;
   double underWay =
       resident * stage * (plan.stages > 1 ? toDouble(plan.stages - 1) : 0.5);
   double needed =
@@ -311,11 +240,7 @@ GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch,
   double overlap = plan.isWgmma() ? 1 : getOverlap(resident);
   cost.dram = cost.dramBytes /
               (target.dramBandwidth * busy * getRowEfficiency(batch) * overlap);
-  double weights =
-      plan.isResident ? blocks * weightBytes : tiles * slabs * weightBytes;
-  cost.l2Bytes =
-      tiles * slabs * (inputBytes / toDouble(plan.cluster) + outputBytes) +
-      weights;
+  cost.l2Bytes = getL2Bytes(traffic, problem, plan, batchBlocks, batch);
   // The busiest SM takes its share of the bytes.
   double l2Bandwidth = target.l2Bandwidth * fitted.l2;
   cost.l2 = cost.l2Bytes * (tilesOfSM * sms / (tiles * slabs)) / l2Bandwidth;
@@ -335,7 +260,8 @@ GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch,
     cost.limit = "launch";
   // A block begins by filling its ring, and ends by emptying it; others on the
   // SM work meanwhile.
-  double start = fitted.start + weightBytes / chunks * sms / target.l2Bandwidth;
+  double start = fitted.start + traffic.weightBytes / traffic.chunks * sms /
+                                    target.l2Bandwidth;
   double startup = waves * start / (waves > 1 ? resident : 1);
   double fixed = cost.launch + startup, drift = getDrift(perBlock);
   // All takes as long as the longest at least: most plans are out of the race.
@@ -388,5 +314,6 @@ int64_t GPUCostModel::chooseBatchBlocks(int64_t batch, GPUCost &cost,
 GPUCost ks::predictGPU(const Problem &problem, const GPUPlan &plan,
                        const GPUTarget &target, int64_t batch) {
   return GPUCostModel(problem, plan, target)
-      .predict(plan.batchBlocks, batch, std::numeric_limits<double>::infinity());
+      .predict(plan.batchBlocks, batch,
+               std::numeric_limits<double>::infinity());
 }

@@ -8,10 +8,13 @@
 
 #include "ks/Analysis/Target.h"
 
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/TargetParser/Host.h"
 
+#include <cmath>
 #include <thread>
 #include <unistd.h>
 
@@ -105,11 +108,67 @@ llvm::ArrayRef<GPUTarget> ks::getGPUTargets() {
   return table;
 }
 
+static constexpr llvm::StringLiteral kMultiprocessors = "multiprocessors",
+                                     kBandwidth = "dram_gbps";
+
+/// Reads one "key=value" into the target.
+static bool override(GPUTarget &target, llvm::StringRef text) {
+  auto [key, value] = text.split('=');
+  int64_t number = 0;
+  if (value.getAsInteger(10, number) || number < 1 || number > 1000000)
+    return false;
+  auto count = static_cast<double>(number);
+  if (key == kBandwidth) {
+    target.dramBandwidth = count * 1e9;
+    return true;
+  }
+  if (key != kMultiprocessors)
+    return false;
+  target.l2Bandwidth *= count / static_cast<double>(target.multiprocessors);
+  target.multiprocessors = number;
+  return true;
+}
+
 std::optional<GPUTarget> ks::getGPUTarget(llvm::StringRef name) {
-  for (const GPUTarget &target : getGPUTargets())
-    if (target.name == name)
-      return target;
+  auto [row, rest] = name.split(':');
+  for (const GPUTarget &known : getGPUTargets()) {
+    if (known.name != row)
+      continue;
+    GPUTarget target = known;
+    target.name = name.str();
+    llvm::SmallVector<llvm::StringRef> overrides;
+    if (row != name)
+      rest.split(overrides, ':');
+    if (!llvm::all_of(overrides, [&](llvm::StringRef text) {
+          return override(target, text);
+        }))
+      return std::nullopt;
+    return target;
+  }
   return std::nullopt;
+}
+
+std::string ks::findGPUTarget(const GPUProperties &gpu) {
+  const GPUTarget *best = nullptr;
+  for (const GPUTarget &row : getGPUTargets())
+    if (row.capability <= gpu.capability &&
+        (!best || row.capability > best->capability))
+      best = &row;
+  if (!best)
+    return "";
+  std::string name = best->name;
+  if (gpu.multiprocessors > 0 && gpu.multiprocessors != best->multiprocessors)
+    name += (":" + kMultiprocessors + "=").str() +
+            std::to_string(gpu.multiprocessors);
+  // Kernels reach about nine tenths; what differs by less than a tenth is
+  // noise.
+  constexpr double kReached = 0.9, kNoise = 0.1;
+  double bandwidth = kReached * gpu.peakBandwidth;
+  if (bandwidth > 0 &&
+      std::abs(bandwidth - best->dramBandwidth) > kNoise * best->dramBandwidth)
+    name += (":" + kBandwidth + "=").str() +
+            std::to_string(static_cast<int64_t>(bandwidth / 1e9));
+  return name;
 }
 
 std::string ks::getGPUTargetNames() {

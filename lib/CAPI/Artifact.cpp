@@ -145,11 +145,9 @@ char *ksGetArtifactTimes(const KsArtifact *artifact, double *passes,
   return nullptr;
 }
 
-const char *ksFindGPUTarget(int capability) {
-  const GPUTarget *best = nullptr;
-  for (const GPUTarget &target : getGPUTargets())
-    if (target.capability <= capability &&
-        (!best || target.capability > best->capability))
-      best = &target;
-  return best ? best->name.c_str() : "";
+const char *ksFindGPUTarget(int capability, int multiprocessors,
+                            double bytesPerSecond) {
+  thread_local std::string name;
+  name = findGPUTarget({capability, multiprocessors, bytesPerSecond});
+  return name.c_str();
 }

@@ -78,7 +78,8 @@ KsStatus ksGetDeviceInfo(const KsDevice *device, KsDeviceInfo *info) {
     if (!info)
       return makeNullError("the info to be written");
     *info = {device->ordinal, static_cast<int>(device->info.capability),
-             device->info.name.c_str()};
+             device->info.name.c_str(), device->info.multiprocessors,
+             device->info.getPeakBytesPerSecond()};
     return {};
   });
 }

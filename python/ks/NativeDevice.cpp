@@ -275,7 +275,9 @@ void ks::python::addDevices(nb::module_ &module) {
   module.def("open_device", openDevice, nb::arg("ordinal"));
   module.def("build_artifact", buildArtifact, nb::arg("text"),
              nb::arg("entry").none(), nb::arg("targets"), nb::arg("assemble"));
-  module.def("find_gpu_target", [](int capability) {
-    return std::string(ksFindGPUTarget(capability));
+  module.def("find_gpu_target", [](const Device &device) {
+    KsDeviceInfo info = getInfo(device);
+    return std::string(ksFindGPUTarget(info.capability, info.multiprocessors,
+                                       info.bytesPerSecond));
   });
 }

@@ -354,7 +354,8 @@ def is_gpu_target(target: object) -> bool:
 
 
 def find_target(target: str) -> str:
-    """A row of the compiler's table of GPUs; "cuda" is the current device's.
+    """A row of the compiler's table of GPUs; "cuda" is the current device's, with what the
+    device has otherwise, as in "sm_90:multiprocessors=114".
 
     Raises:
         DeviceError: there is no driver or no GPU, or it is too old.
@@ -362,7 +363,7 @@ def find_target(target: str) -> str:
     if target != "cuda":
         return target
     device = current_device()
-    name = _native.find_gpu_target(device.capability)
+    name = _native.find_gpu_target(device)
     if not name:
         major, minor = divmod(device.capability, 10)
         raise _native.DeviceError(

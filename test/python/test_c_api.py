@@ -67,6 +67,7 @@ def lib():
     library.ksDefaultArtifactOptions.restype = ArtifactOptions
     library.ksGetNumArtifactArguments.restype = c_size_t
     library.ksGetArtifactEntry.restype = library.ksFindGPUTarget.restype = c_char_p
+    library.ksFindGPUTarget.argtypes = [c_int, c_int, c_double]
     return library
 
 
@@ -224,8 +225,9 @@ def test_artifacts(lib):
     assert message(lib, error) == "index of argument is 3; expected less than 3"
     assert "info is NULL" in message(lib, lib.ksGetArtifactArgument(artifact, c_size_t(0), None))
     lib.ksDestroyArtifact(artifact)
-    assert lib.ksFindGPUTarget(75) == b""
-    assert lib.ksFindGPUTarget(87) == b"sm_86"
+    assert lib.ksFindGPUTarget(75, 0, 0.0) == b""
+    assert lib.ksFindGPUTarget(87, 0, 0.0) == b"sm_86"
+    assert lib.ksFindGPUTarget(90, 114, 2.0e12) == b"sm_90:multiprocessors=114:dram_gbps=1800"
 
 
 def test_wrong_artifacts(lib):

@@ -53,7 +53,13 @@ def test_code_for_newer_gpus(gpu):
 
 
 @pytest.mark.parametrize(
-    ("capability", "target"), [(80, "sm_80"), (87, "sm_86"), (90, "sm_90"), (103, "sm_100")]
+    ("capability", "target"),
+    [
+        (80, "sm_80:multiprocessors=132"),
+        (87, "sm_86:multiprocessors=132"),
+        (90, "sm_90"),
+        (103, "sm_100:multiprocessors=132"),
+    ],
 )
 def test_cuda_is_the_current_device(gpu, capability, target):
     gpu["capability"] = capability

@@ -7,7 +7,8 @@
 //===----------------------------------------------------------------------===//
 //
 // The model of a GPU that plans are ranked by. A tile, the product of one block
-// for `entries` of the batch, keeps parts of an SM busy for some cycles:
+// for `entries` of the batch, keeps parts of an SM busy for some cycles, by
+// what it moves and computes (Traffic.h):
 //
 //   DRAM     X once, Y once, weights once, over a bandwidth that falls with the
 //            bytes of a row that a block reads in one piece, and with what is
@@ -31,6 +32,7 @@
 #define KS_ANALYSIS_GPUCOST_H
 
 #include "ks/Analysis/GPUPlanner.h"
+#include "ks/Analysis/Traffic.h"
 
 namespace ks {
 
@@ -47,25 +49,17 @@ public:
   int64_t chooseBatchBlocks(int64_t batch, GPUCost &cost, double bound) const;
 
 private:
-  struct Stores {
-    double count; ///< Of a lane.
-    double lines; ///< That those of a warp touch.
-  };
   double getUnitCycles() const;
   double getSharedCycles(double copied) const;
   double getIssueCycles(double copied) const;
-  double getActivationLoads() const;
-  double getWeightLoads() const;
-  Stores getStores() const;
+  double getActivationCycles() const;
   double getLatencyCycles() const;
   double getEngineCycles() const;
   double getStoreCycles() const;
   double getSerialCycles(double resident) const;
   double getRowEfficiency(int64_t batch) const;
-  double getStagedRun() const;
   double getDrift(double tilesOfBlock) const;
   double getMultiprocessors() const;
-  int64_t getPieceBytes(int64_t batch) const;
   double getOverlap(double resident) const;
 
   const Problem &problem;
@@ -74,9 +68,7 @@ private:
   KSPattern p;
   bool batchFirst;
   int64_t bytes, blocksPerSM;
-  bool stagesResults;
-  /// Of a tile: chunks, steps of all warps, bytes.
-  double chunks, steps, inputBytes, weightBytes, outputBytes;
+  TileTraffic traffic;
   /// Cycles of a tile.
   struct {
     double units, shared, issue, latency, engine;

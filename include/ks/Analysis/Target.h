@@ -87,8 +87,24 @@ struct GPUTarget {
 /// The table of GPUs: one row per architecture.
 llvm::ArrayRef<GPUTarget> getGPUTargets();
 
-/// The row called `name`; none if there is no such row.
+/// The row called `name`; none if there is no such row. Behind the name of a
+/// row may follow what a GPU has otherwise, as in
+///
+///   sm_90:multiprocessors=114:dram_gbps=1900
+///
+/// The bandwidth of L2 goes with the number of multiprocessors.
 std::optional<GPUTarget> getGPUTarget(llvm::StringRef name);
+
+/// What a real GPU says of itself; 0 where it does not.
+struct GPUProperties {
+  int64_t capability = 0; ///< 10 · major + minor.
+  int64_t multiprocessors = 0;
+  double peakBandwidth = 0; ///< Of its memory, in theory; bytes per second.
+};
+
+/// The name of the target for a GPU: the latest row that it can run, and in
+/// what it differs from that. "" if it is too old for all.
+std::string findGPUTarget(const GPUProperties &gpu);
 
 /// "sm_80, sm_86, ...", for messages.
 std::string getGPUTargetNames();

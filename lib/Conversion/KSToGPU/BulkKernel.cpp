@@ -165,16 +165,15 @@ void BulkKernel::copyChunk(const Chunk &chunk, Value stage) {
   Value weightBytes =
       index.constant(plan.getStageWeights() * getElementBytes());
   auto copyWeights = [&] {
-    BulkCopyWeightsOp::create(
-        b, loc, weight, getWeightOffset(chunk.k), weightStages,
-        plan.isResident ? chunk.k : stage, barriers, getFull(stage));
+    BulkCopyWeightsOp::create(b, loc, weight, getWeightOffset(chunk.k),
+                              weightStages, plan.isResident ? chunk.k : stage,
+                              barriers, getFull(stage));
   };
   ifFirstLane([&] {
     if (plan.isResident) {
       Value isFirstTile = index.less(chunk.m, index.add(firstM, 1));
       doIf(isFirstTile, copyWeights);
-      weightBytes =
-          index.select(isFirstTile, weightBytes, index.constant(0));
+      weightBytes = index.select(isFirstTile, weightBytes, index.constant(0));
     } else {
       copyWeights();
     }

@@ -43,16 +43,6 @@ llvm::Error ks::toError(const Status &status) {
 // The GPU
 //===----------------------------------------------------------------------===//
 
-/// The latest row that the GPU can run; none if it is too old for all.
-static const GPUTarget *findTarget(int64_t capability) {
-  const GPUTarget *best = nullptr;
-  for (const GPUTarget &row : getGPUTargets())
-    if (row.capability <= capability &&
-        (!best || row.capability > best->capability))
-      best = &row;
-  return best;
-}
-
 llvm::Expected<Device> ks::openDevice() {
   progress("opening the GPU");
   Device device;
@@ -62,8 +52,10 @@ llvm::Expected<Device> ks::openDevice() {
   device.openSeconds = secondsSince(begin);
   if (Status status = device.context.getDeviceInfo(device.info))
     return toError(status);
-  const GPUTarget *target = findTarget(device.info.capability);
-  if (!target)
+  device.target =
+      findGPUTarget({device.info.capability, device.info.multiprocessors,
+                     device.info.getPeakBytesPerSecond()});
+  if (device.target.empty())
     return makeError(
         llvm::formatv("the GPU, {0}, has compute capability {1}.{2}; expected "
                       "8.0 or later: choose another by CUDA_VISIBLE_DEVICES, "
@@ -71,7 +63,6 @@ llvm::Expected<Device> ks::openDevice() {
                       device.info.name, device.info.capability / 10,
                       device.info.capability % 10)
             .str());
-  device.target = target->name;
   return device;
 }
 

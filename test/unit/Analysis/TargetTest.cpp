@@ -78,6 +78,37 @@ TEST(TargetTest, Host) {
   EXPECT_EQ(host->threads, getHostTarget().threads);
 }
 
+TEST(TargetTest, GPUsDifferFromRows) {
+  std::optional<GPUTarget> row = getGPUTarget("sm_90");
+  std::optional<GPUTarget> other =
+      getGPUTarget("sm_90:multiprocessors=66:dram_gbps=2000");
+  ASSERT_TRUE(row && other);
+  EXPECT_EQ(other->chip, row->chip);
+  EXPECT_EQ(other->multiprocessors, 66);
+  EXPECT_EQ(other->dramBandwidth, 2e12);
+  EXPECT_EQ(other->l2Bandwidth, row->l2Bandwidth * 66 / row->multiprocessors);
+  for (const char *name : {"sm_90:", "sm_90:multiprocessors",
+                           "sm_90:multiprocessors=", "sm_90:multiprocessors=0",
+                           "sm_90:sms=2", "sm_90:multiprocessors=x", "sm_91",
+                           "sm_90:dram_gbps=-1", ":dram_gbps=1"})
+    EXPECT_FALSE(getGPUTarget(name).has_value()) << name;
+}
+
+TEST(TargetTest, RealGPUs) {
+  auto find = [](int64_t capability, int64_t multiprocessors, double peak) {
+    return findGPUTarget({capability, multiprocessors, peak});
+  };
+  EXPECT_EQ(find(75, 40, 3e11), "");
+  EXPECT_EQ(find(80, 0, 0), "sm_80");
+  EXPECT_EQ(find(87, 84, 0.9e12), "sm_86");
+  EXPECT_EQ(find(90, 132, 3.35e12), "sm_90"); // H100 SXM
+  EXPECT_EQ(find(90, 132, 4.8e12), "sm_90:dram_gbps=4320");
+  EXPECT_EQ(find(90, 114, 2.0e12), "sm_90:multiprocessors=114:dram_gbps=1800");
+  EXPECT_EQ(find(103, 148, 8e12), "sm_100");
+  for (int64_t capability : {80, 86, 89, 90, 100, 120})
+    EXPECT_TRUE(getGPUTarget(find(capability, 33, 1e12)).has_value());
+}
+
 TEST(TargetTest, NamesForMessages) {
   std::string names = getCPUTargetNames();
   EXPECT_EQ(names.rfind("host, ", 0), 0u) << names;

@@ -1,0 +1,142 @@
+//===- Traffic.cpp - What a plan moves and computes -----------------------===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "ks/Analysis/Traffic.h"
+
+#include <tuple>
+
+using namespace ks;
+
+static constexpr int64_t kLine = 128, kWidest = 16;
+
+static double toDouble(int64_t value) { return static_cast<double>(value); }
+
+/// Bytes that a lane loads, or stores, at a time, of neighbours of `size`
+/// bytes.
+static int64_t getAccessBytes(int64_t size) {
+  return std::min(kWidest, size & -size);
+}
+
+static KSPattern getKernelPattern(const Problem &problem, const GPUPlan &plan) {
+  return plan.getKernelPattern(problem.factors.front().pattern);
+}
+
+/// Bytes of a line of memory that staged results fill at a time: all, or some
+/// columns of one n or a few.
+static double getStagedRun(const KSPattern &p, const GPUPlan &plan,
+                           int64_t bytes) {
+  if (plan.j == p.d)
+    return toDouble(kLine);
+  double run = toDouble(plan.j * bytes);
+  return std::min(toDouble(kLine),
+                  run * std::max(1.0, toDouble(kLine) / toDouble(p.d * bytes)));
+}
+
+/// Stores of a lane of what it holds, without staging, and the lines that those
+/// of its warp touch.
+static std::pair<double, double> countStores(const KSPattern &p,
+                                             const GPUPlan &plan,
+                                             bool batchFirst, int64_t bytes) {
+  const FragmentLayout &layout = plan.fragments;
+  int64_t piece = plan.vector * (batchFirst ? layout.runN : layout.slotsM());
+  int64_t width = getAccessBytes(piece * bytes);
+  // Lanes of a warp meet in lines: those along n if j is contiguous behind n,
+  // else those along the batch.
+  int64_t lanes = layout.lanesN(), others = FragmentLayout::lanes / lanes;
+  int64_t span =
+      batchFirst ? lanes * layout.runN * p.d * bytes : others * piece * bytes;
+  int64_t groups = batchFirst ? others : lanes;
+  int64_t perGroup = batchFirst ? lanes : others;
+  int64_t lines =
+      groups * std::min(perGroup, std::max<int64_t>(1, span / kLine));
+  double count = toDouble(plan.getAccumulators(batchFirst) / piece) *
+                 toDouble(piece * bytes / width);
+  double fewest = toDouble(FragmentLayout::lanes * width) / toDouble(kLine);
+  return {count, count * std::max(toDouble(lines), fewest)};
+}
+
+TileTraffic::TileTraffic(const Problem &problem, const GPUPlan &plan) {
+  KSPattern p = getKernelPattern(problem, plan);
+  const FragmentLayout &layout = plan.fragments;
+  bool batchFirst = problem.batchFirst;
+  int64_t bytes = problem.elementBytes();
+  chunks = toDouble(plan.getNumChunks(p));
+  double depth = chunks * toDouble(plan.k);
+  steps =
+      chunks * toDouble(plan.k / layout.stepK()) * toDouble(plan.getWarps());
+  products = toDouble(plan.entries) * toDouble(plan.n * plan.j) * depth *
+             (problem.isComplex ? 4 : 1);
+  inputBytes = toDouble(plan.entries * plan.j * bytes) * depth;
+  weightBytes = toDouble(plan.getStageWeights() * bytes) * chunks;
+  outputBytes = toDouble(plan.entries * plan.n) * toDouble(plan.j * bytes);
+
+  pieceBytes = layout.runK * plan.vector * bytes;
+  accessBytes = getAccessBytes(pieceBytes);
+  int64_t pieces =
+      plan.getTilesM(batchFirst) * FragmentLayout::slotsK / layout.runK;
+  activationLoads = toDouble(pieces * (pieceBytes / accessBytes));
+  weightLoads =
+      toDouble((plan.tiedD || !batchFirst ? 1 : plan.vector) *
+               plan.getTilesN()) *
+      std::max(1.0, toDouble(layout.weightsPerLane() * bytes) / kWidest);
+
+  isStaged = plan.getStagedN(p, bytes) != 0;
+  stagedRun = getStagedRun(p, plan, bytes);
+  if (isStaged) {
+    int64_t stored =
+        plan.getAccumulators(batchFirst) * bytes * FragmentLayout::lanes;
+    stores = toDouble(stored / kWidest / FragmentLayout::lanes);
+    storeLines = toDouble(stored) / stagedRun;
+  } else {
+    std::tie(stores, storeLines) = countStores(p, plan, batchFirst, bytes);
+  }
+}
+
+double ks::getL2Bytes(const TileTraffic &tile, const Problem &problem,
+                      const GPUPlan &plan, int64_t batchBlocks, int64_t batch) {
+  int64_t tiles = std::max<int64_t>(1, plan.getNumTiles(batch));
+  double slabs = toDouble(plan.getNumSlabs(getKernelPattern(problem, plan)));
+  double times =
+      toDouble(plan.isResident ? std::min(batchBlocks, tiles) : tiles);
+  return toDouble(tiles) * slabs *
+             (tile.inputBytes / toDouble(plan.cluster) + tile.outputBytes) +
+         times * slabs * tile.weightBytes;
+}
+
+int64_t ks::getRunBytes(const Problem &problem, const GPUPlan &plan,
+                        int64_t batch) {
+  KSPattern p = getKernelPattern(problem, plan);
+  int64_t bytes = problem.elementBytes();
+  if (!problem.batchFirst)
+    return std::min(plan.entries, std::max<int64_t>(batch, 1)) * bytes;
+  if (plan.j >= p.d)
+    return std::min(p.c, plan.k) * p.d * bytes;
+  return plan.j * bytes;
+}
+
+Traffic ks::getTraffic(const Problem &problem, const GPUPlan &plan,
+                       int64_t batch) {
+  TileTraffic tile(problem, plan);
+  KSPattern p = getKernelPattern(problem, plan);
+  double tiles =
+      toDouble(plan.getNumTiles(batch)) * toDouble(plan.getNumSlabs(p));
+  Traffic traffic;
+  traffic.dramBytes = getMinimumBytes(problem, batch);
+  traffic.l2Bytes = getL2Bytes(tile, problem, plan, plan.batchBlocks, batch);
+  double resident = plan.isResident
+                        ? toDouble(plan.getNumBatchBlocks(batch)) *
+                              toDouble(plan.getNumSlabs(p)) * tile.weightBytes
+                        : 0;
+  traffic.sharedBytes = tiles * tile.getCopiedBytes(plan) + resident;
+  traffic.flops = getFlops(problem, batch);
+  traffic.paddedFlops = 2 * tiles * tile.products;
+  traffic.blockBytes =
+      plan.getSharedBytes(p, problem.batchFirst, problem.elementBytes());
+  traffic.laneRegisters = plan.getRegisters(problem);
+  return traffic;
+}

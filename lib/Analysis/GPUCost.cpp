@@ -30,9 +30,16 @@ struct Fitted {
 };
 } // namespace
 
+/// Of L2: both of its halves hold copies, and activations pass through.
+constexpr double kKeptInL2 = 0.15;
+
+/// Cycles of a load of activations, of those that it takes at least, where
+/// nothing else is done meanwhile.
+constexpr double kCyclesOfLoad = 1.76;
+
 static Fitted getFitted(const GPUPlan &plan) {
   if (plan.isWgmmaRS())
-    return {2.6e-6, 1.0e-6, 1, 3.3, 0.33, 0.84, 0.94};
+    return {3.3e-6, 0.5e-6, 1.25, 5, 0.33, 0.53, 0.97};
   if (plan.isWgmma())
     return {4e-6, 1.5e-6, 1.37, 2.8, 0.34, 0.52, 0.56};
   return {1.8e-6, 1.5e-6, 1, 2, 0.34, 0.52, 0.56};
@@ -122,7 +129,7 @@ double GPUCostModel::getSharedCycles(double copied) const {
   if (!plan.isBulk && batchFirst && (piece & (piece - 1)) != 0)
     activations *= 2.5;
   if (plan.isWgmmaRS())
-    return 2.55 * copied / 128 + traffic.steps * 1.45 * activations +
+    return 1.73 * copied / 128 + traffic.steps * kCyclesOfLoad * activations +
            getStoreCycles();
   if (plan.isWgmma()) {
     // The tensor cores read both operands for each 64 rows n; stores.
@@ -142,21 +149,16 @@ double GPUCostModel::getSharedCycles(double copied) const {
 
 /// Cycles of a tile's stores, with activations from registers.
 double GPUCostModel::getStoreCycles() const {
-  double perLine = 5;
-  // Parts of lines need room in the L1 cache, which is what blocks leave of 256
-  // kB.
-  int64_t taken = blocksPerSM * plan.getSharedBytes(p, batchFirst, bytes) >> 10;
-  if (traffic.isStaged && traffic.stagedRun < 128 && taken > 192)
-    perLine *= 1.3;
-  return perLine * traffic.storeLines * toDouble(plan.getWarps());
+  constexpr double kPerLine = 4.6;
+  return kPerLine * traffic.storeLines * toDouble(plan.getWarps());
 }
 
 /// Cycles of a tile in which its warps do one thing after the other.
 double GPUCostModel::getSerialCycles(double resident) const {
   if (plan.isWgmmaRS()) {
-    double loads = 1.45 * traffic.steps * getActivationCycles();
-    return std::max(1.1 * tile.units, loads) +
-           (tile.latency + 0.51 * getStoreCycles()) / resident;
+    double loads = kCyclesOfLoad * traffic.steps * getActivationCycles();
+    return std::max(1.29 * tile.units, loads) +
+           (tile.latency + 0.54 * getStoreCycles()) / resident;
   }
   if (plan.isWgmma())
     return 1.1 * tile.units + tile.latency / resident;
@@ -194,7 +196,7 @@ double GPUCostModel::getLatencyCycles() const {
   double hidden = std::max(1.0, toDouble(plan.stages - 1));
   // One stage more is held by the products under way.
   if (plan.isWgmmaRS())
-    return traffic.chunks * 1480 / std::pow(hidden, 1.25);
+    return traffic.chunks * 2030 / std::pow(hidden, 1.1);
   if (plan.isWgmma())
     return traffic.chunks * 1170 / std::pow(hidden, 1.84);
   double perChunk = plan.isBulk ? 600 / std::pow(hidden, 2.3) : 530;
@@ -236,7 +238,14 @@ GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch,
   double tilesOfSM = blocksOfSM * perBlock;
   double busy = std::min(1.0, blocks / sms);
 
-  cost.dramBytes = getMinimumBytes(problem, batch);
+  // Weights that do not stay in L2 come from DRAM again.
+  double active = std::min(blocks, sms * toDouble(blocksPerSM));
+  double weights =
+      getActiveWeightBytes(traffic, problem, plan, batchBlocks, batch, active);
+  double kept = kKeptInL2 * toDouble(target.l2Bytes);
+  double again = weights > kept ? 1 - kept / weights : 0;
+  cost.dramBytes = getMinimumBytes(problem, batch) +
+                   again * tiles * slabs * traffic.weightBytes;
   double overlap = plan.isWgmma() ? 1 : getOverlap(resident);
   cost.dram = cost.dramBytes /
               (target.dramBandwidth * busy * getRowEfficiency(batch) * overlap);
@@ -263,26 +272,17 @@ GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch,
   double start = fitted.start + traffic.weightBytes / traffic.chunks * sms /
                                     target.l2Bandwidth;
   double startup = waves * start / (waves > 1 ? resident : 1);
-  double fixed = cost.launch + startup, drift = getDrift(perBlock);
+  double fixed = cost.launch + startup;
   // All takes as long as the longest at least: most plans are out of the race.
-  cost.seconds = fixed + most * drift;
+  cost.seconds = fixed + most;
   if (cost.seconds >= bound)
     return cost;
   // What all keep busy takes longer than what one does: they wait for another.
   double sum = 0;
   for (double part : {cost.dram, cost.l2, cost.shared, cost.engine, cost.units})
     sum += std::pow(part / most, fitted.norm);
-  cost.seconds = fixed + most * std::pow(sum, 1 / fitted.norm) * drift;
+  cost.seconds = fixed + most * std::pow(sum, 1 / fitted.norm);
   return cost;
-}
-
-/// Blocks that read the same X, or write parts of the same lines, drift apart
-/// the more tiles each computes, and no longer meet in L2.
-double GPUCostModel::getDrift(double tilesOfBlock) const {
-  bool meets = plan.getNumBlocksN(p) / plan.cluster * plan.getNumBlocksJ(p) > 1;
-  if (!plan.isWgmmaRS() || !meets)
-    return 1;
-  return 1 + 0.0013 * std::max(0.0, tilesOfBlock - 32);
 }
 
 int64_t GPUCostModel::chooseBatchBlocks(int64_t batch, GPUCost &cost,

@@ -354,6 +354,7 @@ static void checkPlan(Check &check, const Problem &problem,
                             {"n", plan.n},
                             {"k", plan.k},
                             {"j", plan.j},
+                            {"sweeps", plan.sweeps},
                             {"warps along the batch", plan.warpsM},
                             {"warps along n", plan.warpsN},
                             {"warps along j", plan.warpsJ}})
@@ -410,6 +411,11 @@ static void checkPlan(Check &check, const Problem &problem,
     checkWgmmaSS(check, problem, plan);
   check.require(plan.isBulk || plan.cluster == 1,
                 "cluster is {0} with cp_async; expected 1", plan.cluster);
+  int64_t slabs = plan.getNumSlabs(p);
+  check.require(slabs % (plan.sweeps * plan.cluster) == 0,
+                "sweeps is {0} with {1} slabs in clusters of {2}; expected a "
+                "divisor of {3}",
+                plan.sweeps, slabs, plan.cluster, slabs / plan.cluster);
   if (plan.isBulk)
     checkBulk(check, problem, plan);
   const Problem::Factor &factor = problem.factors.front();

@@ -43,6 +43,7 @@ private:
   void addPlans(const Columns &columns);
   void addTiles(GPUPlan plan, bool isFlat);
   void chooseRunN(GPUPlan &plan) const;
+  void chooseSweeps(GPUPlan &plan) const;
   void addWgmmaPlans(bool isFolded);
   void addWgmmaRSPlans(const Columns &columns);
   void add(GPUPlan plan);
@@ -111,7 +112,35 @@ llvm::SmallVector<Enumerator::Columns> Enumerator::getColumns() const {
   return all;
 }
 
+/// As few sweeps as keep the weights of one in L2: by groups, or by columns j
+/// that make up lines of memory, or half lines.
+void Enumerator::chooseSweeps(GPUPlan &plan) const {
+  constexpr int64_t kLine = 128, kMaxSweeps = 1024;
+  KSPattern kernel = plan.getKernelPattern(p);
+  int64_t bytes = problem.elementBytes();
+  int64_t blocksJ = plan.getNumBlocksJ(kernel),
+          slabs = plan.getNumSlabs(kernel);
+  int64_t slabBytes =
+      plan.getNumChunks(kernel) * plan.getStageWeights() * bytes;
+  plan.sweeps = 1;
+  if (plan.isResident)
+    return;
+  int64_t lineBlocks =
+      problem.batchFirst ? std::max<int64_t>(1, kLine / (plan.j * bytes)) : 1;
+  for (int64_t together : {blocksJ * kernel.a, blocksJ, lineBlocks,
+                           std::max<int64_t>(1, lineBlocks / 2)}) {
+    bool isPart = together <= blocksJ && blocksJ % together == 0;
+    int64_t sweeps = blocksJ * kernel.a / together;
+    if ((!isPart && together != blocksJ * kernel.a) || sweeps > kMaxSweeps)
+      continue;
+    plan.sweeps = sweeps;
+    if (slabs / plan.sweeps * slabBytes <= target.l2Bytes / 4)
+      return;
+  }
+}
+
 void Enumerator::add(GPUPlan plan) {
+  chooseSweeps(plan);
   if (!isLegalGPUPlan(problem, plan, target))
     return;
   GPUCost cost;

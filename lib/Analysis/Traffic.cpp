@@ -97,6 +97,21 @@ TileTraffic::TileTraffic(const Problem &problem, const GPUPlan &plan) {
   }
 }
 
+double ks::getActiveWeightBytes(const TileTraffic &tile, const Problem &problem,
+                                const GPUPlan &plan, int64_t batchBlocks,
+                                int64_t batch, double active) {
+  if (plan.isResident)
+    return 0;
+  KSPattern p = getKernelPattern(problem, plan);
+  double slabs = toDouble(plan.getSweepSlabs(p));
+  double sharing = toDouble(
+      std::min(batchBlocks, std::max<int64_t>(1, plan.getNumTiles(batch))));
+  // Those of a sweep; of more, where a sweep has fewer blocks.
+  double together = std::max(std::min(slabs, active), active / sharing);
+  double different = toDouble(plan.getNumSlabs(p) / (plan.tiedA ? p.a : 1));
+  return std::min(together, different) * tile.weightBytes;
+}
+
 double ks::getL2Bytes(const TileTraffic &tile, const Problem &problem,
                       const GPUPlan &plan, int64_t batchBlocks, int64_t batch) {
   int64_t tiles = std::max<int64_t>(1, plan.getNumTiles(batch));

@@ -45,6 +45,8 @@ public:
       return constant(0);
     return fold<mlir::arith::RemUIOp>(x, constant(y));
   }
+  Value div(Value x, Value y) { return fold<mlir::arith::DivUIOp>(x, y); }
+  Value rem(Value x, Value y) { return fold<mlir::arith::RemUIOp>(x, y); }
   Value less(Value x, Value y) {
     return b.createOrFold<mlir::arith::CmpIOp>(
         loc, mlir::arith::CmpIPredicate::slt, x, y);

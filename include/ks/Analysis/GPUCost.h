@@ -24,7 +24,7 @@
 // What all tiles take lies between the largest of these and their sum (their
 // 2-norm); the start of blocks and a launch come on top. Constants were
 // fitted to plans on an H100: 1000 of 24 problems (median error 15 %), and for
-// activations from registers 900 of 35 problems (14 %).
+// activations from registers 900 of 35 problems (8 %; benchmarks/gpu_plans.py).
 //
 //===----------------------------------------------------------------------===//
 
@@ -58,7 +58,6 @@ private:
   double getStoreCycles() const;
   double getSerialCycles(double resident) const;
   double getRowEfficiency(int64_t batch) const;
-  double getDrift(double tilesOfBlock) const;
   double getMultiprocessors() const;
   double getOverlap(double resident) const;
 

@@ -37,7 +37,10 @@
 // *cluster*, in which each block copies a part of it to all of them.
 //
 // Blocks are ordered with the slabs fastest, so that those that share rows of
-// X, and halves of a sector of Y, run at the same time and meet in L2.
+// X, and halves of a sector of Y, run at the same time and meet in L2. Where
+// the weights of all slabs would not stay there, slabs are divided into
+// `sweeps`: the batch is gone through with the first part of them, then with
+// the next.
 //
 // What a plan costs: GPUCost.h.
 //
@@ -78,10 +81,11 @@ struct GPUPlan {
   int64_t j = 1;           ///< Columns j per block (the slab).
   int64_t vector = 1; ///< Elements of a lane's piece along j, or the batch.
   int64_t warpsM = 1, warpsN = 1, warpsJ = 1;
-  int64_t stages = 2;                ///< Of the ring; 1 without overlap.
-  int64_t cluster = 1;               ///< Blocks of neighbouring n share copies.
-  bool isBulk = false;               ///< Copies by the copy engine.
-  bool isResident = false;           ///< All weights of a slab stay in a block.
+  int64_t stages = 2;      ///< Of the ring; 1 without overlap.
+  int64_t cluster = 1;     ///< Blocks of neighbouring n share copies.
+  int64_t sweeps = 1;      ///< Over the batch, with parts of the slabs.
+  bool isBulk = false;     ///< Copies by the copy engine.
+  bool isResident = false; ///< All weights of a slab stay in a block.
   bool tiedA = false, tiedD = false; ///< Packed weights are shared.
   bool isFolded = false;             ///< Columns j are rows of n and k.
 
@@ -184,6 +188,9 @@ struct GPUPlan {
   int64_t getNumBlocksJ(const KSPattern &p) const { return (p.d + j - 1) / j; }
   int64_t getNumSlabs(const KSPattern &p) const {
     return p.a * getNumBlocksN(p) * getNumBlocksJ(p);
+  }
+  int64_t getSweepSlabs(const KSPattern &p) const {
+    return getNumSlabs(p) / sweeps;
   }
   int64_t getNumChunks(const KSPattern &p) const { return (p.c + k - 1) / k; }
   /// Tiles of the batch, and blocks that share them.

@@ -73,6 +73,11 @@ Traffic getTraffic(const Problem &problem, const GPUPlan &plan, int64_t batch);
 /// Bytes of X that a block reads in one piece, for `batch` entries.
 int64_t getRunBytes(const Problem &problem, const GPUPlan &plan, int64_t batch);
 
+/// Bytes of weights that blocks read again and again while `active` blocks run.
+double getActiveWeightBytes(const TileTraffic &tile, const Problem &problem,
+                            const GPUPlan &plan, int64_t batchBlocks,
+                            int64_t batch, double active);
+
 /// Bytes of L2 traffic; see Traffic.
 double getL2Bytes(const TileTraffic &tile, const Problem &problem,
                   const GPUPlan &plan, int64_t batchBlocks, int64_t batch);

@@ -50,13 +50,24 @@ Value ProductKernel::viewShared(ArrayRef<int64_t> shape, int64_t offset) {
 
 /// Which slab the block computes, and which part of it the warp.
 void ProductKernel::findSlab() {
-  // Slabs are fastest.
-  SmallVector<Value> slab =
-      index.delinearize(gpu::BlockIdOp::create(b, loc, gpu::Dimension::x),
-                        {1, p.a, plan.getNumBlocksJ(p), plan.getNumBlocksN(p)});
-  firstM = index.mul(slab[0], plan.entries);
+  // Slabs are fastest; of several sweeps, those of one.
+  Value block = gpu::BlockIdOp::create(b, loc, gpu::Dimension::x);
   Value blocks = gpu::GridDimOp::create(b, loc, gpu::Dimension::x);
-  strideM = index.mul(index.div(blocks, plan.getNumSlabs(p)), plan.entries);
+  Value batchBlocks = index.div(blocks, plan.getNumSlabs(p));
+  Value batchBlock, number = block;
+  if (plan.sweeps > 1) {
+    int64_t together = plan.getSweepSlabs(p);
+    Value rest = index.div(block, together);
+    batchBlock = index.rem(rest, batchBlocks);
+    number = index.add(index.mul(index.div(rest, batchBlocks), together),
+                       index.rem(block, together));
+  }
+  SmallVector<Value> slab = index.delinearize(
+      number, {1, p.a, plan.getNumBlocksJ(p), plan.getNumBlocksN(p)});
+  if (plan.sweeps == 1)
+    batchBlock = slab[0];
+  firstM = index.mul(batchBlock, plan.entries);
+  strideM = index.mul(batchBlocks, plan.entries);
   i = slab[1];
   blockJ = slab[2];
   blockN = slab[3];

@@ -179,6 +179,26 @@ func.func @cluster_none(%x: tensor<?x256xf16>, %k: tensor<1x64x64x4xf16>, %init:
 
 // -----
 
+func.func @sweeps(%x: tensor<?x256xf16>, %k: tensor<1x64x64x4xf16>, %init: tensor<?x256xf16>) -> tensor<?x256xf16> {
+  // expected-error @+1 {{plan does not fit: sweeps is 2 with 2 slabs in clusters of 2; expected a divisor of 1}}
+  %y = ks.matmul <1, 64, 64, 4> ins(%x, %k : tensor<?x256xf16>, tensor<1x64x64x4xf16>) outs(%init : tensor<?x256xf16>)
+    plan #ks.gpu_plan<entries = 64, batch_blocks = 1024, vector = 4, warps = [4, 1, 1], stages = 2, cluster = 2, sweeps = 2, copies = bulk, weights = streamed, packing = <fragments = <wgmma16_rs, run_k = 2, run_n = 2>, n = 32, k = 16, j = 4>>
+    -> tensor<?x256xf16>
+  return %y : tensor<?x256xf16>
+}
+
+// -----
+
+func.func @sweeps_none(%x: tensor<?x256xf16>, %k: tensor<1x64x64x4xf16>, %init: tensor<?x256xf16>) -> tensor<?x256xf16> {
+  %y = ks.matmul <1, 64, 64, 4> ins(%x, %k : tensor<?x256xf16>, tensor<1x64x64x4xf16>) outs(%init : tensor<?x256xf16>)
+    // expected-error @+1 {{plan's sweeps is 0; expected at least 1}}
+    plan #ks.gpu_plan<entries = 64, batch_blocks = 1024, vector = 4, warps = [4, 1, 1], stages = 2, sweeps = 0, copies = bulk, weights = streamed, packing = <fragments = <wgmma16_rs, run_k = 2, run_n = 2>, n = 32, k = 16, j = 4>>
+    -> tensor<?x256xf16>
+  return %y : tensor<?x256xf16>
+}
+
+// -----
+
 func.func @folded_mma(%x: tensor<?x256xf16>, %k: tensor<1x64x64x4xf16>, %init: tensor<?x256xf16>) -> tensor<?x256xf16> {
   // expected-error @+1 {{plan does not fit: packing is folded; expected wgmma16 and layout batch_first}}
   %y = ks.matmul <1, 64, 64, 4> ins(%x, %k : tensor<?x256xf16>, tensor<1x64x64x4xf16>) outs(%init : tensor<?x256xf16>)

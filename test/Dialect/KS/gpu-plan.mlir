@@ -14,12 +14,12 @@ func.func @plan(%x: tensor<?x32xf16>, %p: tensor<1024xf16>, %init: tensor<?x16xf
 }
 
 // CHECK-LABEL: func.func @cluster(
-//       CHECK:   stages = 3, cluster = 2, copies = bulk, weights = streamed, packing = <fragments = <wgmma16_rs, run_k = 1, run_n = 1>, n = 16, k = 16, j = 16>>
+//       CHECK:   stages = 3, cluster = 2, sweeps = 2, copies = bulk, weights = streamed, packing = <fragments = <wgmma16_rs, run_k = 1, run_n = 1>, n = 16, k = 16, j = 16>>
 func.func @cluster(%x: memref<?x1280xf16, strided<[?, 1], offset: ?>>, %p: memref<49152xf16>,
                    %y: memref<?x1024xf16, strided<[?, 1], offset: ?>>) {
   ks.matmul <2, 32, 40, 16> ins(%x, %p : memref<?x1280xf16, strided<[?, 1], offset: ?>>, memref<49152xf16>)
     outs(%y : memref<?x1024xf16, strided<[?, 1], offset: ?>>)
-    plan #ks.gpu_plan<entries = 64, batch_blocks = 40, vector = 8, warps = [4, 1, 2], stages = 3, cluster = 2, copies = bulk, weights = streamed, packing = <fragments = <wgmma16_rs, run_k = 1, run_n = 1>, n = 16, k = 16, j = 16>>
+    plan #ks.gpu_plan<entries = 64, batch_blocks = 40, vector = 8, warps = [4, 1, 2], stages = 3, cluster = 2, sweeps = 2, copies = bulk, weights = streamed, packing = <fragments = <wgmma16_rs, run_k = 1, run_n = 1>, n = 16, k = 16, j = 16>>
   return
 }
 

@@ -193,6 +193,16 @@ TEST(GPUPlannerChoiceTest, ManyBlocksAlongNShareCopies) {
   EXPECT_EQ(plan.getNumBlocksN({1, 512, 512, 64}) % plan.cluster, 0);
 }
 
+TEST(GPUPlannerChoiceTest, ManyWeightsAreSweptInParts) {
+  // 14 MB of weights, group by group; half a megabyte stays in L2 anyway.
+  for (int64_t groups : {3, 6}) {
+    GPUPlan plan = choose(makeProblem({groups, 96, 384, 64}), "sm_90");
+    if (!plan.isResident)
+      EXPECT_EQ(plan.sweeps % groups, 0);
+  }
+  EXPECT_EQ(choose(makeProblem({4, 64, 64, 16}), "sm_90").sweeps, 1);
+}
+
 TEST(GPUPlanTest, FoldedPatternsAreDense) {
   GPUPlan plan;
   plan.isFolded = true;

@@ -243,7 +243,8 @@ GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch,
   double weights =
       getActiveWeightBytes(traffic, problem, plan, batchBlocks, batch, active);
   double kept = kKeptInL2 * toDouble(target.l2Bytes);
-  double again = weights > kept ? 1 - kept / weights : 0;
+  bool isMma = plan.fragments.isMma(); // FMAs leave DRAM the time.
+  double again = isMma && weights > kept ? 1 - kept / weights : 0;
   cost.dramBytes = getMinimumBytes(problem, batch) +
                    again * tiles * slabs * traffic.weightBytes;
   double overlap = plan.isWgmma() ? 1 : getOverlap(resident);

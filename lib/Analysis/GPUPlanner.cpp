@@ -47,6 +47,11 @@ private:
   void addWgmmaPlans(bool isFolded);
   void addWgmmaRSPlans(const Columns &columns);
   void add(GPUPlan plan);
+  /// Batch-last, whether the copy engine can read rows that follow each other:
+  /// else one warp copies element by element, where others could help.
+  bool hasAlignedRows() const {
+    return !problem.batch || *problem.batch * problem.elementBytes() % 16 == 0;
+  }
   WarpInstruction getInstruction() const {
     if (problem.realBytes == 2)
       return WarpInstruction::Mma16;
@@ -123,7 +128,7 @@ void Enumerator::chooseSweeps(GPUPlan &plan) const {
   int64_t slabBytes =
       plan.getNumChunks(kernel) * plan.getStageWeights() * bytes;
   plan.sweeps = 1;
-  if (plan.isResident)
+  if (plan.isResident || !plan.fragments.isMma())
     return;
   int64_t lineBlocks =
       problem.batchFirst ? std::max<int64_t>(1, kLine / (plan.j * bytes)) : 1;
@@ -311,9 +316,9 @@ llvm::SmallVector<RankedGPUPlan> Enumerator::rank(unsigned wanted) {
     addPlans(columns);
   if (target.wgmma16PerClock > 0 && problem.realBytes == 2) {
     constexpr int64_t kMaxFolded = 8; // Times as many products.
-    if (!problem.batchFirst || p.d == 1)
+    if (!problem.batchFirst ? hasAlignedRows() : p.d == 1)
       addWgmmaPlans(/*isFolded=*/false);
-    else if (p.d <= kMaxFolded)
+    else if (problem.batchFirst && p.d <= kMaxFolded)
       addWgmmaPlans(/*isFolded=*/true);
     if (problem.batchFirst && p.d > 1)
       for (const Columns &columns : getColumns())

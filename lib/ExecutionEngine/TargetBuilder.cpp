@@ -95,9 +95,12 @@ llvm::Error TargetBuilder::planVersions() {
     versions.front().ranges = {all};
     return llvm::Error::success();
   }
-  // Ranges, and batches that stand for them; the main one is the planner's.
-  constexpr std::pair<Range, int64_t> others[] = {
-      {{0, 32}, 8}, {{33, 512}, 128}, {{16385, INT64_MAX}, 65536}};
+  // Ranges, and batches that stand for them; the main one is the planner's. A
+  // plan says how many blocks there are at most: the greatest batch decides.
+  constexpr std::pair<Range, int64_t> others[] = {{{0, 8}, 8},
+                                                  {{9, 64}, 64},
+                                                  {{65, 512}, 512},
+                                                  {{16385, INT64_MAX}, 65536}};
   versions.front().ranges = {{513, 16384}};
   for (auto [range, batch] : others) {
     llvm::Expected<Version> version =

@@ -21,8 +21,8 @@
 //            all instructions, four a cycle; or, where few warps share an SM,
 //            all of it after each other, with waits.
 //
-// What all tiles take lies between the largest of these and their sum (their
-// 2-norm); the start of blocks and a launch come on top. Constants were
+// What all tiles take lies between the largest of these and their sum (a p-norm
+// of them); the start of blocks and a launch come on top. Constants were
 // fitted to plans on an H100: 1000 of 24 problems (median error 15 %), and for
 // activations from registers 900 of 35 problems (8 %; benchmarks/gpu_plans.py).
 //

@@ -193,6 +193,15 @@ TEST(GPUPlannerChoiceTest, ManyBlocksAlongNShareCopies) {
   EXPECT_EQ(plan.getNumBlocksN({1, 512, 512, 64}) % plan.cluster, 0);
 }
 
+TEST(GPUPlannerChoiceTest, AllThreadsCopyRowsThatAreNotAligned) {
+  Problem problem = makeProblem({4, 64, 64, 16});
+  problem.batchFirst = false;
+  problem.batch = 4096;
+  EXPECT_TRUE(choose(problem, "sm_90").isBulk);
+  problem.batch = 4099;
+  EXPECT_FALSE(choose(problem, "sm_90").isBulk);
+}
+
 TEST(GPUPlannerChoiceTest, ManyWeightsAreSweptInParts) {
   // 14 MB of weights, group by group; half a megabyte stays in L2 anyway.
   for (int64_t groups : {3, 6}) {

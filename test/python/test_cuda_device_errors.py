@@ -93,7 +93,7 @@ def test_no_memory(compiled, arrays):
     torch.cuda.empty_cache()
     free, _ = torch.cuda.mem_get_info()
     hog = torch.empty(free - (48 << 20), dtype=torch.uint8, device="cuda")
-    with pytest.raises((MemoryError, torch.OutOfMemoryError), match="(?i)memory"):
+    with pytest.raises((MemoryError, torch.OutOfMemoryError), match=r"(?i)memory"):
         g(x, out=out)
     del hog, x, out
     torch.cuda.empty_cache()

@@ -36,8 +36,7 @@ struct TileTraffic {
   double weightBytes; ///< Of its slab.
   double outputBytes;
 
-  // --- Loads of a warp and step; an access takes at most 16 bytes of a lane
-  // ---
+  // --- Loads of a warp and step, of at most 16 bytes of a lane each ---
   double activationLoads; ///< From shared memory; of accessBytes each.
   double weightLoads;
   int64_t pieceBytes;  ///< Of a lane's piece of X.

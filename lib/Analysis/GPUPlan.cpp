@@ -186,7 +186,8 @@ int64_t GPUPlan::getRegisters(const Problem &problem) const {
       batchFirst && fragments.runK * vector * problem.elementBytes() < 16;
   return accumulators + activations + activations / 8 + weights + 58 +
          (isUnrolled ? (activations + weights) / 2 : 0) + (isNarrow ? 12 : 0) +
-         (isBulk ? 8 : 0) + (isRagged ? 48 : 0) + epilogue;
+         (isBulk ? 8 : 0) + (isRagged ? 48 : 0) + (sweeps > 1 ? 4 : 0) +
+         epilogue;
 }
 
 //===----------------------------------------------------------------------===//
@@ -450,6 +451,12 @@ static void checkPlan(Check &check, const Problem &problem, const GPUPlan &plan,
   check.require(!plan.isWgmma() || target.capability == 90,
                 "instruction is {0} on {1}; expected mma16",
                 plan.isWgmmaRS() ? "wgmma16_rs" : "wgmma16", target.name);
+  // The assembler takes more of them than the guess says for later ones.
+  constexpr int64_t kLaterRegisters = 216;
+  int64_t registers = plan.getRegisters(problem);
+  check.require(target.capability < 100 || registers <= kLaterRegisters,
+                "a lane needs about {0} registers; expected at most {1} on {2}",
+                registers, kLaterRegisters, target.name);
   int64_t bytes = plan.getSharedBytes(
       plan.getKernelPattern(problem.factors.front().pattern),
       problem.batchFirst, problem.elementBytes());

@@ -331,6 +331,22 @@ TEST(GPUPlanCheckTest, SaysWhatIsWrongWithActivationsInRegisters) {
       "number of n of a lane is 6; expected a multiple of 4");
 }
 
+TEST(GPUPlanCheckTest, LaterArchitecturesTakeMoreRegisters) {
+  Problem problem = makeProblem({74, 104, 464, 4});
+  problem.batchFirst = false;
+  GPUPlan plan;
+  plan.fragments.instruction = WarpInstruction::Mma16;
+  plan.entries = 256;
+  plan.n = 128;
+  plan.vector = 8;
+  plan.warpsM = 4;
+  plan.warpsN = 2;
+  EXPECT_EQ(checkGPUPlan(problem, plan, *getGPUTarget("sm_80")), "");
+  std::string complaint = checkGPUPlan(problem, plan, *getGPUTarget("sm_120"));
+  EXPECT_NE(complaint.find("expected at most 216 on sm_120"), std::string::npos)
+      << complaint;
+}
+
 TEST(GPUPlanCheckTest, SaysWhatIsWrong) {
   auto expect = [](void (*spoil)(Problem &, GPUPlan &), const char *message) {
     std::string complaint = complain(spoil);

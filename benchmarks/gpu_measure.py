@@ -36,7 +36,7 @@ from gpu_timing import (
     set_precision,
     time_runs,
 )
-from ks_runtime import Runtime
+from ks_runtime import Layer, Runtime
 from machine import get_ks_version
 
 Tensor = torch.Tensor
@@ -166,6 +166,19 @@ def with_pitch(array: Tensor, alignment: int) -> Tensor:
     return copy[:, : array.shape[1]]
 
 
+def bind_layer(layer: Layer, batch: int, weight: Tensor, xs: list[Tensor], ys: list[Tensor]):
+    """Calls of a compiled layer of one factor on each input and output, weights packed."""
+    packed = torch.empty(layer.packed_bytes, dtype=torch.uint8, device="cuda")
+    layer.pack([weight], packed, torch.cuda.current_stream().cuda_stream)
+    space = layer.workspace_bytes(batch)
+    workspace = torch.empty(space, dtype=torch.uint8, device="cuda")
+    order = [a for a in layer.arguments if not a.is_weight]
+    return [
+        layer.bind(packed, [y if a.is_result else x for a in order], workspace)
+        for x, y in zip(xs, ys)
+    ]
+
+
 def ours(
     case: Case,
     weight: Tensor,
@@ -184,19 +197,11 @@ def ours(
     if not len(weights) == len(results) == len(inputs) == 1:
         names = ", ".join(argument.name for argument in layer.arguments)
         raise RuntimeError(f"expected an input, a weight and a result; it has {names}")
-    packed = torch.empty(layer.packed_bytes, dtype=torch.uint8, device="cuda")
-    layer.pack([weight], packed, stream)
-    space = layer.workspace_bytes(case.batch)
-    workspace = torch.empty(space, dtype=torch.uint8, device="cuda")
     wide_xs = [with_pitch(x, inputs[0].alignment) for x in xs]
     wide_ys = [with_pitch(y, results[0].alignment) for y in ys]
     if wide_xs[0] is not xs[0] or wide_ys[0] is not ys[0]:
         measure.notes.append("ks: rows with a gap, for alignment")
-    order = [a for a in layer.arguments if not a.is_weight]
-    calls = [
-        layer.bind(packed, [y if a.is_result else x for a in order], workspace)
-        for x, y in zip(wide_xs, wide_ys)
-    ]
+    calls = bind_layer(layer, case.batch, weight, wide_xs, wide_ys)
 
     def run(at: int) -> Tensor:
         calls[at](stream)

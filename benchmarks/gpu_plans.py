@@ -126,7 +126,7 @@ def time_plans(args: argparse.Namespace, kind: Kind, entries: list[dict]):
     import datetime
 
     import torch
-    from gpu_measure import Buffers, make_weight
+    from gpu_measure import Buffers, bind_layer, make_weight
     from gpu_timing import Timer, get_device_info, measure_copy, measure_peak, set_precision
     from ks_runtime import Runtime
 
@@ -147,14 +147,7 @@ def time_plans(args: argparse.Namespace, kind: Kind, entries: list[dict]):
         xs, ys = buffers.take(case)
         with contextlib.ExitStack() as stack:
             layer = stack.enter_context(runtime.load(args.run / entry["file"]))
-            packed = torch.empty(layer.packed_bytes, dtype=torch.uint8, device="cuda")
-            layer.pack([make_weight(case)], packed, stream)
-            space = torch.empty(layer.workspace_bytes(case.batch), dtype=torch.uint8, device="cuda")
-            order = [a for a in layer.arguments if not a.is_weight]
-            calls = [
-                layer.bind(packed, [y if a.is_result else x for a in order], space)
-                for x, y in zip(xs, ys)
-            ]
+            calls = bind_layer(layer, case.batch, make_weight(case), xs, ys)
             calls[0](stream)
             timer = Timer(lambda at: calls[at](stream), len(xs), args.ms)  # noqa: B023
             for _ in range(args.rounds):

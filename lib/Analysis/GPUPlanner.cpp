@@ -22,11 +22,11 @@ namespace {
 /// Enumerates the plans of one problem.
 class Enumerator {
 public:
-  Enumerator(const Problem &problem, const GPUTarget &target)
+  Enumerator(const Problem &problem, const GPUTarget &target, size_t count)
       : problem(problem), target(target), p(problem.factors.front().pattern),
-        batch(problem.batch.value_or(kAssumedGPUBatch)) {}
+        batch(problem.batch.value_or(kAssumedGPUBatch)), count(count) {}
 
-  llvm::SmallVector<RankedGPUPlan> rank(unsigned wanted);
+  llvm::SmallVector<RankedGPUPlan> rank();
 
 private:
   /// What a plan must cost less than to be among the best `count`.
@@ -63,7 +63,7 @@ private:
   const GPUTarget &target;
   KSPattern p;
   int64_t batch;
-  size_t count = 1;
+  size_t count;
   /// Those that were among the best `count` when they were found, and what the
   /// best `count` cost, the most expensive on top.
   llvm::SmallVector<RankedGPUPlan> plans;
@@ -121,15 +121,15 @@ llvm::SmallVector<Enumerator::Columns> Enumerator::getColumns() const {
 /// that make up lines of memory, or half lines.
 void Enumerator::chooseSweeps(GPUPlan &plan) const {
   constexpr int64_t kLine = 128, kMaxSweeps = 1024;
+  plan.sweeps = 1;
+  if (plan.isResident || !plan.fragments.isMma())
+    return;
   KSPattern kernel = plan.getKernelPattern(p);
   int64_t bytes = problem.elementBytes();
   int64_t blocksJ = plan.getNumBlocksJ(kernel),
           slabs = plan.getNumSlabs(kernel);
   int64_t slabBytes =
       plan.getNumChunks(kernel) * plan.getStageWeights() * bytes;
-  plan.sweeps = 1;
-  if (plan.isResident || !plan.fragments.isMma())
-    return;
   int64_t lineBlocks =
       problem.batchFirst ? std::max<int64_t>(1, kLine / (plan.j * bytes)) : 1;
   for (int64_t together : {blocksJ * kernel.a, blocksJ, lineBlocks,
@@ -310,8 +310,7 @@ void Enumerator::addWgmmaRSPlans(const Columns &columns) {
     }
 }
 
-llvm::SmallVector<RankedGPUPlan> Enumerator::rank(unsigned wanted) {
-  count = wanted;
+llvm::SmallVector<RankedGPUPlan> Enumerator::rank() {
   for (const Columns &columns : getColumns())
     addPlans(columns);
   if (target.wgmma16PerClock > 0 && problem.realBytes == 2) {
@@ -341,7 +340,7 @@ llvm::SmallVector<RankedGPUPlan> Enumerator::rank(unsigned wanted) {
 llvm::SmallVector<RankedGPUPlan> ks::planForGPU(const Problem &problem,
                                                 const GPUTarget &target,
                                                 unsigned count) {
-  return Enumerator(problem, target).rank(std::max(1u, count));
+  return Enumerator(problem, target, std::max(1u, count)).rank();
 }
 
 bool ks::sharesPacking(const GPUPlan &x, const GPUPlan &y) {

@@ -16,11 +16,11 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "test" / "gpu"))
 import emulate_cases
 from device_cases import embed_weights, mlir
-from test_emulated_gpu import BUILD, emulator, pytestmark  # noqa: F401
+from test_emulated_constants import KS_RUN, make_case
+from test_emulated_gpu import emulator, pytestmark  # noqa: F401
 
 import ks
 
-KS_RUN = BUILD / "bin" / "ks-run"
 CHAINS = [
     ks.Chain([(2, 24, 40, 3)]),
     ks.Chain([(1, 72, 64, 16)]),
@@ -32,17 +32,7 @@ CHAINS = [
 @pytest.mark.parametrize("layout", ["batch_first", "batch_last"])
 @pytest.mark.parametrize("has_weights", [False, True], ids=["arguments", "constants"])
 def test_ranges(emulator, tmp_path, chain, layout, has_weights):  # noqa: F811
-    case = dataclasses.replace(
-        emulate_cases.ks_cases.draw(3, 1),
-        chain=chain,
-        dtype="f16",
-        layout=layout,
-        batch=8,
-        is_dynamic=True,
-        epilogue=None,
-        is_pitched=False,
-        is_small=False,
-    )
+    case = make_case(chain, "f16", layout)
     text, weights = mlir(case), None
     if has_weights:
         weights = emulate_cases.ks_cases.Maker(case).make().weights

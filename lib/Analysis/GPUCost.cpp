@@ -103,12 +103,16 @@ double GPUCostModel::getEngineCycles() const {
 /// Cycles that a tile keeps the multipliers of an SM busy.
 double GPUCostModel::getUnitCycles() const {
   double rate = target.fma32PerClock;
-  if (plan.isWgmma())
+  if (plan.fragments.instruction == WarpInstruction::WgmmaRS8)
+    rate = target.wgmma16PerClock / 2;
+  else if (plan.isWgmma())
     rate = target.wgmma16PerClock;
   else if (plan.fragments.instruction == WarpInstruction::Mma16)
     rate = target.mma16PerClock;
   else if (plan.fragments.instruction == WarpInstruction::Mma8)
     rate = target.mma8PerClock;
+  else if (plan.fragments.isSplit())
+    rate = target.getSplitPerClock();
   else if (problem.accumulatorBytes == 8)
     rate = target.fma64PerClock;
   return traffic.products / rate;
@@ -177,9 +181,11 @@ double GPUCostModel::getIssueCycles(double copied) const {
                    (bytes == 2 ? 3 : 1) * tiles;
   double products =
       toDouble(plan.vector * plan.getTilesN() * plan.getTilesM(batchFirst));
-  perStep += plan.fragments.isMma() ? products
-                                    : products * FragmentLayout::slotsK *
-                                          (problem.isComplex ? 4 : 1);
+  constexpr double kSplit = 14; // Six mma, two additions each.
+  perStep += plan.fragments.isSplit() ? products * kSplit
+             : plan.fragments.isMma() ? products
+                                      : products * FragmentLayout::slotsK *
+                                            (problem.isComplex ? 4 : 1);
   double copies = plan.isBulk ? 0 : copied / 16 / 32 * 8;
   double stores = traffic.stores * toDouble(plan.getWarps()) * 6;
   // A chunk is a wait, a barrier and new addresses.

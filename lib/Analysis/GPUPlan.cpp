@@ -8,6 +8,8 @@
 
 #include "ks/Analysis/GPUPlanner.h"
 
+#include "ks/Analysis/SplitFloat.h"
+
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -144,7 +146,7 @@ std::array<int64_t, 4> GPUPlan::getStagedShape(const KSPattern &p,
 int64_t GPUPlan::getOperandBytes(const KSPattern &p, bool batchFirst,
                                  int64_t elementBytes) const {
   return getInputBytes(batchFirst, elementBytes) +
-         getWeightStages(p) * getStageWeights() * elementBytes;
+         getWeightStages(p) * getStageWeightBytes(elementBytes);
 }
 
 int64_t GPUPlan::getSharedBytes(const KSPattern &p, bool batchFirst,
@@ -166,16 +168,19 @@ int64_t GPUPlan::getRegisters(const Problem &problem) const {
       getAccumulators(batchFirst) * parts * problem.accumulatorBytes / 4;
   int64_t epilogue =
       problem.hasEpilogue ? std::max<int64_t>(24, accumulators / 2) : 0;
+  accumulators *= fragments.numSums();
   if (isWgmmaSS())
     return accumulators + 58 + epilogue;
   int64_t activations = vector * getTilesM(batchFirst) *
                         FragmentLayout::slotsK * problem.elementBytes() / 4;
+  if (fragments.isSplit()) // Three halves of registers.
+    activations += activations / 2;
   // Those of the next step are loaded while the tensor cores read these.
   if (isWgmmaRS())
     return accumulators + (k > fragments.stepK() ? 2 : 1) * activations + 44 +
            epilogue;
-  int64_t weights =
-      getTilesN() * fragments.weightsPerLane() * problem.elementBytes() / 4;
+  int64_t weights = getTilesN() * fragments.weightsPerLane() *
+                    fragments.partBytes(problem.elementBytes()) / 4;
   // Loads of the next step are under way meanwhile; narrow ones need addresses,
   // and columns that may not be there conditions.
   bool isRagged =
@@ -230,7 +235,8 @@ static void checkBulk(Check &check, const Problem &problem,
                 "mma, and wgmma");
   int64_t rows = plan.getNumRows(problem.batchFirst);
   check.require(plan.cluster == 1 || plan.isWgmmaRS(),
-                "cluster is {0}; expected 1 but for wgmma16_rs", plan.cluster);
+                "cluster is {0}; expected 1 but for wgmma16_rs and wgmma8_rs",
+                plan.cluster);
   check.require(rows <= 256,
                 "{0} is {1} with bulk copies; expected at most 256",
                 problem.batchFirst ? "entries" : "k", rows);
@@ -254,21 +260,21 @@ static void checkBulk(Check &check, const Problem &problem,
 /// What wgmma can do with activations in registers, and its kernel.
 static void checkWgmmaRS(Check &check, const Problem &problem,
                          const GPUPlan &plan) {
-  check.require(plan.isBulk, "copies are cp_async with wgmma16_rs; expected "
-                             "bulk");
+  const char *name = getName(plan.fragments.instruction);
+  check.require(plan.isBulk, "copies are cp_async with {0}; expected bulk",
+                name);
   check.require(problem.batchFirst,
-                "layout is batch_last with wgmma16_rs; expected wgmma16");
+                "layout is batch_last with {0}; expected batch_first", name);
   int64_t groups = plan.getWarps() / FragmentLayout::wgmmaWarps;
   check.require(
       plan.warpsM % FragmentLayout::wgmmaWarps == 0 && groups <= 2,
-      "warps are [{0}, {1}, {2}] with wgmma16_rs; expected a multiple "
-      "of 4 along the batch, and 4 or 8 in all",
-      plan.warpsM, plan.warpsN, plan.warpsJ);
+      "warps are [{0}, {1}, {2}] with {3}; expected a multiple of 4 along the "
+      "batch, and 4 or 8 in all",
+      plan.warpsM, plan.warpsN, plan.warpsJ, name);
   multiple(check, "entries", plan.entries,
            plan.warpsM * 2 * FragmentLayout::tileEntries);
-  check.require(plan.stages >= 2,
-                "stages is {0} with wgmma16_rs; expected at least 2",
-                plan.stages);
+  check.require(plan.stages >= 2, "stages is {0} with {1}; expected at least 2",
+                plan.stages, name);
   KSPattern p = problem.factors.front().pattern;
   bool isSize = plan.cluster == 1 || plan.cluster == 2 || plan.cluster == 4 ||
                 plan.cluster == 8;
@@ -282,9 +288,8 @@ static void checkWgmmaRS(Check &check, const Problem &problem,
   }
   check.require(
       plan.n <= 256 * plan.warpsN,
-      "n is {0} with wgmma16_rs; expected at most 256 for each of {1} "
-      "warps along n",
-      plan.n, plan.warpsN);
+      "n is {0} with {1}; expected at most 256 for each of {2} warps along n",
+      plan.n, name, plan.warpsN);
 }
 
 /// What wgmma can do (PTX ISA, "wgmma.mma_async"), and its kernel.
@@ -330,14 +335,23 @@ static void checkInstruction(Check &check, const Problem &problem,
     check.require(problem.realBytes == 2 && !problem.isComplex,
                   "instruction is {0} for elements of another type; expected "
                   "f16 or bf16",
-                  instruction == WarpInstruction::Mma16     ? "mma16"
-                  : instruction == WarpInstruction::Wgmma16 ? "wgmma16"
-                                                            : "wgmma16_rs");
+                  getName(instruction));
     return;
   case WarpInstruction::Mma8:
+  case WarpInstruction::WgmmaRS8:
     check.require(problem.realBytes == 4 && !problem.isComplex && problem.tf32,
-                  "instruction is mma8 for another type or precision; expected "
-                  "f32 with precision(tf32)");
+                  "instruction is {0} for another type or precision; expected "
+                  "f32 with precision(tf32)",
+                  getName(instruction));
+    return;
+  case WarpInstruction::Mma16Split:
+    check.require(problem.realBytes == 4 && !problem.isComplex && !problem.tf32,
+                  "instruction is mma16_split for another type or precision; "
+                  "expected f32 with precision(ieee)");
+    check.require(problem.factors.front().pattern.c >= kMinSplitDepth,
+                  "instruction is mma16_split with c = {0}; expected fma below "
+                  "{1}, where it is not as exact",
+                  problem.factors.front().pattern.c, kMinSplitDepth);
     return;
   case WarpInstruction::Fma:
     check.require(problem.realBytes >= 4,
@@ -449,8 +463,8 @@ static void checkPlan(Check &check, const Problem &problem, const GPUPlan &plan,
   check.require(!plan.isBulk || target.capability >= 90,
                 "copies are bulk; expected cp_async on {0}", target.name);
   check.require(!plan.isWgmma() || target.capability == 90,
-                "instruction is {0} on {1}; expected mma16",
-                plan.isWgmmaRS() ? "wgmma16_rs" : "wgmma16", target.name);
+                "instruction is {0} on {1}; expected mma16 or mma8",
+                getName(plan.fragments.instruction), target.name);
   // The assembler takes more of them than the guess says for later ones.
   constexpr int64_t kLaterRegisters = 216;
   int64_t registers = plan.getRegisters(problem);

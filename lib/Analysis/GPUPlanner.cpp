@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "ks/Analysis/GPUCost.h"
+#include "ks/Analysis/SplitFloat.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/bit.h"
@@ -40,23 +41,29 @@ private:
     bool isFlat;
   };
   llvm::SmallVector<Columns> getColumns() const;
-  void addPlans(const Columns &columns);
+  void addPlans(const Columns &columns, WarpInstruction instruction);
   void addTiles(GPUPlan plan, bool isFlat);
   void chooseRunN(GPUPlan &plan) const;
   void chooseSweeps(GPUPlan &plan) const;
   void addWgmmaPlans(bool isFolded);
-  void addWgmmaRSPlans(const Columns &columns);
+  void addWgmmaRSPlans(const Columns &columns, WarpInstruction instruction);
   void add(GPUPlan plan);
   /// Batch-last, whether the copy engine can read rows that follow each other:
   /// else one warp copies element by element, where others could help.
   bool hasAlignedRows() const {
     return !problem.batch || *problem.batch * problem.elementBytes() % 16 == 0;
   }
-  WarpInstruction getInstruction() const {
+  llvm::SmallVector<WarpInstruction> getInstructions() const {
     if (problem.realBytes == 2)
-      return WarpInstruction::Mma16;
-    return problem.tf32 && !problem.isComplex ? WarpInstruction::Mma8
-                                              : WarpInstruction::Fma;
+      return {WarpInstruction::Mma16};
+    if (problem.realBytes != 4 || problem.isComplex)
+      return {WarpInstruction::Fma};
+    if (problem.tf32)
+      return {WarpInstruction::Mma8};
+    bool pays = target.getSplitPerClock() > target.fma32PerClock;
+    if (pays && p.c >= kMinSplitDepth)
+      return {WarpInstruction::Fma, WarpInstruction::Mma16Split};
+    return {WarpInstruction::Fma};
   }
 
   const Problem &problem;
@@ -129,7 +136,7 @@ void Enumerator::chooseSweeps(GPUPlan &plan) const {
   int64_t blocksJ = plan.getNumBlocksJ(kernel),
           slabs = plan.getNumSlabs(kernel);
   int64_t slabBytes =
-      plan.getNumChunks(kernel) * plan.getStageWeights() * bytes;
+      plan.getNumChunks(kernel) * plan.getStageWeightBytes(bytes);
   int64_t lineBlocks =
       problem.batchFirst ? std::max<int64_t>(1, kLine / (plan.j * bytes)) : 1;
   for (int64_t together : {blocksJ * kernel.a, blocksJ, lineBlocks,
@@ -182,9 +189,9 @@ void Enumerator::addTiles(GPUPlan plan, bool isFlat) {
   }
 }
 
-void Enumerator::addPlans(const Columns &columns) {
+void Enumerator::addPlans(const Columns &columns, WarpInstruction instruction) {
   GPUPlan plan;
-  plan.fragments.instruction = getInstruction();
+  plan.fragments.instruction = instruction;
   plan.fragments.runK = columns.runK;
   plan.vector = columns.vector;
   plan.warpsJ = columns.warpsJ;
@@ -265,9 +272,10 @@ void Enumerator::chooseRunN(GPUPlan &plan) const {
 }
 
 /// The same, with activations from registers.
-void Enumerator::addWgmmaRSPlans(const Columns &columns) {
+void Enumerator::addWgmmaRSPlans(const Columns &columns,
+                                 WarpInstruction instruction) {
   GPUPlan plan;
-  plan.fragments.instruction = WarpInstruction::WgmmaRS16;
+  plan.fragments.instruction = instruction;
   plan.fragments.runK = columns.runK;
   plan.isBulk = true;
   plan.vector = columns.vector;
@@ -311,18 +319,24 @@ void Enumerator::addWgmmaRSPlans(const Columns &columns) {
 }
 
 llvm::SmallVector<RankedGPUPlan> Enumerator::rank() {
-  for (const Columns &columns : getColumns())
-    addPlans(columns);
-  if (target.wgmma16PerClock > 0 && problem.realBytes == 2) {
+  for (WarpInstruction instruction : getInstructions())
+    for (const Columns &columns : getColumns())
+      addPlans(columns, instruction);
+  bool isTF32 = problem.realBytes == 4 && problem.tf32 && !problem.isComplex;
+  if (target.wgmma16PerClock > 0 && (problem.realBytes == 2 || isTF32)) {
+    WarpInstruction fromRegisters =
+        isTF32 ? WarpInstruction::WgmmaRS8 : WarpInstruction::WgmmaRS16;
     constexpr int64_t kMaxFolded = 8; // Times as many products.
-    if (!problem.batchFirst ? hasAlignedRows() : p.d == 1)
+    if (isTF32)
+      ; // Both operands from shared memory: only of 16 bits.
+    else if (!problem.batchFirst ? hasAlignedRows() : p.d == 1)
       addWgmmaPlans(/*isFolded=*/false);
     else if (problem.batchFirst && p.d <= kMaxFolded)
       addWgmmaPlans(/*isFolded=*/true);
-    if (problem.batchFirst && p.d > 1)
+    if (problem.batchFirst && (p.d > 1 || isTF32))
       for (const Columns &columns : getColumns())
         if (columns.vector == p.d || columns.vector == getWidest(problem))
-          addWgmmaRSPlans(columns);
+          addWgmmaRSPlans(columns, fromRegisters);
   }
   // Ties are broken by the order of enumeration.
   llvm::SmallVector<unsigned> order(plans.size());

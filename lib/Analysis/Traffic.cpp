@@ -72,7 +72,7 @@ TileTraffic::TileTraffic(const Problem &problem, const GPUPlan &plan) {
   products = toDouble(plan.entries) * toDouble(plan.n * plan.j) * depth *
              (problem.isComplex ? 4 : 1);
   inputBytes = toDouble(plan.entries * plan.j * bytes) * depth;
-  weightBytes = toDouble(plan.getStageWeights() * bytes) * chunks;
+  weightBytes = toDouble(plan.getStageWeightBytes(bytes)) * chunks;
   outputBytes = toDouble(plan.entries * plan.n) * toDouble(plan.j * bytes);
 
   pieceBytes = layout.runK * plan.vector * bytes;
@@ -80,10 +80,11 @@ TileTraffic::TileTraffic(const Problem &problem, const GPUPlan &plan) {
   int64_t pieces =
       plan.getTilesM(batchFirst) * FragmentLayout::slotsK / layout.runK;
   activationLoads = toDouble(pieces * (pieceBytes / accessBytes));
-  weightLoads =
-      toDouble((plan.tiedD || !batchFirst ? 1 : plan.vector) *
-               plan.getTilesN()) *
-      std::max(1.0, toDouble(layout.weightsPerLane() * bytes) / kWidest);
+  weightLoads = toDouble((plan.tiedD || !batchFirst ? 1 : plan.vector) *
+                         plan.getTilesN()) *
+                std::max(1.0, toDouble(layout.weightsPerLane() *
+                                       layout.partBytes(bytes)) /
+                                  kWidest);
 
   isStaged = plan.getStagedN(p, bytes) != 0;
   stagedRun = getStagedRun(p, plan, bytes);

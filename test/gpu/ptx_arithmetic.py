@@ -156,6 +156,19 @@ def compute_pairs(grid, instruction) -> None:
     grid.write(instruction.operands[0], results[0] | results[1] << 16)
 
 
+def permute(x: np.ndarray, y: np.ndarray, selector: np.ndarray) -> np.ndarray:
+    """Bytes of y, x, which the digits of the selector name."""
+    both = x.astype(np.uint64) | y.astype(np.uint64) << np.uint64(32)
+    result = np.zeros(len(both), np.uint32)
+    for place in range(4):
+        digit = selector >> (4 * place) & 0xF
+        if (digit >= 8).any():
+            raise EmulationError("prmt that copies signs")
+        byte = both >> (8 * digit).astype(np.uint64) & np.uint64(0xFF)
+        result |= byte.astype(np.uint32) << np.uint32(8 * place)
+    return result
+
+
 def compute(grid, instruction) -> None:
     opcode, operands = instruction.opcode, instruction.operands
     name, kind = opcode[0], opcode[-1]
@@ -198,6 +211,8 @@ def compute(grid, instruction) -> None:
         up = np.uint64(8 * SIZES[kind]) - at.astype(np.uint64) - count.astype(np.uint64)
         down = (np.uint64(8 * SIZES[kind]) - count.astype(np.uint64)).astype(x.dtype)
         return grid.write(operands[0], np.right_shift(np.left_shift(x, up.astype(x.dtype)), down))
+    if name == "prmt":
+        return grid.write(operands[0], permute(value(1, "b32"), value(2, "b32"), value(3, "u32")))
     if name in ("fma", "mad"):
         if kind in FLOATS:
             return grid.write(operands[0], fma(value(1), value(2), value(3), kind))

@@ -128,6 +128,13 @@ def to_bf16(values: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(values), np.uint32(0x7FFF), rounded).astype(np.uint16)
 
 
+def cut_off(values: np.ndarray) -> np.ndarray:
+    """As tensor cores make f32 of their sums: towards zero."""
+    rounded = values.astype(np.float32)
+    is_beyond = np.isfinite(rounded) & (np.abs(rounded.astype(np.float64)) > np.abs(values))
+    return np.where(is_beyond, np.nextafter(rounded, np.float32(0)), rounded)
+
+
 def to_tf32(values: np.ndarray) -> np.ndarray:
     """To the nearest with 10 bits of mantissa, ties away from zero."""
     bits = values.astype(np.float32).view(np.uint32)
@@ -228,7 +235,7 @@ class Grid:
             return self.kernel.statics[operand]
         if match := re.search(r"_param_(\d+)$", operand):
             return ptx_bulk.PARAMETER_SPACE + int(match.group(1))
-        return int(operand, 0) % (1 << (8 * size))
+        return int(operand.removesuffix("U"), 0) % (1 << (8 * size))
 
     @staticmethod
     def interpret(bits: np.ndarray, kind: str) -> np.ndarray:
@@ -402,7 +409,7 @@ class Grid:
         for number, (target, addend) in enumerate(zip(d, c)):
             part = product[:, g + 8 * (number // 2), 2 * t + number % 2].reshape(-1)
             with np.errstate(all="ignore"):
-                total = (part + self.read(addend, "f32")).astype(np.float32)
+                total = cut_off(part + self.read(addend, "f32"))
             self.write(target, total)
 
     def find_whole(self, threads: np.ndarray, together: int) -> np.ndarray:

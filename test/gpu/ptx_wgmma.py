@@ -12,7 +12,9 @@ from __future__ import annotations
 import numpy as np
 
 GROUP = 128  # threads
-ROWS, DEPTH = 64, 16
+ROWS = 64
+DEPTHS = {"f16": 16, "bf16": 16, "tf32": 8}
+SIZES = {"f16": 2, "bf16": 2, "tf32": 4}  # bytes
 
 
 class WgmmaError(Exception):
@@ -24,15 +26,19 @@ def swizzle(addresses: np.ndarray, mode: int) -> np.ndarray:
     return addresses ^ (((addresses >> 7) & bits) << 4)
 
 
-def locate(descriptor: int, rows: int, transposed: bool) -> np.ndarray:
-    """Addresses of a matrix [rows][16], of 16-bit elements."""
+def locate(descriptor: int, rows: int, transposed: bool, kind: str) -> np.ndarray:
+    """Addresses of a matrix [rows][k]."""
     start = (descriptor & 0x3FFF) << 4
     leading = (descriptor >> 16 & 0x3FFF) << 4
     stride = (descriptor >> 32 & 0x3FFF) << 4
     mode = descriptor >> 62
-    r, k = np.arange(rows)[:, None], np.arange(DEPTH)[None, :]
+    r, k = np.arange(rows)[:, None], np.arange(DEPTHS[kind])[None, :]
     if mode == 0 and not transposed:  # core matrices of 8 rows of 16 bytes
-        at = r // 8 * stride + r % 8 * 16 + k // 8 * leading + k % 8 * 2
+        size = SIZES[kind]
+        wide = 16 // size
+        at = r // 8 * stride + r % 8 * 16 + k // wide * leading + k % wide * size
+    elif kind == "tf32":
+        raise WgmmaError(f"a matrix of tf32 with swizzle mode {mode} is not known here")
     elif mode == 1 and not transposed:  # rows of 128 bytes
         at = r // 8 * stride + r % 8 * 128 + k * 2
     elif mode == 1:  # 64 rows in 128 bytes, for each k
@@ -43,6 +49,11 @@ def locate(descriptor: int, rows: int, transposed: bool) -> np.ndarray:
 
 
 def to_floats(bits: np.ndarray, kind: str) -> np.ndarray:
+    if kind == "tf32":
+        values = bits.astype(np.uint32).view(np.float32)
+        if (bits & 0x1FFF).any() and np.isfinite(values).all():
+            raise WgmmaError("numbers are given to wgmma without rounding to tf32")
+        return values.astype(np.float64)
     if kind == "bf16":
         return (bits.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
     return bits.view(np.float16).astype(np.float64)
@@ -99,19 +110,26 @@ class Wgmma:
 
     def load(self, block: int, addresses: np.ndarray, kind: str) -> np.ndarray:
         shared = self.grid.shared[block]
-        if addresses.max() + 2 > self.grid.shared_size:
+        size = SIZES[kind]
+        if addresses.max() + size > self.grid.shared_size:
             raise WgmmaError("a matrix is outside of shared memory")
-        low, high = shared[addresses].astype(np.uint16), shared[addresses + 1].astype(np.uint16)
-        return to_floats(low | high << 8, kind)
+        parts = [shared[addresses + i].astype(np.uint32) << 8 * i for i in range(size)]
+        bits = np.bitwise_or.reduce(parts)
+        return to_floats(bits.astype(np.uint16) if size == 2 else bits, kind)
 
     def read_first(self, operand: str, kind: str, row: np.ndarray) -> np.ndarray:
-        """Matrices [rows][k] that lanes hold in four registers, of two elements each."""
+        """Matrices [rows][k] that lanes hold in four registers, of 32 bits each."""
         lane = np.arange(GROUP) % 32
-        matrices = np.empty((len(self.grid.active) // GROUP, ROWS, DEPTH))
+        matrices = np.empty((len(self.grid.active) // GROUP, ROWS, DEPTHS[kind]))
         for number, register in enumerate(operand.strip("{}").split(",")):
             words = self.grid.read(register.strip(), "b32").astype(np.uint32).reshape(-1, GROUP)
             begun = self.read_by.setdefault(register.strip(), np.full(self.grid.count, -1))
             begun[self.grid.active] = self.committed[self.grid.active]
+            if kind == "tf32":
+                matrices[:, row + number % 2 * 8, lane % 4 + number // 2 * 4] = to_floats(
+                    words, kind
+                )
+                continue
             for half in range(2):
                 bits = (words >> (16 * half) & 0xFFFF).astype(np.uint16)
                 values = to_floats(bits, kind)
@@ -122,11 +140,13 @@ class Wgmma:
     def multiply(self, instruction) -> None:
         grid = self.grid
         opcode, operands = instruction.opcode, instruction.operands
-        columns = int(opcode[4].removeprefix("m64n").removesuffix("k16"))
         kind = opcode[6]
+        columns = int(opcode[4].removeprefix("m64n").removesuffix(f"k{DEPTHS[kind]}"))
         registers = [r.strip() for r in operands[0].strip("{}").split(",")]
         if len(registers) != columns // 2:
             raise WgmmaError(f"{len(registers)} registers, expected {columns // 2}")
+        if kind == "tf32":  # always K-major, which is not asked for
+            operands = [*operands, "0"]
         if operands[4:6] != ["1", "1"] or operands[6] != "0":
             raise WgmmaError(f"{instruction.text}: scales or transposition of A")
         groups = grid.active.reshape(-1, GROUP)
@@ -147,8 +167,8 @@ class Wgmma:
             if is_in_registers:
                 a = fragments[number]
             else:
-                a = self.load(block, locate(first[number], ROWS, False), kind)
-            at = locate(second[number], columns, operands[7] == "1")
+                a = self.load(block, locate(first[number], ROWS, False, kind), kind)
+            at = locate(second[number], columns, operands[7] == "1", kind)
             with np.errstate(all="ignore"):
                 products[number] = a @ self.load(block, at, kind).T
         for number, register in enumerate(registers):

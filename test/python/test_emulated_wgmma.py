@@ -40,6 +40,15 @@ CASES_RS = [
     ((1, 40, 40, 24), "f16", None),
     ((1, 24, 72, 32), "f16", None),
 ]
+# The same, of tf32.
+CASES_RS8 = [
+    ((2, 40, 24, 1), "bias"),
+    ((2, 24, 40, 2), None),
+    ((1, 40, 32, 3), None),
+    ((2, 20, 28, 4), "bias"),
+    ((1, 33, 24, 8), None),
+    ((1, 24, 36, 24), None),
+]
 # Blocks along n share activations.
 CASES_CLUSTER = [
     ((2, 32, 40, 2), "f16", None),
@@ -75,6 +84,12 @@ def test_plans(emulator, tmp_path, chain, dtype, layout, epilogue, is_aligned): 
 @pytest.mark.parametrize("is_aligned", [True, False], ids=["aligned", "unaligned"])
 def test_plans_rs(emulator, tmp_path, chain, dtype, epilogue, is_aligned):  # noqa: F811
     check(emulator, tmp_path, "wgmma16_rs", chain, dtype, "batch_first", epilogue, is_aligned)
+
+
+@pytest.mark.parametrize(("chain", "epilogue"), CASES_RS8)
+@pytest.mark.parametrize("is_aligned", [True, False], ids=["aligned", "unaligned"])
+def test_plans_tf32(emulator, tmp_path, chain, epilogue, is_aligned):  # noqa: F811
+    check(emulator, tmp_path, "wgmma8_rs", chain, "f32", "batch_first", epilogue, is_aligned)
 
 
 @pytest.mark.parametrize(("chain", "dtype", "epilogue"), CASES_CLUSTER)

@@ -165,8 +165,13 @@ struct GPUPlan {
   /// [warps along the batch and n][2, in turns][16 entries][n·j, padded]
   std::array<int64_t, 4> getStagedShape(const KSPattern &p,
                                         int64_t elementBytes) const;
-  /// Elements of packed weights per stage.
-  int64_t getStageWeights() const { return (tiedD ? 1 : j) * n * k; }
+  /// Numbers in the packed weights of a stage, and their bytes.
+  int64_t getStageWeights() const {
+    return (tiedD ? 1 : j) * n * k * fragments.numParts();
+  }
+  int64_t getStageWeightBytes(int64_t elementBytes) const {
+    return getStageWeights() * fragments.partBytes(elementBytes);
+  }
   /// Stages of weights that a block holds: all chunks, or those of the ring.
   int64_t getWeightStages(const KSPattern &p) const {
     return isResident ? getNumChunks(p) : stages;

@@ -80,6 +80,9 @@ struct GPUTarget {
   double fma32PerClock;    ///< f32 FMAs per clock and SM.
   double fma64PerClock;    ///< f64 FMAs per clock and SM.
 
+  /// The same of f32 as three bf16: six products for each.
+  double getSplitPerClock() const { return mma16PerClock / 6; }
+
   /// Whether kernels can begin while earlier ones of their stream end.
   bool overlapsLaunches() const { return capability >= 90; }
 };

@@ -11,6 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../SplitFloatBuilder.h"
 #include "TileExpander.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -247,29 +248,28 @@ namespace {
 /// One tile's multiplication.
 class TileMma {
 public:
-  TileMma(OpBuilder &b, Location loc, WarpInstruction instruction, Type element)
-      : b(b), loc(loc), instruction(instruction), element(element) {}
+  TileMma(OpBuilder &b, Location loc, FragmentLayout layout, Type element)
+      : b(b), loc(loc), layout(layout), element(element) {}
 
   /// Operands as the instruction takes them; done once per fragment.
   SmallVector<Value> prepareWeights(Value vector) {
-    if (instruction == WarpInstruction::Mma16)
+    if (isOfPairs())
       return getPairs(vector);
     SmallVector<Value> reals = getReals(vector);
-    if (instruction == WarpInstruction::Mma8) // rounded when they were packed
+    if (layout.isTF32()) // rounded when they were packed
       for (Value &real : reals)
         real = arith::BitcastOp::create(b, loc, b.getI32Type(), real);
     return reals;
   }
   SmallVector<Value> prepareActivations(Value vector) {
-    if (instruction == WarpInstruction::Mma16)
+    if (layout.isSplit())
+      return splitPairs(getReals(vector));
+    if (isOfPairs())
       return getPairs(vector);
     SmallVector<Value> reals = getReals(vector);
-    if (instruction == WarpInstruction::Mma8)
+    if (layout.isTF32())
       for (Value &real : reals)
-        real = NVVM::ConvertFloatToTF32Op::create(
-            b, loc, b.getI32Type(), real,
-            NVVM::FPRoundingModeAttr::get(b.getContext(),
-                                          NVVM::FPRoundingMode::RNA));
+        real = SplitFloatBuilder(b, loc).roundToTF32(real);
     return reals;
   }
 
@@ -277,7 +277,7 @@ public:
   Value multiply(ArrayRef<Value> weights, ArrayRef<Value> activations,
                  Value accumulator) {
     SmallVector<Value> sums = getReals(accumulator);
-    switch (instruction) {
+    switch (layout.instruction) {
     case WarpInstruction::Mma16:
       sums = mma(weights, activations, sums, 16,
                  element.isBF16() ? NVVM::MMATypes::bf16 : NVVM::MMATypes::f16);
@@ -287,8 +287,12 @@ public:
         sums = mma(weights.slice(4 * half, 4), activations.slice(2 * half, 2),
                    sums, 8, NVVM::MMATypes::tf32);
       break;
+    case WarpInstruction::Mma16Split:
+      multiplySplit(weights, activations, sums);
+      break;
     case WarpInstruction::Wgmma16:
     case WarpInstruction::WgmmaRS16:
+    case WarpInstruction::WgmmaRS8:
       break; // are ks.warpgroup_mma and ks.warpgroup_mma_registers
     case WarpInstruction::Fma:
       if (sums.size() == 1)
@@ -342,6 +346,45 @@ private:
       results.push_back(LLVM::ExtractValueOp::create(b, loc, sum, i));
     return results;
   }
+  bool isOfPairs() const {
+    return layout.instruction == WarpInstruction::Mma16 || layout.isSplit();
+  }
+  /// Registers of the pairs' first parts, then of the second and third ones.
+  SmallVector<Value> splitPairs(ArrayRef<Value> reals) {
+    SplitFloatBuilder floats(b, loc);
+    SmallVector<std::array<Value, 3>> parts;
+    for (Value real : reals)
+      parts.push_back(floats.split(real));
+    SmallVector<Value> pairs;
+    for (size_t part : {0, 1, 2})
+      for (size_t i = 0; i < parts.size(); i += 2)
+        pairs.push_back(floats.pack(parts[i][part], parts[i + 1][part]));
+    return pairs;
+  }
+  /// Sums of high products, then of low ones, as SplitFloat.h has them.
+  void multiplySplit(ArrayRef<Value> weights, ArrayRef<Value> activations,
+                     MutableArrayRef<Value> sums) {
+    SplitFloatBuilder floats(b, loc);
+    size_t numSums = sums.size() / layout.numSums();
+    auto multiply = [&](size_t weightPart, size_t activationPart,
+                        ValueRange added) {
+      return mma(weights.slice(4 * weightPart, 4),
+                 activations.slice(2 * activationPart, 2), added, 16,
+                 NVVM::MMATypes::bf16);
+    };
+    SmallVector<Value> zero(numSums, floats.getFloat(0));
+    SmallVector<Value> high = multiply(0, 0, zero);
+    SmallVector<Value> low = multiply(
+        0, 1, multiply(1, 0, SmallVector<Value>(sums.drop_front(numSums))));
+    SmallVector<Value> seconds = multiply(1, 1, zero);
+    SmallVector<Value> thirds = multiply(2, 0, multiply(0, 2, zero));
+    for (size_t i = 0; i < numSums; ++i) {
+      sums[i] = arith::AddFOp::create(b, loc, sums[i], high[i]);
+      sums[numSums + i] = floats.mulAdd(
+          seconds[i], 1 / kSecondScale,
+          floats.mulAdd(thirds[i], kSecondScale / kThirdScale, low[i]));
+    }
+  }
   Value fma(Value x, Value y, Value z) {
     // Not math.fma, which would be a call of libdevice.
     return LLVM::FMAOp::create(b, loc, x, y, z);
@@ -355,7 +398,7 @@ private:
 
   OpBuilder &b;
   Location loc;
-  WarpInstruction instruction;
+  FragmentLayout layout;
   Type element;
 };
 } // namespace
@@ -365,7 +408,7 @@ void TileExpander::expand(WarpMmaOp op) {
   int64_t columns = type.getDimSize(0), tilesN = type.getDimSize(1),
           tilesM = type.getDimSize(2);
   bool isShared = op.getWeights().getType().getDimSize(0) != columns;
-  TileMma tile(b, loc, op.getFragments().getLayout().instruction,
+  TileMma tile(b, loc, op.getFragments().getLayout(),
                op.getWeights().getType().getElementType());
   auto extract = [&](Value vector, ArrayRef<int64_t> at) -> Value {
     return vector::ExtractOp::create(b, loc, vector, at);
@@ -390,4 +433,21 @@ void TileExpander::expand(WarpMmaOp op) {
                           extract(op.getAccumulator(), {q, n, m})));
   }
   b.replaceOp(op, assemble(type, results));
+}
+
+void TileExpander::expand(JoinPartsOp op) {
+  VectorType type = op.getResult().getType();
+  int64_t size = type.getShape().back();
+  SplitFloatBuilder floats(b, loc);
+  SmallVector<Value> vectors;
+  for (Value parts : getInnermost(b, loc, op.getSource())) {
+    SmallVector<Value> sums;
+    for (int64_t i = 0; i < size; ++i)
+      sums.push_back(
+          floats.join(vector::ExtractOp::create(b, loc, parts, i),
+                      vector::ExtractOp::create(b, loc, parts, size + i)));
+    vectors.push_back(vector::FromElementsOp::create(
+        b, loc, VectorType::get({size}, type.getElementType()), sums));
+  }
+  b.replaceOp(op, assemble(type, vectors));
 }

@@ -100,10 +100,10 @@ struct ConvertKSTilesToNVGPUPass
       kernel.walk([&](Operation *op) {
         if (isa<CopyActivationsOp, CopyWeightsOp, BulkCopyActivationsOp,
                 BulkCopyWeightsOp, ArriveInClusterOp, LoadWeightsOp,
-                LoadActivationsOp, LoadAtomsOp, WarpMmaOp, WarpgroupMmaOp,
-                WarpgroupMmaRegistersOp, WarpgroupWaitOp, ExchangeEntriesOp,
-                LoadFragmentOp, StoreFragmentOp, StoreLinesOp,
-                vector::ShapeCastOp>(op))
+                LoadActivationsOp, LoadAtomsOp, WarpMmaOp, JoinPartsOp,
+                WarpgroupMmaOp, WarpgroupMmaRegistersOp, WarpgroupWaitOp,
+                ExchangeEntriesOp, LoadFragmentOp, StoreFragmentOp,
+                StoreLinesOp, vector::ShapeCastOp>(op))
           ops.push_back(op);
       });
       if (ops.empty())
@@ -114,10 +114,10 @@ struct ConvertKSTilesToNVGPUPass
         llvm::TypeSwitch<Operation *, void>(op)
             .Case<CopyActivationsOp, CopyWeightsOp, BulkCopyActivationsOp,
                   BulkCopyWeightsOp, ArriveInClusterOp, LoadWeightsOp,
-                  LoadActivationsOp, LoadAtomsOp, WarpMmaOp, WarpgroupMmaOp,
-                  WarpgroupMmaRegistersOp, WarpgroupWaitOp, ExchangeEntriesOp,
-                  LoadFragmentOp, StoreFragmentOp, StoreLinesOp,
-                  vector::ShapeCastOp>(
+                  LoadActivationsOp, LoadAtomsOp, WarpMmaOp, JoinPartsOp,
+                  WarpgroupMmaOp, WarpgroupMmaRegistersOp, WarpgroupWaitOp,
+                  ExchangeEntriesOp, LoadFragmentOp, StoreFragmentOp,
+                  StoreLinesOp, vector::ShapeCastOp>(
                 [&](auto tile) { expander.expand(tile); });
       }
     }

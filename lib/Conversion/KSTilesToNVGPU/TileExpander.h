@@ -33,6 +33,7 @@ public:
   void expand(LoadAtomsOp op);
   void expand(LoadActivationsOp op);
   void expand(WarpMmaOp op);
+  void expand(JoinPartsOp op);
   void expand(WarpgroupMmaOp op);
   void expand(WarpgroupMmaRegistersOp op);
   void expand(WarpgroupWaitOp op);

@@ -11,6 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../SplitFloatBuilder.h"
 #include "TileExpander.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -200,10 +201,21 @@ public:
   RegisterMma(OpBuilder &b, Location loc, Type element)
       : b(b), loc(loc), element(element) {}
 
+  /// Instructions per step of k.
+  int64_t countInstructions() const { return element.isF32() ? 2 : 1; }
+
   /// The registers of 16 entries of this lane's warp, from the fragments of
-  /// two tiles: pairs of k of both, then the others.
+  /// two tiles: pairs of k of both, then the others; of tf32, each k of both.
   SmallVector<Value> getRegisters(Value first, Value second) {
     SmallVector<Value> registers;
+    if (element.isF32()) {
+      SplitFloatBuilder floats(b, loc);
+      for (int64_t k = 0; k < FragmentLayout::slotsK; ++k)
+        for (Value tile : {first, second})
+          registers.push_back(
+              floats.roundToTF32(vector::ExtractOp::create(b, loc, tile, k)));
+      return registers;
+    }
     auto word = VectorType::get({1}, b.getI32Type());
     for (int64_t pair : {0, 1})
       for (Value tile : {first, second}) {
@@ -225,14 +237,18 @@ public:
         names.push_back("$" + std::to_string(i));
       return "{" + llvm::join(names, ", ") + "}";
     };
-    std::string kind = element.isBF16() ? ".bf16.bf16" : ".f16.f16";
+    std::string kind = element.isF32()    ? "k8.f32.tf32.tf32"
+                       : element.isBF16() ? "k16.f32.bf16.bf16"
+                                          : "k16.f32.f16.f16";
+    // Which way 16-bit weights lie is asked for.
+    std::string scales = element.isF32() ? "1, 1" : "1, 1, 0";
     // Operands are results, activations, weights, and sums in the results'
     // registers.
     std::string code = "{\n.reg .pred p;\nsetp.ne.b32 p, 1, 0;\n"
                        "wgmma.mma_async.sync.aligned.m64n" +
-                       std::to_string(2 * count) + "k16.f32" + kind + " " +
-                       list(0, count) + ", " + list(count, 4) + ", $" +
-                       std::to_string(count + 4) + ", p, 1, 1, 0;\n}\n";
+                       std::to_string(2 * count) + kind + " " + list(0, count) +
+                       ", " + list(count, 4) + ", $" +
+                       std::to_string(count + 4) + ", p, " + scales + ";\n}\n";
     std::string constraints;
     for (int64_t i = 0; i < count; ++i)
       constraints += "=f,";
@@ -269,18 +285,19 @@ void TileExpander::expand(WarpgroupMmaRegistersOp op) {
           tilesM = type.getDimSize(2);
   // [stage][step][j][tile][lane][position]
   ArrayRef<int64_t> shape = op.getWeights().getType().getShape();
-  constexpr int64_t kTileBytes = 2 * kCoreBytes;
+  RegisterMma mma(b, loc, op.getActivations().getType().getElementType());
+  const int64_t tileBytes =
+      shape[4] * shape[5] * getElementBytes(op.getWeights());
   bool isShared = shape[2] == 1;
   Value place = index.mul(op.getWeightStage(), shape[1]);
   place = index.mul(index.add(place, op.getStep()), shape[2]);
   place = index.mul(index.add(place, op.getJ()), shape[3]);
-  place = index.mul(index.add(place, op.getTile()), kTileBytes);
+  place = index.mul(index.add(place, op.getTile()), tileBytes);
   Value weights =
       describe(b, loc, index, op.getWeights(), place,
-               getDescriptor(/*leading=*/kCoreBytes, /*stride=*/kTileBytes,
+               getDescriptor(/*leading=*/kCoreBytes, /*stride=*/tileBytes,
                              /*swizzles=*/false));
 
-  RegisterMma mma(b, loc, op.getActivations().getType().getElementType());
   auto extract = [&](Value value, ArrayRef<int64_t> at) -> Value {
     return vector::ExtractOp::create(b, loc, value, at);
   };
@@ -301,11 +318,14 @@ void TileExpander::expand(WarpgroupMmaRegistersOp op) {
         for (int64_t half : {0, 1})
           for (int64_t e : {0, 1})
             sums.push_back(extract(op.getAccumulator(), {q, n, m + half, e}));
-      sums = mma.multiply(
-          activations[(q * tilesM + m) / 2],
-          WarpgroupMma::move(b, loc, weights,
-                             isShared ? 0 : q * shape[3] * kTileBytes),
-          sums);
+      // Two core matrices along k each.
+      for (int64_t i = 0; i < mma.countInstructions(); ++i)
+        sums = mma.multiply(
+            ArrayRef(activations[(q * tilesM + m) / 2]).slice(4 * i, 4),
+            WarpgroupMma::move(b, loc, weights,
+                               (isShared ? 0 : q * shape[3] * tileBytes) +
+                                   2 * kCoreBytes * i),
+            sums);
       auto pair = VectorType::get({2}, b.getF32Type());
       for (int64_t n = 0; n < tilesN; ++n)
         for (int64_t half : {0, 1})

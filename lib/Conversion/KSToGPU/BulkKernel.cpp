@@ -163,7 +163,7 @@ void BulkKernel::copyChunk(const Chunk &chunk, Value stage) {
       b.getBoolAttr(isFlatCopy()), getInteger(getSwizzle()),
       getInteger(plan.cluster), getLayout());
   Value weightBytes =
-      index.constant(plan.getStageWeights() * getElementBytes());
+      index.constant(plan.getStageWeightBytes(getElementBytes()));
   auto copyWeights = [&] {
     BulkCopyWeightsOp::create(b, loc, weight, getWeightOffset(chunk.k),
                               weightStages, plan.isResident ? chunk.k : stage,

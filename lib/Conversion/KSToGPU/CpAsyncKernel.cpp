@@ -41,7 +41,7 @@ private:
 Value CpAsyncKernel::createInputStages() {
   int64_t pitch = plan.getRowPitch(batchFirst, getElementBytes());
   return viewShared({plan.stages, plan.getNumRows(batchFirst), pitch * parts},
-                    0);
+                    real, 0);
 }
 
 Value CpAsyncKernel::loadActivations(Value stage, Value step, VectorType type) {

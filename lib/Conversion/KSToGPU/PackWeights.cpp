@@ -9,9 +9,9 @@
 #include "KSToGPU.h"
 
 #include "../IndexBuilder.h"
+#include "../SplitFloatBuilder.h"
 
 #include "mlir/Dialect/Complex/IR/Complex.h"
-#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/PatternMatch.h"
@@ -22,9 +22,10 @@ using namespace ks;
 static constexpr int64_t kThreads = 256;
 
 namespace {
-/// Where a packed element comes from.
+/// Where a packed element comes from, and which part of it it is.
 struct Source {
   Value i, n, k, j;
+  Value part;
 };
 } // namespace
 
@@ -47,7 +48,7 @@ static Source getWgmmaSource(IndexBuilder &index, GPUPackingAttr packing,
   k = index.add(k, index.add(index.mul(chunk, packing.getK()),
                              index.mul(step, layout.stepK())));
   Value j = index.add(index.mul(at[1], packing.getJ()), at[5]);
-  return {at[0], n, k, j};
+  return {at[0], n, k, j, index.constant(0)};
 }
 
 /// The maps of FragmentLayout.h, as code.
@@ -59,22 +60,31 @@ static Source getSource(IndexBuilder &index, GPUPackingAttr packing,
   Value position = at[8];
   if (layout.isWgmmaSS())
     return getWgmmaSource(index, packing, at);
-  Value half = index.constant(0), slot = position;
+  Value half = index.constant(0), slot = position, part = half;
   Value laneN = layout.isWeightsFirst() ? index.div(lane, 4) : lane;
   Value laneK = layout.isMma() ? index.rem(lane, 4) : index.constant(0);
-  if (layout.isWgmmaRS()) {
+  if (layout.instruction == WarpInstruction::WgmmaRS8) {
+    Value place = index.add(index.mul(lane, layout.weightsPerLane()), position);
+    Value row = index.rem(index.div(place, 4), 8);
+    half = index.rem(row, 2);
+    slot = index.div(place, 32);
+    laneN = index.div(row, 2);
+    laneK = index.rem(place, 4);
+  } else if (layout.isWgmmaRS()) {
     Value row = index.rem(lane, 8);
     half = index.rem(row, 2);
     slot = index.add(index.mul(index.div(lane, 8), 2), index.rem(position, 2));
     laneN = index.div(row, 2);
     laneK = index.div(position, 2);
-  } else if (layout.instruction == WarpInstruction::Mma16) {
-    half = index.rem(index.div(position, 2), 2);
-    slot =
-        index.add(index.mul(index.div(position, 4), 2), index.rem(position, 2));
   } else if (layout.instruction == WarpInstruction::Mma8) {
     half = index.rem(position, 2);
     slot = index.div(position, 2);
+  } else if (layout.isMma()) {
+    constexpr int64_t kPart = 8; // Weights of a lane.
+    part = index.div(position, kPart);
+    Value within = index.rem(position, kPart);
+    half = index.rem(index.div(within, 2), 2);
+    slot = index.add(index.mul(index.div(within, 4), 2), index.rem(within, 2));
   }
   // FragmentLayout::n and ::k
   Value z = index.add(index.mul(tile, layout.slotsN()), half);
@@ -88,18 +98,24 @@ static Source getSource(IndexBuilder &index, GPUPackingAttr packing,
                           index.mul(step, layout.stepK())),
                 k);
   Value j = index.add(index.mul(blockJ, packing.getJ()), column);
-  return {i, n, k, j};
+  return {i, n, k, j, part};
 }
 
-/// `value` as the kernel's instruction takes it.
-static Value prepare(OpBuilder &b, Location loc, Value value,
-                     GPUPackingAttr packing) {
-  if (packing.getLayout().instruction != WarpInstruction::Mma8)
+/// `value` as the kernel's instruction takes it; `part` of it.
+static Value prepare(OpBuilder &b, Location loc, Value value, Value part,
+                     FragmentLayout layout) {
+  SplitFloatBuilder floats(b, loc);
+  if (layout.isTF32())
+    return arith::BitcastOp::create(b, loc, value.getType(),
+                                    floats.roundToTF32(value));
+  if (!layout.isSplit())
     return value;
-  Value bits = NVVM::ConvertFloatToTF32Op::create(
-      b, loc, b.getI32Type(), value,
-      NVVM::FPRoundingModeAttr::get(b.getContext(), NVVM::FPRoundingMode::RNA));
-  return arith::BitcastOp::create(b, loc, value.getType(), bits);
+  auto [first, second, third] = floats.split(value);
+  IndexBuilder index(b, loc);
+  Value later = index.select(index.less(part, 2), second, third);
+  later = index.select(floats.isFinite(first), later, floats.getFloat(0));
+  return arith::TruncFOp::create(
+      b, loc, b.getBF16Type(), index.select(index.less(part, 1), first, later));
 }
 
 static void emitPacking(OpBuilder &b, Location loc, PackWeightsOp op,
@@ -151,8 +167,8 @@ static void emitPacking(OpBuilder &b, Location loc, PackWeightsOp op,
     Value none =
         arith::ConstantOp::create(b, loc, b.getZeroAttr(real.getType()));
     real = arith::SelectOp::create(b, loc, isInside, real, none);
-    memref::StoreOp::create(b, loc, prepare(b, loc, real, packing), packed,
-                            place);
+    real = prepare(b, loc, real, source.part, packing.getLayout());
+    memref::StoreOp::create(b, loc, real, packed, place);
   };
   if (!isComplex)
     return store(value, thread);

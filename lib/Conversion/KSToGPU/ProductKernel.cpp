@@ -39,10 +39,11 @@ Value ProductKernel::asReals(Value memref) {
   return parts == 2 ? RealViewOp::create(b, loc, memref).getResult() : memref;
 }
 
-Value ProductKernel::viewShared(ArrayRef<int64_t> shape, int64_t offset) {
+Value ProductKernel::viewShared(ArrayRef<int64_t> shape, Type element,
+                                int64_t offset) {
   auto type = cast<MemRefType>(shared.getType());
   return memref::ViewOp::create(b, loc,
-                                MemRefType::get(shape, real,
+                                MemRefType::get(shape, element,
                                                 MemRefLayoutAttrInterface(),
                                                 type.getMemorySpace()),
                                 shared, index.constant(offset), ValueRange{});
@@ -120,7 +121,7 @@ ProductKernel::Operands ProductKernel::loadStep(Value chunk, Value stage,
   bool isShared = plan.tiedD || !batchFirst;
   auto weightType = VectorType::get({isShared ? 1 : columns, plan.getTilesN(),
                                      plan.fragments.weightsPerLane() * parts},
-                                    real);
+                                    getElementTypeOrSelf(weight.getType()));
   auto inputType = VectorType::get(
       {columns, plan.getTilesM(batchFirst), FragmentLayout::slotsK * parts},
       real);
@@ -167,7 +168,18 @@ Value ProductKernel::multiplyChunk(Value chunk, Value stage,
 
 SmallVector<int64_t> ProductKernel::getAccumulatorShape() {
   return {plan.vector, plan.getTilesN(), plan.getTilesM(batchFirst),
-          plan.fragments.slotsN() * plan.fragments.slotsM() * parts};
+          plan.fragments.slotsN() * plan.fragments.slotsM() *
+              plan.fragments.numSums() * parts};
+}
+
+Value ProductKernel::finishProduct(const Ring & /*ring*/, Value accumulator) {
+  if (!plan.fragments.isSplit())
+    return accumulator;
+  auto type = cast<VectorType>(accumulator.getType());
+  SmallVector<int64_t> shape(type.getShape());
+  shape.back() /= plan.fragments.numSums();
+  return JoinPartsOp::create(
+      b, loc, VectorType::get(shape, type.getElementType()), accumulator);
 }
 
 /// The product of one tile of the batch, before the epilogue.
@@ -276,8 +288,8 @@ void ProductKernel::emitBody(Block &block) {
   shape.erase(shape.begin(), shape.begin() + 3);
   shape.front() = plan.getWeightStages(p);
   shape.back() *= parts;
-  weightStages =
-      viewShared(shape, plan.getInputBytes(batchFirst, getElementBytes()));
+  weightStages = viewShared(shape, getElementTypeOrSelf(weight.getType()),
+                            plan.getInputBytes(batchFirst, getElementBytes()));
   emitBlock(arguments.drop_front(3 + numExtras));
 }
 

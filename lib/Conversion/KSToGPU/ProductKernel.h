@@ -71,9 +71,7 @@ protected:
                           Value accumulator) = 0;
 
   /// The accumulator behind the last chunk; `ring` is where the next one comes.
-  virtual Value finishProduct(const Ring & /*ring*/, Value accumulator) {
-    return accumulator;
-  }
+  virtual Value finishProduct(const Ring &ring, Value accumulator);
   /// The shape of the accumulator; see #ks.fragments.
   virtual llvm::SmallVector<int64_t> getAccumulatorShape();
   /// What is stored, from the rounded accumulator.
@@ -83,7 +81,8 @@ protected:
   // --- What they have in common ---
 
   /// A part of the block's shared memory.
-  Value viewShared(llvm::ArrayRef<int64_t> shape, int64_t offset);
+  Value viewShared(llvm::ArrayRef<int64_t> shape, mlir::Type element,
+                   int64_t offset);
   /// Where chunks of packed weights lie.
   Value getWeightOffset(Value chunk);
   /// The chunk `distance` later: beyond the last one comes the next tile.

@@ -120,7 +120,7 @@ void WgmmaRegistersKernel::store(Value fragment, const Place &place) {
   if (plan.getStagedN(p, getElementBytes()) == 0)
     return ProductKernel::store(fragment, place);
   Value staging =
-      viewShared(plan.getStagedShape(p, getElementBytes()),
+      viewShared(plan.getStagedShape(p, getElementBytes()), real,
                  plan.getOperandBytes(p, batchFirst, getElementBytes()));
   Value group = index.add(index.mul(partN, plan.warpsM), partM);
   StoreLinesOp::create(b, loc, getPattern(), fragments, fragment, output,

@@ -77,6 +77,8 @@ RankedTensorType GPUPackingAttr::getPackedType(KSPattern p,
   for (int64_t factor : getPackedShape(p))
     if (llvm::MulOverflow(size, factor, size))
       return {};
+  if (getLayout().isSplit())
+    return RankedTensorType::get({size}, BFloat16Type::get(getContext()));
   return RankedTensorType::get({size}, getRealType(element));
 }
 

@@ -340,6 +340,17 @@ LogicalResult ExchangeEntriesOp::verify() {
   return success();
 }
 
+LogicalResult JoinPartsOp::verify() {
+  VectorType from = getSource().getType(), to = getResult().getType();
+  if (from.getShape().drop_back() != to.getShape().drop_back() ||
+      from.getDimSize(3) != 2 * to.getDimSize(3) ||
+      !from.getElementType().isF32() || !to.getElementType().isF32())
+    return emitOpError("is from ")
+           << from << " to " << to
+           << "; expected [j][n][m][2 * s] to [j][n][m][s], of f32";
+  return success();
+}
+
 LogicalResult PackWeightsOp::verify() {
   // C1
   auto type = cast<ShapedType>(getWeight().getType());

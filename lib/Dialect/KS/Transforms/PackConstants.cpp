@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ks/Analysis/SplitFloat.h"
 #include "ks/Dialect/KS/IR/KS.h"
 #include "ks/Dialect/KS/Transforms/Transforms.h"
 
@@ -129,10 +130,12 @@ static DenseElementsAttr packForCPU(DenseElementsAttr weight,
 //===----------------------------------------------------------------------===//
 
 /// Calls `f` with the place in the weight of each packed element, in order;
-/// none for padding. See #ks.gpu_packing.
+/// none for padding, and which part of it is packed. See #ks.gpu_packing.
 static void forEachPackedPlace(
     const KSPattern &p, GPUPackingAttr packing,
-    function_ref<void(std::optional<std::array<int64_t, 4>> place)> f) {
+    function_ref<void(std::optional<std::array<int64_t, 4>> place,
+                      int64_t part)>
+        f) {
   FragmentLayout layout = packing.getLayout();
   KSPattern kernel = packing.getKernelPattern(p);
   SmallVector<int64_t> shape = packing.getPackedShape(p);
@@ -160,19 +163,16 @@ static void forEachPackedPlace(
       k /= p.d;
     }
     if (isInside)
-      f(std::array{at[0], n, k, j});
+      f(std::array{at[0], n, k, j}, place.part);
     else
-      f(std::nullopt);
+      f(std::nullopt, place.part);
   } while (advance());
 }
 
-/// As cvt.rna.tf32.f32: 10 bits of fraction, ties away from zero.
-static uint32_t roundToTF32(uint32_t bits) {
-  constexpr uint32_t exponent = 0x7f800000, dropped = 0x1fff;
-  if ((bits & exponent) != exponent)
-    return (bits + (dropped + 1) / 2) & ~dropped;
-  bool isNaN = (bits & ~(exponent | 0x80000000)) != 0;
-  return isNaN ? 0x7fffffff : bits;
+static uint32_t readWord(const char *from) {
+  uint32_t word;
+  std::memcpy(&word, from, sizeof(word));
+  return word;
 }
 
 static DenseElementsAttr packForGPU(DenseElementsAttr weight,
@@ -185,11 +185,11 @@ static DenseElementsAttr packForGPU(DenseElementsAttr weight,
   ArrayRef<char> raw = weight.getRawData();
   size_t size = getRealType(element).getIntOrFloatBitWidth() / 8 *
                 (isa<ComplexType>(element) ? 2 : 1);
-  bool isTF32 = packing.getLayout().instruction == WarpInstruction::Mma8;
+  FragmentLayout layout = packing.getLayout();
   std::vector<char> packed;
   packed.reserve(type.getNumElements() * size);
-  forEachPackedPlace(p, packing, [&](auto place) {
-    packed.resize(packed.size() + size);
+  forEachPackedPlace(p, packing, [&](auto place, int64_t part) {
+    packed.resize(packed.size() + (place ? size : layout.partBytes(size)));
     if (!place)
       return;
     auto [i, n, k, j] = *place;
@@ -199,12 +199,17 @@ static DenseElementsAttr packForGPU(DenseElementsAttr weight,
     char *destination = packed.data() + packed.size() - size;
     std::memcpy(destination,
                 raw.data() + (weight.isSplat() ? 0 : source * size), size);
-    if (!isTF32)
-      return;
-    uint32_t bits;
-    std::memcpy(&bits, destination, sizeof(bits));
-    bits = roundToTF32(bits);
-    std::memcpy(destination, &bits, sizeof(bits));
+    if (layout.isTF32()) {
+      float number = roundToTF32(fromBits(readWord(destination)));
+      std::memcpy(destination, &number, sizeof(number));
+    }
+    if (layout.isSplit()) {
+      float number = splitFloat(fromBits(readWord(destination)))[part];
+      uint16_t upper = getBits(number) >> 16;
+      packed.resize(packed.size() - size + sizeof(upper));
+      std::memcpy(packed.data() + packed.size() - sizeof(upper), &upper,
+                  sizeof(upper));
+    }
   });
   return DenseElementsAttr::getFromRawBuffer(type, packed);
 }

@@ -16,7 +16,9 @@ def KS_GPUInstruction : I32Enum<"GPUInstruction", "how a warp multiplies", [
     I32EnumCase<"Mma8", 1, "mma8">,   // mma.sync.m16n8k8, twice: tf32.
     I32EnumCase<"Fma", 2, "fma">,     // FMAs: f32, f64, complex.
     I32EnumCase<"Wgmma16", 3, "wgmma16">, // wgmma.m64nNk16: f16, bf16; sm_90.
-    I32EnumCase<"WgmmaRS16", 4, "wgmma16_rs"> // Activations from registers.
+    I32EnumCase<"WgmmaRS16", 4, "wgmma16_rs">, // Activations from registers.
+    I32EnumCase<"WgmmaRS8", 5, "wgmma8_rs">, // wgmma.m64nNk8, twice: tf32; sm_90.
+    I32EnumCase<"Mma16Split", 6, "mma16_split"> // mma16 on three parts of f32.
   ]> {
   let cppNamespace = "::ks";
 }
@@ -84,7 +86,9 @@ def KS_GPUPackingAttr : KS_Attr<"GPUPacking", "gpu_packing",
     where s is the instruction's depth and n', k' are what the fragment layout
     gives to this lane and position. What lies outside of the pattern is zero.
     Elements are of the element type; a complex weight is a pair of reals. f32
-    weights for `mma8` are rounded to tf32.
+    weights for `mma8` and `wgmma8_rs` are rounded to tf32; for `mma16_split` they are
+    three bf16 each (ks/Analysis/SplitFloat.h): positions hold all first parts of a
+    lane, then all second and all third ones.
 
     With `tied` = `a` it is packed for one i; with `d` for one j, and `j` is 1.
 

@@ -249,7 +249,9 @@ def KS_WarpMmaOp : KS_TileOp<"warp_mma", [Pure, AllTypesMatch<["accumulator", "r
   let summary = "multiplies two fragments and adds to an accumulator";
   let description = [{
     For each column, tile of n and tile of m, with the instruction of the
-    fragment layout. Weights that are shared by all columns have one.
+    fragment layout. Weights that are shared by all columns have one. Of split
+    operands an accumulator has sums of high products, then of low ones; see
+    ks.join_parts.
   }];
   let arguments = (ins
     KS_FragmentsAttr:$fragments,
@@ -261,6 +263,23 @@ def KS_WarpMmaOp : KS_TileOp<"warp_mma", [Pure, AllTypesMatch<["accumulator", "r
     $fragments $weights `,` $activations `,` $accumulator attr-dict
     `:` type($weights) `,` type($activations) `to` type($accumulator)
   }];
+}
+
+def KS_JoinPartsOp : KS_TileOp<"join_parts", [Pure]> {
+  let summary = "adds the parts of products of split operands";
+  let description = [{
+    Of f32 as in ks/Analysis/SplitFloat.h: the innermost dimension of `source` has
+    sums of high products, then as many of low ones. Where a sum of high products
+    is finite the result is high + low / 2^7, else that sum.
+
+    ```mlir
+    %y = ks.join_parts %sums : vector<1x2x2x8xf32> to vector<1x2x2x4xf32>
+    ```
+  }];
+  let arguments = (ins KS_Fragment<4>:$source);
+  let results = (outs KS_Fragment<4>:$result);
+  let assemblyFormat = "$source attr-dict `:` type($source) `to` type($result)";
+  let hasVerifier = 1;
 }
 
 def KS_WarpgroupMmaOp : KS_TileOp<"warpgroup_mma",

@@ -1,0 +1,99 @@
+# Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""What f32 products promise, on data that make it hard to keep.
+
+Element by element the error is at most max(c, 8) 2^-24 Σ|K||x| + c 2^-126, and in RMS,
+relative to Σ|K||x|, at most twice that of FMAs one after the other. Infinities and NaNs
+come out where those give them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+KINDS = ["random", "positive", "cancelling", "wide", "denormal", "huge", "nonfinite"]
+
+
+def make(kind: str, pattern: tuple[int, ...], batch: int, seed: int):
+    """Activations [batch, a, c, d] and weights [a, b, c, d], f32."""
+    a, b, c, d = pattern
+    rng = np.random.default_rng(seed)
+    x, weight = rng.standard_normal((batch, a, c, d)), rng.standard_normal((a, b, c, d))
+    if kind == "positive":
+        x, weight = np.abs(x), np.abs(weight)
+    elif kind == "cancelling":  # each k and its neighbour, but for the last bits
+        x[:, :, 1::2] = x[:, :, : c // 2 * 2 : 2]
+        weight[:, :, 1::2] = -weight[:, :, : c // 2 * 2 : 2]
+        weight *= 1 + rng.integers(-4, 5, weight.shape) * 2.0**-20
+    elif kind == "wide":
+        x *= 2.0 ** rng.integers(-60, 61, x.shape)
+        weight *= 2.0 ** rng.integers(-60, 61, weight.shape)
+    elif kind == "denormal":
+        x *= 2.0 ** rng.integers(-132, -124, x.shape)
+        weight *= 2.0**20
+    elif kind == "huge":  # half of them round up to infinity in tf32
+        largest = float(np.finfo(np.float32).max)
+        x = np.where(rng.random(x.shape) < 0.5, largest, largest / 2) * np.sign(x)
+        weight *= 2.0**-20
+    elif kind == "nonfinite":
+        for array in (x, weight):
+            where = rng.random(array.shape) < 0.002
+            array[where] = rng.choice([np.inf, -np.inf, np.nan], where.sum(), p=[0.4, 0.4, 0.2])
+    return x.astype(np.float32), weight.astype(np.float32)
+
+
+def multiply(x: np.ndarray, weight: np.ndarray):
+    """In [batch, a, b, d]: the sums, those of absolute values, and what FMAs make of it."""
+    batch, _, c, _ = x.shape
+    a, b, _, d = weight.shape
+    wide_x, wide_weight = x.astype(np.longdouble), weight.astype(np.longdouble)
+    exact = np.zeros((batch, a, b, d), np.longdouble)
+    size, fma = exact.copy(), np.zeros(exact.shape, np.float32)
+    for k in range(c):
+        product = wide_x[:, :, k][:, :, None] * wide_weight[:, :, k][None]
+        exact += product
+        size += np.abs(product)
+        fma = (product + fma).astype(np.float32)
+    return exact, size, fma
+
+
+def check(kind: str, x: np.ndarray, weight: np.ndarray, y: np.ndarray) -> str | None:
+    """What is wrong with `y`, [batch, a, b, d], if anything."""
+    c = weight.shape[2]
+    with np.errstate(all="ignore"):
+        exact, size, fma = multiply(x, weight)
+        is_finite = np.isfinite(fma) & (size < np.finfo(np.float32).max)
+        error, error_fma = (np.abs(array - exact)[is_finite] for array in (y, fma))
+        size = size[is_finite]
+        bound = max(c, 8) * 2.0**-24 * size + c * 2.0**-126
+        rms, rms_fma = (
+            float(np.sqrt(np.mean(np.square(array / np.maximum(size, 1e-300)))))
+            for array in (error, error_fma)
+        )
+    if not (error <= bound).all():
+        worst = float(np.nanmax(error / bound))
+        return f"{kind}: {(~(error <= bound)).sum()} errors beyond the bound; worst {worst:.3g} of it"
+    if rms > 2 * rms_fma + 2.0**-40:
+        return f"{kind}: RMS error {rms:.3g}, of FMAs {rms_fma:.3g}"
+    if kind == "nonfinite":
+        same = np.isnan(y) == np.isnan(fma)
+        same &= (np.isinf(y) == np.isinf(fma)) & (np.isnan(y) | np.isfinite(y) | (y == fma))
+        if not same.all():
+            return f"{kind}: {(~same).sum()} of {same.size} results are not what f32 gives"
+        if np.isfinite(y).all():
+            return f"{kind}: nothing to see"
+    return None
+
+
+def describe(x: np.ndarray, weight: np.ndarray, y: np.ndarray) -> str:
+    """How far below the bounds errors are: the worst, and the RMS of ours and of FMAs."""
+    c = weight.shape[2]
+    exact, size, fma = multiply(x, weight)
+    bound = max(c, 8) * 2.0**-24 * size + c * 2.0**-126
+    error, error_fma = np.abs(y - exact), np.abs(fma - exact)
+    rms, rms_fma = (
+        float(np.sqrt(np.mean(np.square(array / size)))) * 2**24 for array in (error, error_fma)
+    )
+    worst = float(np.max(error / bound))
+    return f"worst {worst:.2f} of the bound, RMS {rms:.3f} (FMAs {rms_fma:.3f}) 2^-24 Σ|K||x|"

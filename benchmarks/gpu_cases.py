@@ -85,6 +85,7 @@ class Case:
     batch: int
     kind: Kind
     layout: str
+    is_fixed: bool = False  # whether the layer is compiled for this batch, if not BATCH
 
     @property
     def name(self) -> str:
@@ -96,8 +97,20 @@ class Case:
 
     @property
     def artifact(self) -> str:
-        suffix = "" if self.batch == BATCH else "-any"
+        suffix = "" if self.batch == BATCH else f"-{self.compiled_batch}"
         return f"{self.name}-{self.kind.name}-{self.layout}{suffix}.ks"
+
+    @property
+    def compiled_batch(self) -> str:
+        return str(self.batch) if self.is_fixed or self.batch == BATCH else "any"
+
+    @property
+    def options(self) -> list[str]:
+        """Of ks-run, to compile the layer."""
+        precision = "tf32" if self.kind.tf32 else "ieee"
+        element = "f32" if self.kind.tf32 else self.kind.name
+        options = ["--chain", self.name, "--type", element, "--precision", precision]
+        return [*options, "--layout", self.layout, "--batch", self.compiled_batch]
 
     @property
     def columns(self) -> int:

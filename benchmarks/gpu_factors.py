@@ -7,6 +7,7 @@
     pip install torch triton
     python benchmarks/gpu_factors.py --all --artifacts DIR --runtime libKSRuntimeC.so
     python benchmarks/gpu_factors.py --all --small --artifacts DIR --runtime libKSRuntimeC.so
+    python benchmarks/gpu_factors.py --all --unseen --artifacts DIR --runtime libKSRuntimeC.so
     python benchmarks/gpu_factors.py --table docs/gpu_factors.md     # from the CSV, no GPU
     python benchmarks/gpu_factors.py --picture docs/gpu_factors.svg  # the same; matplotlib
 
@@ -14,6 +15,10 @@ DIR holds compiled layers, one for each pattern, type and layout: 6,64,64,1-f16-
 (ks-run --chain 6,64,64,1 --type f16 --layout first --batch 25088 --target sm_90 --emit
 artifact -o ...), and for other batches one for any: 6,64,64,1-f16-first-any.ks (--batch any).
 No compiler is needed here. Without --artifacts only the others are measured.
+
+--unseen takes 40 patterns that nobody tuned for (gpu_unseen.py), with rows of their own:
+docs/gpu_unseen.csv, and the page by --unseen --table docs/gpu_unseen.md. Where 25088 is
+too large a batch, that of the layer is in its name: 51,99,122,8-f32-first-22144.ks.
 
 Each element type and layout has a process of its own, which measures what the GPU can do
 (a copy, a large product) and then ours and all others, case after case. A case is measured
@@ -47,6 +52,7 @@ from gpu_cases import (
     marker_path,
     read_rows,
 )
+from gpu_unseen import UNSEEN_PATTERNS, make_unseen_case
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -68,11 +74,12 @@ def is_done(args: argparse.Namespace, case: Case, row: Row | None) -> bool:
 
 
 def make_cases(args: argparse.Namespace, kind: str, layout: str) -> list[Case]:
-    return [
-        Case(pattern, batch, KINDS[kind], layout)
-        for pattern in args.patterns
-        for batch in args.batch
-    ]
+    def make(pattern: Pattern, batch: int) -> Case:
+        if args.unseen:
+            return make_unseen_case(pattern, kind, layout, batch)
+        return Case(pattern, batch, KINDS[kind], layout)
+
+    return [make(pattern, batch) for pattern in args.patterns for batch in args.batch]
 
 
 def find_todo(args: argparse.Namespace, kind: str, layout: str) -> list[Case]:
@@ -165,13 +172,15 @@ def parse_arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--csv", type=Path, help="where rows go (default docs/gpu_factors.csv)")
+    add("--csv", type=Path, help="where rows go (default docs/gpu_factors.csv or gpu_unseen.csv)")
     add("--artifacts", type=Path, metavar="DIR", help="compiled layers")
     add("--runtime", type=Path, metavar="PATH", help="libKSRuntimeC.so")
     add("--all", action="store_true", help="all types and layouts, in processes of their own")
     add("--types", nargs="+", choices=list(KINDS), help="default with --all: all")
     add("--layouts", nargs="+", choices=LAYOUTS, help="default with --all: both")
-    add("--small", action="store_true", help="few patterns, batches from 0 to 100003")
+    lists = parser.add_mutually_exclusive_group()
+    lists.add_argument("--small", action="store_true", help="6 patterns, batches 0 to 100003")
+    lists.add_argument("--unseen", action="store_true", help="40 patterns drawn at random")
     add("--batch", type=int, nargs="+", help=f"default: {BATCH}")
     add("--patterns", type=parse_pattern, nargs="+", metavar="A,B,C,D", help="default: 36")
     add("--ways", nargs="+", choices=PEERS, default=PEERS, help="others to measure")
@@ -184,9 +193,13 @@ def parse_arguments() -> argparse.Namespace:
     add("--table", type=Path, metavar="FILE.md", help="write the table, from the CSV")
     add("--picture", type=Path, metavar="FILE.svg", help="draw the picture, from the CSV")
     args = parser.parse_args()
-    args.csv = args.csv or ROOT / "docs/gpu_factors.csv"
+    args.csv = args.csv or ROOT / f"docs/gpu_{'unseen' if args.unseen else 'factors'}.csv"
     args.batch = args.batch or (SMALL_BATCHES if args.small else [BATCH])
-    args.patterns = args.patterns or (SMALL_PATTERNS if args.small else PATTERNS)
+    args.patterns = args.patterns or (
+        SMALL_PATTERNS if args.small else UNSEEN_PATTERNS if args.unseen else PATTERNS
+    )
+    if args.unseen and args.picture:
+        parser.error("--picture shows the 36 patterns")
     if args.artifacts and not args.runtime:
         parser.error("--artifacts needs --runtime, the path of libKSRuntimeC.so")
     if args.rounds < 1 or any(batch < 0 for batch in args.batch):
@@ -222,11 +235,11 @@ def main() -> int:
 
         return run_process(args, KINDS[kind], layout, cases)
     if args.table or args.picture:
-        from gpu_table import draw_picture, write_table
+        from gpu_table import draw_picture, write_table, write_unseen
 
         rows = list(read_rows(args.csv).values())
         if args.table:
-            write_table(rows, args.table)
+            (write_unseen if args.unseen else write_table)(rows, args.table)
         if args.picture:
             draw_picture(rows, args.picture, say)
     return status

@@ -32,14 +32,6 @@ FIELDS = ["pattern", "batch", "type", "layout", "rank", "predicted_us", "limit",
 FIELDS += ["floor_us", "plan", "device", "date"]
 
 
-def get_options(case: Case) -> list[str]:
-    """Of ks-run, for the case."""
-    precision = "tf32" if case.kind.tf32 else "ieee"
-    element = "f32" if case.kind.tf32 else case.kind.name
-    options = ["--chain", case.name, "--type", element, "--precision", precision]
-    return [*options, "--layout", case.layout, "--batch", str(case.batch), "--target", "sm_90"]
-
-
 def choose_ranks(count: int, farther: int) -> list[int]:
     """The first ones, and `farther` others, with growing distances."""
     ranks = list(range(min(FIRST, count)))
@@ -54,7 +46,7 @@ def choose_ranks(count: int, farther: int) -> list[int]:
 
 
 def make_case(args: argparse.Namespace, case: Case) -> list[dict]:
-    base = [args.ks_run, *get_options(case)]
+    base = [args.ks_run, *case.options, "--target", "sm_90"]
     listed = subprocess.run(
         [*base, "--plans", "400", "--json"], check=True, capture_output=True, text=True
     )
@@ -229,7 +221,7 @@ def main() -> int:
     if args.patterns:
         patterns = [tuple(map(int, text.split(","))) for text in args.patterns]
     cases = [
-        Case(pattern, args.batch, KINDS[kind], layout)
+        Case(pattern, args.batch, KINDS[kind], layout, is_fixed=True)
         for kind in args.types
         for layout in args.layouts
         for pattern in patterns

@@ -25,6 +25,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from gpu_cases import BATCH, KINDS, LAYOUTS, PATTERNS, Case, Kind
+from gpu_processes import preload
 
 ROOT = Path(__file__).resolve().parents[1]
 FIRST = 10  # ranks that are all compiled
@@ -82,24 +83,10 @@ def make(args: argparse.Namespace, cases: list[Case]) -> int:
     return 0
 
 
-def load(task: tuple[str, str]) -> None:
-    """Has the driver compile the layer, and keep the code for the next process."""
-    import torch
-    from ks_runtime import Runtime
-
-    path, library = task
-    torch.cuda.init()
-    torch.zeros(1, device="cuda")
-    Runtime(library).load(path).close()
-
-
 def run(args: argparse.Namespace) -> int:
     """Rows for all that --make made."""
-    from multiprocessing import get_context
-
     entries = json.loads((args.run / "plans.json").read_text())
-    with get_context("spawn").Pool(args.jobs) as pool:
-        pool.map(load, [(str(args.run / e["file"]), str(args.runtime)) for e in entries], 8)
+    preload([args.run / entry["file"] for entry in entries], args.runtime, args.jobs)
     groups = defaultdict(list)
     for entry in entries:
         groups[entry["type"]].append(entry)

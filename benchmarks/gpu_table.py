@@ -89,9 +89,9 @@ def median(rows: Iterable[Row], field: str) -> float:
     return statistics.median(found) if found else math.nan
 
 
-def good(rows: Iterable[Row]) -> list[Row]:
+def good(rows: Iterable[Row], field: str = "ks_ms") -> list[Row]:
     """With a correct time of ours."""
-    return [row for row in rows if row.get("ks_ms") and not is_wrong(row, "ks")]
+    return [row for row in rows if row.get(field) and not is_wrong(row, "ks")]
 
 
 def get_worst(rows: list[Row], field: str, best: Callable = max) -> str:
@@ -245,10 +245,12 @@ def describe(rows: list[Row]) -> list[str]:
         if values(some, "peak_tflops"):
             peaks.append(f"{kind} {median(some, 'peak_tflops'):.0f}")
     dates = sorted(row["date"] for row in rows if row.get("date")) or ["?"]
+    versions = [f"ks {words('ks')}, code for {words('target')}"]
+    versions += [f"{name} {words(name)}" for name in ("torch", "triton") if name in rows[0]]
     return [
         f"- GPU: {words('device')}; driver {words('driver')}; copy {median(rows, 'copy_gbps'):.0f} GB/s; products, TFLOP/s: "
         f"{', '.join(peaks)} (f32 FMA by the specification: {median(rows, 'fma_tflops'):.0f}).",
-        f"- Versions: ks {words('ks')}, code for {words('target')}; torch {words('torch')}; triton {words('triton')}.",
+        f"- Versions: {'; '.join(versions)}.",
         f"- Date: {' to '.join(dict.fromkeys([dates[0], dates[-1]]))}.",
     ]
 

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """What of the benchmarks for GPUs needs no GPU: cases, names of layers, pages."""
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 import gpu_cases
+import gpu_graph_table
+import gpu_graphs
+import gpu_processes
 import gpu_table
 import gpu_unseen
 from gpu_cases import BATCH, KINDS, Case
@@ -76,3 +80,40 @@ def test_the_page_of_unseen_patterns(tmp_path):
     assert "| f32 | first | odd | 10 of 10 | 8.00 | 4.00 | **0.50** |" in page
     assert "| 10 of 10 |" in page
     assert "| (51,99,122,8), batch 22144 |" in page
+
+
+def make_graph_row(case: Case, ks_us: float, status: str = "ok") -> gpu_cases.Row:
+    row = dict.fromkeys(gpu_graphs.FIELDS, "")
+    row.update(pattern=case.name, batch=str(case.batch), type=case.kind.name, layout=case.layout)
+    row.update(status=status, floor_us="1", bmm_us="8", einsum_us="6", weights_in_l2="yes")
+    row.update(ks_us=str(ks_us) if status == "ok" else "", weight_bytes="1000")
+    gpu_graphs.finish_row(row)
+    return row
+
+
+def test_the_page_of_graphs(tmp_path):
+    cases = gpu_graphs.make_graph_cases("f16", "first")
+    assert len(cases) == 36 * 5
+    rows = [make_graph_row(case, 3) for case in cases]
+    gpu_graph_table.write_table(rows, tmp_path / "page.md")
+    page = (tmp_path / "page.md").read_text()
+    assert "| f16 | first | 8 | in L2 | 36 of 36 | 1 | 3 | 2 | 8 | 6 | – | **0.50** |" in page
+    assert "No case is slower" in page
+    rows[0] = make_graph_row(cases[0], 12)
+    gpu_graph_table.write_table(rows, tmp_path / "page.md")
+    assert f"- f16 first ({cases[0].name}), batch 1: 2.00" in (tmp_path / "page.md").read_text()
+
+
+def test_what_the_csv_holds_is_done(tmp_path):
+    """But for cases without a layer, once there is one."""
+    cases = gpu_graphs.make_graph_cases("f32", "last")[:3]
+    fields = gpu_graphs.FIELDS
+    args = argparse.Namespace(
+        csv=tmp_path / "rows.csv", fields=fields, artifacts=tmp_path, runtime=tmp_path
+    )
+    assert gpu_processes.find_todo(args, cases) == cases
+    for case, status in zip(cases, ("ok", "no artefact")):
+        gpu_cases.append_row(args.csv, make_graph_row(case, 3, status), fields)
+    assert gpu_processes.find_todo(args, cases) == cases[2:]
+    (tmp_path / cases[1].artifact).touch()
+    assert gpu_processes.find_todo(args, cases) == cases[1:]

@@ -14,7 +14,7 @@
 DIR holds compiled layers, one for each pattern, type and layout: 6,64,64,1-f16-first.ks
 (ks-run --chain 6,64,64,1 --type f16 --layout first --batch 25088 --target sm_90 --emit
 artifact -o ...), and for other batches one for any: 6,64,64,1-f16-first-any.ks (--batch any).
-No compiler is needed here. Without --artifacts only the others are measured.
+make_gpu_artifacts.py makes them. No compiler is needed here. Without --artifacts only the others are measured.
 
 --unseen takes 40 patterns that nobody tuned for (gpu_unseen.py), with rows of their own:
 docs/gpu_unseen.csv, and the page by --unseen --table docs/gpu_unseen.md. Where 25088 is

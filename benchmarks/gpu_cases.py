@@ -85,6 +85,7 @@ class Case:
     batch: int
     kind: Kind
     layout: str
+    is_fixed: bool = False  # whether the layer is compiled for this batch, if not BATCH
 
     @property
     def name(self) -> str:
@@ -96,8 +97,20 @@ class Case:
 
     @property
     def artifact(self) -> str:
-        suffix = "" if self.batch == BATCH else "-any"
+        suffix = "" if self.batch == BATCH else f"-{self.compiled_batch}"
         return f"{self.name}-{self.kind.name}-{self.layout}{suffix}.ks"
+
+    @property
+    def compiled_batch(self) -> str:
+        return str(self.batch) if self.is_fixed or self.batch == BATCH else "any"
+
+    @property
+    def options(self) -> list[str]:
+        """Of ks-run, to compile the layer."""
+        precision = "tf32" if self.kind.tf32 else "ieee"
+        element = "f32" if self.kind.tf32 else self.kind.name
+        options = ["--chain", self.name, "--type", element, "--precision", precision]
+        return [*options, "--layout", self.layout, "--batch", self.compiled_batch]
 
     @property
     def columns(self) -> int:
@@ -148,47 +161,42 @@ def number(row: Row, field: str) -> float:
         return math.nan
 
 
-def read_rows(path: Path) -> dict[tuple[str, int, str, str], Row]:
+def read_rows(path: Path, fields: list[str] = FIELDS) -> dict[tuple[str, int, str, str], Row]:
     """The last row of each case."""
     if not path.exists():
         return {}
     with path.open(newline="") as file:
         reader = csv.DictReader(file)
-        if reader.fieldnames != FIELDS:
+        if reader.fieldnames != fields:
             raise SystemExit(f"'{path}' has other columns than this program; remove it")
         # A process that was killed may have left a part of a row.
         return {get_key(row): row for row in reader if None not in row.values()}
 
 
-def append_row(path: Path, row: Row) -> None:
+def append_row(path: Path, row: Row, fields: list[str] = FIELDS) -> None:
     is_new = not path.exists()
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, FIELDS)
+        writer = csv.DictWriter(file, fields)
         if is_new:
             writer.writeheader()
         writer.writerow(row)
 
 
-def drop_rows(path: Path, keys: set[tuple[str, int, str, str]]) -> None:
+def drop_rows(path: Path, keys: set[tuple[str, int, str, str]], fields: list[str] = FIELDS) -> None:
     """Takes the cases out of the CSV, so that they are measured again."""
-    rows = read_rows(path)
+    rows = read_rows(path, fields)
     if keys.isdisjoint(rows):
         return
     part = path.with_name(path.name + ".part")
     part.unlink(missing_ok=True)
     for key, row in rows.items():
         if key not in keys:
-            append_row(part, row)
+            append_row(part, row, fields)
     if part.exists():
         part.replace(path)
     else:
         path.unlink()
-
-
-def marker_path(path: Path, kind: str, layout: str) -> Path:
-    """What a process that fills the CSV at `path` writes while it measures."""
-    return path.with_name(f"{path.name}.{kind}-{layout}.running")
 
 
 def finish_row(row: Row) -> None:

@@ -1,32 +1,21 @@
 # Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""The process of gpu_factors.py that measures one element type in one layout."""
+"""Measuring cases of one element type in one layout: what every benchmark for GPUs shares,
+and how gpu_factors.py does it."""
 
 import argparse
 import contextlib
 import datetime
-import json
 import math
-import sys
-import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import gpu_peers as peers
 import torch
-from gpu_cases import (
-    TRITON_PATTERNS,
-    WAYS,
-    Case,
-    Kind,
-    Row,
-    append_row,
-    finish_row,
-    marker_path,
-    number,
-)
+from gpu_cases import TRITON_PATTERNS, WAYS, Case, Kind, Row, finish_row, number
+from gpu_processes import Fatal, Marker, has_artifact, say
 from gpu_timing import (
     Timer,
     get_device_info,
@@ -45,47 +34,6 @@ BEYOND_CACHE = 4  # times L2: what rotating buffers fill at least
 MAX_SETS = 64
 OUT_OF_RACE = 3  # times the best: a way so slow gets one round
 MAX_DENSE_MS = 50
-
-
-def say(*words: object) -> None:
-    print(*words, file=sys.stderr, flush=True)
-
-
-class Fatal(Exception):
-    """The GPU can do no more in this process."""
-
-
-class Marker:
-    """A file that says what is being measured. It tells the parent that this process is
-    alive, and the next process what this one died of."""
-
-    def __init__(self, path: Path):
-        self.path = path
-        self.state: dict = {}
-        if path.exists():
-            with contextlib.suppress(ValueError):
-                self.state = json.loads(path.read_text())
-
-    def begin(self, case: Case) -> None:
-        key = list(case.key)
-        tries = self.state.get("tries", 0) if self.state.get("key") == key else 0
-        self.state = {"key": key, "tries": tries + 1, "way": ""}
-        self.enter("")
-
-    def has_failed(self, case: Case) -> str:
-        """The way in which processes died twice in this case, or ''."""
-        if self.state.get("key") == list(case.key) and self.state.get("tries", 0) >= 2:
-            return self.state.get("way") or "its set-up"
-        return ""
-
-    def enter(self, way: str) -> None:
-        self.state["way"] = way
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.write_text(json.dumps(self.state))
-
-    def clear(self) -> None:
-        self.state = {}
-        self.path.unlink(missing_ok=True)
 
 
 # ----------------------------------------------------------------------------------------
@@ -184,13 +132,13 @@ def ours(
     weight: Tensor,
     xs: list[Tensor],
     ys: list[Tensor],
-    measure: "Measurement",
+    meter: "Meter",
     stack: contextlib.ExitStack,
 ) -> peers.Call:
     """A compiled layer, with its weights packed."""
     stream = torch.cuda.current_stream().cuda_stream
-    layer = stack.enter_context(measure.runtime.load(measure.args.artifacts / case.artifact))
-    measure.row["target"] = layer.target
+    layer = stack.enter_context(meter.runtime.load(meter.args.artifacts / case.artifact))
+    meter.row["target"] = layer.target
     weights = [argument for argument in layer.arguments if argument.is_weight]
     results = [argument for argument in layer.arguments if argument.is_result]
     inputs = [a for a in layer.arguments if not a.is_weight and not a.is_result]
@@ -200,7 +148,7 @@ def ours(
     wide_xs = [with_pitch(x, inputs[0].alignment) for x in xs]
     wide_ys = [with_pitch(y, results[0].alignment) for y in ys]
     if wide_xs[0] is not xs[0] or wide_ys[0] is not ys[0]:
-        measure.notes.append("ks: rows with a gap, for alignment")
+        meter.notes.append("ks: rows with a gap, for alignment")
     calls = bind_layer(layer, case.batch, weight, wide_xs, wide_ys)
 
     def run(at: int) -> Tensor:
@@ -224,13 +172,17 @@ def time_briefly(call: Callable[[], object]) -> float:
     return ms if ms > 5 else time_runs(lambda _: call(), 5, 0.3)
 
 
-class Measurement:
-    """Of one type and layout: what the GPU can do, and then case after case."""
+class Meter:
+    """Of one type and layout: what the GPU can do, the row of the case at hand, and its ways
+    with their times so far. A benchmark says what a row begins and ends with, how the ways
+    run, and how they are timed."""
 
-    def __init__(self, args: argparse.Namespace, kind: Kind, cases: list[Case], marker: Marker):
+    def __init__(self, args: argparse.Namespace, kind: Kind, marker: Marker):
         self.args, self.kind, self.marker = args, kind, marker
         self.row: Row = {}
         self.notes: list[str] = []
+        self.timers: dict[str, Timer] = {}
+        warnings.filterwarnings("ignore", category=UserWarning)
         torch.set_grad_enabled(False)
         torch.manual_seed(2)
         torch.cuda.init()
@@ -253,26 +205,49 @@ class Measurement:
             "torch": torch.__version__,
             "ks": args.ks_version or get_ks_version(HERE.parent),
         }
-        with contextlib.suppress(ImportError):
-            import triton
-
-            self.constants["triton"] = triton.__version__
-        total = torch.cuda.get_device_properties(0).total_memory
-        self.buffers = Buffers(cases, kind, int(0.4 * total))
         self.runtime = Runtime(args.runtime) if args.runtime else None
-        self.cublas: peers.Cublas | None = None
+
+    # What a benchmark says of itself.
+
+    def why_not(self, case: Case) -> str:
+        """Why the case cannot be measured, or ''."""
+        return ""
+
+    def start_row(self, case: Case, floor: float) -> None:
+        """What the row says of the case; the floor is in seconds."""
+        raise NotImplementedError
+
+    def finish_row(self) -> None:
+        """What follows from the times."""
+        raise NotImplementedError
+
+    def set_time(self, way: str, timer: Timer) -> None:
+        """The time of a way, in the row."""
+        raise NotImplementedError
+
+    def run_ways(self, case: Case, stack: contextlib.ExitStack) -> None:
+        raise NotImplementedError
+
+    def describe(self) -> str:
+        """The row, as a line of the log."""
+        raise NotImplementedError
+
+    # What they share.
+
+    def begin_row(self, case: Case) -> Row:
+        floor = max(case.bytes / self.copy, case.flops / self.peak) if case.batch else 0
+        self.notes, self.timers = [], {}
+        self.row = {"pattern": case.name, "batch": str(case.batch), "type": case.kind.name}
+        self.row.update(self.constants, layout=case.layout, status="failed", wrong="")
+        self.start_row(case, floor)
+        return self.row
 
     def run_case(self, case: Case) -> Row:
         """Fills self.row, which holds what there is also when this raises."""
-        floor = max(case.bytes / self.copy, case.flops / self.peak) * 1e3 if case.batch else 0
-        self.notes = []
-        self.row = {"pattern": case.name, "batch": str(case.batch), "type": case.kind.name}
-        self.row.update(self.constants, layout=case.layout, status="failed", wrong="")
-        self.row.update(flops=str(case.flops), bytes=str(case.bytes))
-        if floor:
-            self.row["floor_ms"] = f"{floor:.5g}"
-        if not self.buffers.fit(case):
-            self.row.update(status="skipped", notes="arrays do not fit the device")
+        self.begin_row(case)
+        reason = self.why_not(case)
+        if reason:
+            self.row.update(status="skipped", notes=reason)
             return self.row
         try:
             with contextlib.ExitStack() as stack:
@@ -284,73 +259,58 @@ class Measurement:
                     raise
         finally:
             self.row["notes"] = "; ".join(self.notes)
-            finish_row(self.row)
+            self.finish_row()
+            self.timers = {}
         torch.cuda.empty_cache()
         return self.row
 
-    def run_ways(self, case: Case, stack: contextlib.ExitStack) -> None:
-        self.marker.enter("the reference")
-        weight = make_weight(case)
-        xs, ys = self.buffers.take(case)
-        self.row["sets"] = str(len(xs))
-        entries = peers.choose_entries(case.batch).cuda()
-        reference = peers.Reference(case, weight, entries)
-        reference.solve(xs[0])
-        timers: dict[str, Timer] = {}
+    def has_layer(self, case: Case) -> bool:
+        """Notes it where there is none."""
+        if has_artifact(self.args, case):
+            return True
+        self.row["status"] = "no artefact"
+        return False
 
-        def add(way: str, make: Callable[[], peers.Call]) -> peers.Call | None:
-            """Checks the way and gives it its first round; one that fails is noted."""
-            try:
-                return self.add_way(case, way, make, ys[0], reference, timers)
-            except Exception as error:
-                text = f"{type(error).__name__}: {error}".splitlines()[0][:200]
-            say(f"  {way} failed: {case.name}, batch {case.batch}: {text}")
-            self.notes.append(f"{way}: {text}")
-            self.finish_times(timers)
-            try:
-                torch.cuda.synchronize()
-                torch.cuda.empty_cache()
-            except RuntimeError as error:
-                raise Fatal(f"{way}: {text}") from error
-            return None
+    def try_way(self, case: Case, way: str, make: Callable[[], peers.Call]) -> peers.Call | None:
+        """Adds the way; one that fails is noted."""
+        try:
+            return self.add_way(case, way, make)
+        except Exception as error:
+            text = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        say(f"  {way} failed: {case.name}, batch {case.batch}: {text}")
+        self.notes.append(f"{way}: {text}")
+        self.finish_times()
+        try:
+            torch.cuda.synchronize()
+            torch.cuda.empty_cache()
+        except RuntimeError as error:
+            raise Fatal(f"{way}: {text}") from error
+        return None
 
-        if case.batch > 0:
-            self.add_peers(case, weight, xs, ys, add, timers)
-        call = None
-        if self.runtime is None or not (self.args.artifacts / case.artifact).exists():
-            self.row["status"] = "no artefact"
-        else:
-            call = add("ks", lambda: ours(case, weight, xs, ys, self, stack))
+    def add_way(self, case: Case, way: str, make: Callable[[], peers.Call]) -> peers.Call:
+        """Checks the way, makes its timer, and gives it its first round."""
+        raise NotImplementedError
 
-        best = min((timer.ms for timer in timers.values()), default=0.0)
+    def get_best(self) -> float:
+        """Of the ways so far, by their timers."""
+        return min((timer.ms for timer in self.timers.values()), default=0.0)
+
+    def take_turns(self) -> None:
+        """All rounds but the first."""
+        best, timers = self.get_best(), self.timers
         turns = [way for way, t in timers.items() if t.ms <= OUT_OF_RACE * best or way == "ks"]
         for at in range(1, self.args.rounds):
             first = at % max(len(turns), 1)
             for way in turns[first:] + turns[:first]:
                 self.marker.enter(way)
                 timers[way].measure()
-        self.finish_times(timers)
-        if call:
-            # Once more, after all the others have had the memory.
-            self.check("ks", call, case, reference)
-            self.row["status"] = "wrong" if "ks" in self.row["wrong"].split() else "ok"
+        self.finish_times()
 
-    def add_way(
-        self,
-        case: Case,
-        way: str,
-        make: Callable[[], peers.Call],
-        output: Tensor,
-        reference: peers.Reference,
-        timers: dict[str, Timer],
-    ) -> peers.Call:
-        self.marker.enter(way)
-        call = make()
-        self.check(way, call, case, reference, output)
-        timer = Timer(call, int(self.row["sets"]), self.args.ms)
-        timer.measure()
-        timers[way] = timer
-        return call
+    def finish_times(self) -> None:
+        for way, timer in self.timers.items():
+            if timer.rounds:
+                self.set_time(way, timer)
+                self.row[f"{way}_spread"] = f"{timer.spread:.3f}"
 
     def check(
         self,
@@ -367,26 +327,99 @@ class Measurement:
             target.fill_(math.nan)
         result = call(0)
         torch.cuda.synchronize()
-        error = reference.error_ratio(result)
+        self.record_error(way, case, reference.error_ratio(result))
+
+    def record_error(self, way: str, case: Case, error: float) -> None:
+        """The greatest one counts. Above 1 the way is wrong."""
         field = f"{way}_error"
         self.row[field] = f"{max(error, number(self.row, field), 0.0):.3f}"
-        if error > 1 and way not in self.row["wrong"].split():
-            self.row["wrong"] = f"{self.row['wrong']} {way}".strip()
-            text = f"{way}: WRONG: error is {error:.3g} of the bound"
-            self.notes.append(text)
-            say(f"\n*** {case.name}, batch {case.batch}: {text}\n")
+        if error > 1:
+            self.record_wrong(way, case, f"error is {error:.3g} of the bound")
 
-    def add_peers(
-        self,
-        case: Case,
-        weight: Tensor,
-        xs: list[Tensor],
-        ys: list[Tensor],
-        add: Callable[[str, Callable[[], peers.Call]], object],
-        timers: dict[str, Timer],
-    ) -> None:
+    def record_wrong(self, way: str, case: Case, what: str) -> None:
+        if way in self.row["wrong"].split():
+            return
+        self.row["wrong"] = f"{self.row['wrong']} {way}".strip()
+        text = f"{way}: WRONG: {what}"
+        self.notes.append(text)
+        say(f"\n*** {case.name}, batch {case.batch}: {text}\n")
+
+    def finish_status(self) -> None:
+        self.row["status"] = "wrong" if "ks" in self.row["wrong"].split() else "ok"
+
+
+class Measurement(Meter):
+    """Of gpu_factors.py: launches one by one, on more memory than L2 holds."""
+
+    def __init__(self, args: argparse.Namespace, kind: Kind, cases: list[Case], marker: Marker):
+        super().__init__(args, kind, marker)
+        with contextlib.suppress(ImportError):
+            import triton
+
+            self.constants["triton"] = triton.__version__
+        total = torch.cuda.get_device_properties(0).total_memory
+        self.buffers = Buffers(cases, kind, int(0.4 * total))
+        self.cublas: peers.Cublas | None = None
+
+    def why_not(self, case: Case) -> str:
+        return "" if self.buffers.fit(case) else "arrays do not fit the device"
+
+    def start_row(self, case: Case, floor: float) -> None:
+        self.row.update(flops=str(case.flops), bytes=str(case.bytes))
+        if floor:
+            self.row["floor_ms"] = f"{floor * 1e3:.5g}"
+
+    def finish_row(self) -> None:
+        finish_row(self.row)
+
+    def set_time(self, way: str, timer: Timer) -> None:
+        self.row[f"{way}_ms"] = f"{timer.ms:.5g}"
+
+    def describe(self) -> str:
+        row = self.row
+        times = [f"{way} {row[f'{way}_ms']}" for way in WAYS if row.get(f"{way}_ms")]
+        words = [row["status"], f"floor {row.get('floor_ms') or '-'}", *times]
+        if row.get("ks_over_floor"):
+            words.append(f"{row['ks_over_floor']}x floor")
+        if row.get("speedup"):
+            words.append(f"{row['speedup']}x {row['best_peer']}")
+        return ", ".join(words)
+
+    def run_ways(self, case: Case, stack: contextlib.ExitStack) -> None:
+        self.marker.enter("the reference")
+        weight = make_weight(case)
+        xs, self.ys = self.buffers.take(case)
+        self.row["sets"] = str(len(xs))
+        entries = peers.choose_entries(case.batch).cuda()
+        self.reference = peers.Reference(case, weight, entries)
+        self.reference.solve(xs[0])
+        if case.batch > 0:
+            self.add_peers(case, weight, xs, self.ys)
+        call = None
+        if self.has_layer(case):
+            call = self.try_way(case, "ks", lambda: ours(case, weight, xs, self.ys, self, stack))
+        self.take_turns()
+        if call:
+            # Once more, after all the others have had the memory.
+            self.check("ks", call, case, self.reference)
+            self.finish_status()
+
+    def add_way(self, case: Case, way: str, make: Callable[[], peers.Call]) -> peers.Call:
+        self.marker.enter(way)
+        call = make()
+        self.check(way, call, case, self.reference, self.ys[0])
+        timer = Timer(call, int(self.row["sets"]), self.args.ms)
+        timer.measure()
+        self.timers[way] = timer
+        return call
+
+    def add_peers(self, case: Case, weight: Tensor, xs: list[Tensor], ys: list[Tensor]) -> None:
         arrays = (case, weight, xs, ys)
         wanted = self.args.ways
+
+        def add(way: str, make: Callable[[], peers.Call]) -> None:
+            self.try_way(case, way, make)
+
         if "bmm" in wanted:
             add("bmm", lambda: peers.bmm(*arrays))
         if "einsum" in wanted:
@@ -400,7 +433,7 @@ class Measurement:
         if "triton" in wanted and case.pattern in TRITON_PATTERNS:
             add("triton", lambda: peers.triton(*arrays, time_briefly))
         if "dense" in wanted:
-            best = min((timer.ms for timer in timers.values()), default=math.inf)
+            best = self.get_best() or math.inf
             bound = peers.dense_flops(case) / self.peak * 1e3
             self.row["dense_bound_ms"] = f"{bound:.4g}"
             if peers.dense_bytes(case) > peers.MAX_DENSE_BYTES:
@@ -414,73 +447,3 @@ class Measurement:
         if self.cublas is None:
             self.cublas = peers.Cublas()
         return self.cublas
-
-    def finish_times(self, timers: dict[str, Timer]) -> None:
-        for way, timer in timers.items():
-            if timer.rounds:
-                self.row[f"{way}_ms"] = f"{timer.ms:.5g}"
-                self.row[f"{way}_spread"] = f"{timer.spread:.3f}"
-
-
-def describe(row: Row) -> str:
-    """A line for the log."""
-    times = [f"{way} {row[f'{way}_ms']}" for way in WAYS if row.get(f"{way}_ms")]
-    words = [row["status"], f"floor {row.get('floor_ms') or '-'}", *times]
-    if row.get("ks_over_floor"):
-        words.append(f"{row['ks_over_floor']}x floor")
-    if row.get("speedup"):
-        words.append(f"{row['speedup']}x {row['best_peer']}")
-    return ", ".join(words)
-
-
-def run_process(args: argparse.Namespace, kind: Kind, layout: str, cases: list[Case]) -> int:
-    """Measures the cases, a row each. 0: all done; 3: to be started again."""
-    warnings.filterwarnings("ignore", category=UserWarning)
-    start = time.perf_counter()
-    marker = Marker(marker_path(args.csv, kind.name, layout))
-    measurement = Measurement(args, kind, cases, marker)
-    for at, case in enumerate(cases):
-        minutes = (time.perf_counter() - start) / 60
-        if args.max_minutes and minutes > args.max_minutes:
-            say(f"stopped after {minutes:.1f} minutes; run again to go on")
-            break
-        begin = time.perf_counter()
-        dead = marker.has_failed(case)
-        if dead:
-            row = {"pattern": case.name, "batch": str(case.batch), "type": kind.name}
-            row.update(measurement.constants, layout=layout, status="failed")
-            row["notes"] = f"the process ended, twice, in {dead}"
-            append_row(args.csv, row)
-            marker.clear()
-            continue
-        marker.begin(case)
-        try:
-            row = measurement.run_case(case)
-        except Exception as error:
-            # What is left of the CUDA context decides; a failed set-up may be harmless.
-            fatal = isinstance(error, Fatal)
-            row = measurement.row
-            if not fatal:
-                text = f"{type(error).__name__}: {error}".splitlines()[0][:200]
-                row["notes"] = "; ".join([*filter(None, [row.get("notes", "")]), text])
-                try:
-                    torch.cuda.synchronize()
-                    torch.cuda.empty_cache()
-                except RuntimeError:
-                    fatal = True
-            row["status"] = "failed"
-            append_row(args.csv, row)
-            marker.clear()
-            say(f"*** {case.name}, batch {case.batch}: {row['notes']}")
-            if fatal:
-                say("the GPU cannot go on in this process")
-                return 3
-            continue
-        append_row(args.csv, row)
-        say(
-            f"[{at + 1}/{len(cases)}, {time.perf_counter() - begin:.1f} s] {kind.name} {layout} "
-            f"{case.name}, batch {case.batch}: {describe(row)}"
-        )
-    marker.clear()
-    say(f"{kind.name} {layout}: {(time.perf_counter() - start) / 60:.1f} minutes")
-    return 0

@@ -25,19 +25,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from gpu_cases import BATCH, KINDS, LAYOUTS, PATTERNS, Case, Kind
+from gpu_processes import preload
 
 ROOT = Path(__file__).resolve().parents[1]
 FIRST = 10  # ranks that are all compiled
 FIELDS = ["pattern", "batch", "type", "layout", "rank", "predicted_us", "limit", "measured_us"]
 FIELDS += ["floor_us", "plan", "device", "date"]
-
-
-def get_options(case: Case) -> list[str]:
-    """Of ks-run, for the case."""
-    precision = "tf32" if case.kind.tf32 else "ieee"
-    element = "f32" if case.kind.tf32 else case.kind.name
-    options = ["--chain", case.name, "--type", element, "--precision", precision]
-    return [*options, "--layout", case.layout, "--batch", str(case.batch), "--target", "sm_90"]
 
 
 def choose_ranks(count: int, farther: int) -> list[int]:
@@ -54,7 +47,7 @@ def choose_ranks(count: int, farther: int) -> list[int]:
 
 
 def make_case(args: argparse.Namespace, case: Case) -> list[dict]:
-    base = [args.ks_run, *get_options(case)]
+    base = [args.ks_run, *case.options, "--target", "sm_90"]
     listed = subprocess.run(
         [*base, "--plans", "400", "--json"], check=True, capture_output=True, text=True
     )
@@ -90,24 +83,10 @@ def make(args: argparse.Namespace, cases: list[Case]) -> int:
     return 0
 
 
-def load(task: tuple[str, str]) -> None:
-    """Has the driver compile the layer, and keep the code for the next process."""
-    import torch
-    from ks_runtime import Runtime
-
-    path, library = task
-    torch.cuda.init()
-    torch.zeros(1, device="cuda")
-    Runtime(library).load(path).close()
-
-
 def run(args: argparse.Namespace) -> int:
     """Rows for all that --make made."""
-    from multiprocessing import get_context
-
     entries = json.loads((args.run / "plans.json").read_text())
-    with get_context("spawn").Pool(args.jobs) as pool:
-        pool.map(load, [(str(args.run / e["file"]), str(args.runtime)) for e in entries], 8)
+    preload([args.run / entry["file"] for entry in entries], args.runtime, args.jobs)
     groups = defaultdict(list)
     for entry in entries:
         groups[entry["type"]].append(entry)
@@ -229,7 +208,7 @@ def main() -> int:
     if args.patterns:
         patterns = [tuple(map(int, text.split(","))) for text in args.patterns]
     cases = [
-        Case(pattern, args.batch, KINDS[kind], layout)
+        Case(pattern, args.batch, KINDS[kind], layout, is_fixed=True)
         for kind in args.types
         for layout in args.layouts
         for pattern in patterns

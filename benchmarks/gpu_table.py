@@ -9,12 +9,29 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from gpu_cases import BATCH, KINDS, LAYOUTS, PEERS, WAYS, Row, number
+from gpu_unseen import MAX_BYTES, MAX_FEATURES, is_aligned
 
-INTRODUCTION = """\
+TITLE = """\
 # Single Kronecker-sparse factors on a GPU
 
 <!-- Made by `python benchmarks/gpu_factors.py --table docs/gpu_factors.md`; do not edit. -->
+"""
 
+UNSEEN_TITLE = f"""\
+# Kronecker-sparse factors that nobody chose, on a GPU
+
+<!-- Made by `python benchmarks/gpu_factors.py --unseen --table docs/gpu_unseen.md`; do not edit. -->
+
+Patterns (a, b, c, d) from a draw with a fixed seed ([gpu_unseen.py](../benchmarks/gpu_unseen.py)): a and d from 1 to 128, b and c
+from 8 to 1024, uniform in their logarithms, with at most {MAX_FEATURES} features on either side. Nothing in the planner was fitted to them.
+
+- **aligned**: c d and b d are multiples of 8, so that all that belongs to a group is a multiple of 16 bytes, in f16 too.
+- **odd**: the features of input or output are not a multiple of 8.
+- The batch is {BATCH}, or less where input and output would take more than {MAX_BYTES / 1e9:g} GB; the pattern then says so. Layers are
+  compiled for their batch.
+"""
+
+METHOD = """\
 - **floor**: the least time that this GPU needs, max(bytes / copy bandwidth, flops / matrix peak), where the bytes are input,
   output and weights, once each; bandwidth is that of a 2 GiB copy and the peak that of a large cuBLAS product of the type, both
   in the same process. For f32 (`ieee`) it is the rate of FMAs, so that less than 1 is possible.
@@ -22,7 +39,7 @@ INTRODUCTION = """\
   `dense` (cuBLAS with the N×M matrix),
   `bmm` (permute, `torch.bmm`, permute back; with d = 1 nothing is permuted),
   `einsum` (`torch.einsum` on 4-D views),
-  `triton` (a plain kernel in Triton, the best of a few tilings; 12 patterns only) and
+  `triton` (a plain kernel in Triton, the best of a few tilings; 12 of the 36 patterns only) and
   `cublas_ptr` (batch-last: `cublasGemmBatchedEx` with arrays of pointers, which needs no permutation).
 - **speedup**: time of the best peer / ours. Above 1, ours is faster.
 - Each case is measured in rounds in which ours and the peers take turns; a time is the median over the rounds. Times are those of the GPU,
@@ -55,6 +72,10 @@ def label(row: Row) -> str:
     return f"({row['pattern']})"
 
 
+def label_batch(row: Row) -> str:
+    return label(row) + ("" if int(row["batch"]) == BATCH else f", batch {row['batch']}")
+
+
 def is_wrong(row: Row, way: str) -> bool:
     return way in row.get("wrong", "").split()
 
@@ -68,9 +89,9 @@ def median(rows: Iterable[Row], field: str) -> float:
     return statistics.median(found) if found else math.nan
 
 
-def good(rows: Iterable[Row]) -> list[Row]:
+def good(rows: Iterable[Row], field: str = "ks_ms") -> list[Row]:
     """With a correct time of ours."""
-    return [row for row in rows if row.get("ks_ms") and not is_wrong(row, "ks")]
+    return [row for row in rows if row.get(field) and not is_wrong(row, "ks")]
 
 
 def get_worst(rows: list[Row], field: str, best: Callable = max) -> str:
@@ -81,7 +102,10 @@ def get_worst(rows: list[Row], field: str, best: Callable = max) -> str:
     return f"{show(number(row, field))} {label(row)}"
 
 
-def group(rows: list[Row]) -> list[tuple[str, str, int, list[Row]]]:
+Group = tuple[str, str, int | str, list[Row]]
+
+
+def group(rows: list[Row]) -> list[Group]:
     """By type, layout and batch; the batch of the benchmark comes first."""
     keys = {(row["type"], row["layout"], int(row["batch"])) for row in rows}
     kinds = list(KINDS)
@@ -94,18 +118,33 @@ def group(rows: list[Row]) -> list[tuple[str, str, int, list[Row]]]:
     ]
 
 
-def summarize(rows: list[Row]) -> list[str]:
-    head = ["type", "layout", "batch", "patterns", "ours / floor", "best peer / floor"]
+def group_unseen(rows: list[Row]) -> list[Group]:
+    """By type, layout, and whether rows are aligned."""
+    groups = []
+    for kind in KINDS:
+        for layout in LAYOUTS:
+            for name, wanted in (("aligned", True), ("odd", False)):
+                some = [
+                    row
+                    for row in rows
+                    if (row["type"], row["layout"]) == (kind, layout)
+                    and is_aligned(tuple(map(int, row["pattern"].split(",")))) == wanted
+                ]
+                if some:
+                    groups.append((kind, layout, name, some))
+    return groups
+
+
+def summarize(groups: list[Group], third: str = "batch") -> list[str]:
+    head = ["type", "layout", third, "patterns", "ours / floor", "best peer / floor"]
     head += ["best peer / ours", "worst ours / floor", "worst best peer / ours", "peer is faster"]
     lines = []
-    for kind, layout, batch, some in group(rows):
-        if batch == 0:
-            continue
+    for kind, layout, what, some in groups:
         ours = good(some)
         slower = sum(speedup < 1 for speedup in values(ours, "speedup"))
         lines.append(
             [
-                *(kind, layout, str(batch), f"{len(ours)} of {len(some)}"),
+                *(kind, layout, str(what), f"{len(ours)} of {len(some)}"),
                 show(median(ours, "ks_over_floor")),
                 show(median(some, "best_peer_over_floor")),
                 f"**{show(median(ours, 'speedup'))}**",
@@ -117,12 +156,10 @@ def summarize(rows: list[Row]) -> list[str]:
     return make_table(head, lines, left=(0, 1))
 
 
-def list_peers(rows: list[Row]) -> list[str]:
+def list_peers(groups: list[Group], third: str = "batch") -> list[str]:
     """The median over the floor of every way, with the number of patterns."""
     lines = []
-    for kind, layout, batch, some in group(rows):
-        if batch == 0:
-            continue
+    for kind, layout, what, some in groups:
         cells = []
         for way in WAYS:
             ratios = [
@@ -131,8 +168,8 @@ def list_peers(rows: list[Row]) -> list[str]:
                 if row.get(f"{way}_ms") and row.get("floor_ms") and not is_wrong(row, way)
             ]
             cells.append(f"{statistics.median(ratios):.2f} ({len(ratios)})" if ratios else "–")
-        lines.append([kind, layout, str(batch), *cells])
-    return make_table(["type", "layout", "batch", "ours", *PEERS], lines, left=(0, 1))
+        lines.append([kind, layout, str(what), *cells])
+    return make_table(["type", "layout", third, "ours", *PEERS], lines, left=(0, 1))
 
 
 def list_slower(rows: list[Row]) -> list[str]:
@@ -173,7 +210,7 @@ def list_cases(rows: list[Row]) -> list[str]:
             ours = f"**wrong** ({ours})"
         elif row["status"] not in ("ok", "wrong"):
             ours = row["status"]
-        cells = [label(row), show_us(floor), ours, show(number(row, "ks_over_floor"))]
+        cells = [label_batch(row), show_us(floor), ours, show(number(row, "ks_over_floor"))]
         cells += [show(number(row, "ks_spread")), row.get("best_peer") or "–"]
         cells.append(f"**{show(speedup)}**" if speedup >= 1 else show(speedup))
         for peer in PEERS:
@@ -208,22 +245,23 @@ def describe(rows: list[Row]) -> list[str]:
         if values(some, "peak_tflops"):
             peaks.append(f"{kind} {median(some, 'peak_tflops'):.0f}")
     dates = sorted(row["date"] for row in rows if row.get("date")) or ["?"]
+    versions = [f"ks {words('ks')}, code for {words('target')}"]
+    versions += [f"{name} {words(name)}" for name in ("torch", "triton") if name in rows[0]]
     return [
         f"- GPU: {words('device')}; driver {words('driver')}; copy {median(rows, 'copy_gbps'):.0f} GB/s; products, TFLOP/s: "
         f"{', '.join(peaks)} (f32 FMA by the specification: {median(rows, 'fma_tflops'):.0f}).",
-        f"- Versions: ks {words('ks')}, code for {words('target')}; torch {words('torch')}; triton {words('triton')}.",
+        f"- Versions: {'; '.join(versions)}.",
         f"- Date: {' to '.join(dict.fromkeys([dates[0], dates[-1]]))}.",
     ]
 
 
-def write_table(rows: list[Row], path: Path) -> None:
+def introduce(title: str, rows: list[Row], groups: list[Group], third: str) -> list[str]:
+    """What comes before the cases."""
     if not rows:
         raise SystemExit("the CSV holds no case; run gpu_factors.py first")
-    main = [row for row in rows if int(row["batch"]) == BATCH]
-    others = [row for row in rows if int(row["batch"]) != BATCH]
-    lines = [INTRODUCTION, *describe(rows), ""]
-    lines += ["## Summary", "", "Medians over the patterns.", "", *summarize(rows), ""]
-    lines += ["Each way / floor (number of patterns):", "", *list_peers(rows), ""]
+    lines = [title, METHOD, *describe(rows), ""]
+    lines += ["## Summary", "", "Medians over the patterns.", "", *summarize(groups, third), ""]
+    lines += ["Each way / floor (number of patterns):", "", *list_peers(groups, third), ""]
     lines += list_slower(rows)
     errors = [(number(row, "ks_error"), row) for row in good(rows) if row.get("ks_error")]
     if errors:
@@ -236,6 +274,19 @@ def write_table(rows: list[Row], path: Path) -> None:
     troubles = list_troubles(rows)
     if troubles:
         lines += ["Wrong, failed or left out:", "", *troubles, ""]
+    return lines
+
+
+def write_page(lines: list[str], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines).rstrip() + "\n")
+
+
+def write_table(rows: list[Row], path: Path) -> None:
+    main = [row for row in rows if int(row["batch"]) == BATCH]
+    others = [row for row in rows if int(row["batch"]) != BATCH]
+    timed = [row for row in rows if int(row["batch"]) != 0]
+    lines = introduce(TITLE, rows, group(timed), "batch")
     for kind, layout, batch, some in group(main):
         lines += [f"## {kind}, batch-{layout}, batch {batch}", "", *list_cases(some), ""]
     for kind in KINDS:
@@ -244,8 +295,15 @@ def write_table(rows: list[Row], path: Path) -> None:
             if some:
                 lines += [f"## {kind}, batch-{layout}, other batches", ""]
                 lines += ["Times in µs.", "", *list_batches(some), ""]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(lines).rstrip() + "\n")
+    write_page(lines, path)
+
+
+def write_unseen(rows: list[Row], path: Path) -> None:
+    groups = group_unseen(rows)
+    lines = introduce(UNSEEN_TITLE, rows, groups, "rows")
+    for kind, layout, rows_are, some in groups:
+        lines += [f"## {kind}, batch-{layout}, {rows_are}", "", *list_cases(some), ""]
+    write_page(lines, path)
 
 
 STYLES = {

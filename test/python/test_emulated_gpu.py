@@ -2,7 +2,7 @@
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """GPU kernels without a GPU: random cases through ks-run, the runtime and the PTX
-emulator (test/gpu), against float64. KS_GPU_CASES sets how many."""
+emulator (test/gpu), against float64. KS_GPU_CASES sets how many, KS_SEED which."""
 
 import os
 import sys
@@ -18,7 +18,7 @@ from device_cases import mlir
 
 COUNT = int(os.environ.get("KS_GPU_CASES", "48"))
 GROUP = 8
-SEED = 2
+SEED = int(os.environ.get("KS_SEED", "2"))
 
 BUILD = Path(os.environ.get("KS_BUILD_DIR", emulate_cases.BUILD))
 pytestmark = pytest.mark.skipif(

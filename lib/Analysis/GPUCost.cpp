@@ -96,7 +96,9 @@ GPUCostModel::GPUCostModel(const Problem &problem, const GPUPlan &plan,
 
 /// Cycles in which the copy engine issues a tile's rows.
 double GPUCostModel::getEngineCycles() const {
-  int64_t row = plan.isFlatCopy(p, bytes) ? plan.getAtomWidth() : plan.j;
+  int64_t row = !batchFirst                 ? plan.getAtomEntries(bytes)
+                : plan.isFlatCopy(p, bytes) ? plan.getAtomWidth()
+                                            : plan.j;
   return 2.0 * traffic.inputBytes / toDouble(row * bytes * plan.cluster);
 }
 

@@ -95,9 +95,9 @@ int64_t GPUPlan::getRowPitch(bool batchFirst, int64_t elementBytes) const {
   return pitch;
 }
 
-int64_t GPUPlan::getSwizzleBytes(const KSPattern &p,
+int64_t GPUPlan::getSwizzleBytes(const KSPattern &p, bool batchFirst,
                                  int64_t elementBytes) const {
-  if (isWgmmaSS())
+  if (isWgmmaSS() || !batchFirst)
     return kWgmmaRowBytes;
   if (!isBulk || fragments.runK != 1)
     return 0;
@@ -115,10 +115,11 @@ int64_t GPUPlan::getInputBytes(bool batchFirst, int64_t elementBytes) const {
                  128);
 }
 
-int64_t GPUPlan::getStagedN(const KSPattern &p, int64_t elementBytes) const {
+int64_t GPUPlan::getStagedN(const KSPattern &p, bool batchFirst,
+                            int64_t elementBytes) const {
   constexpr int64_t kLine = 128, kSector = 32, kWidest = 16;
   int64_t width = kWidest / elementBytes;
-  if (!isWgmmaRS())
+  if (!isWgmmaRS() || !batchFirst)
     return 0;
   bool isFlat = j == p.d;
   if (isFlat ? p.b * p.d % width != 0
@@ -137,10 +138,11 @@ int64_t GPUPlan::getStagedN(const KSPattern &p, int64_t elementBytes) const {
 }
 
 std::array<int64_t, 4> GPUPlan::getStagedShape(const KSPattern &p,
+                                               bool batchFirst,
                                                int64_t elementBytes) const {
   // Sixteen bytes more, so that rows begin in different banks.
   return {warpsM * warpsN, 2, 2 * FragmentLayout::tileEntries,
-          getStagedN(p, elementBytes) * j + 16 / elementBytes};
+          getStagedN(p, batchFirst, elementBytes) * j + 16 / elementBytes};
 }
 
 int64_t GPUPlan::getOperandBytes(const KSPattern &p, bool batchFirst,
@@ -152,9 +154,9 @@ int64_t GPUPlan::getOperandBytes(const KSPattern &p, bool batchFirst,
 int64_t GPUPlan::getSharedBytes(const KSPattern &p, bool batchFirst,
                                 int64_t elementBytes) const {
   int64_t bytes = getOperandBytes(p, batchFirst, elementBytes);
-  if (getStagedN(p, elementBytes) == 0)
+  if (getStagedN(p, batchFirst, elementBytes) == 0)
     return bytes;
-  for (int64_t size : getStagedShape(p, elementBytes))
+  for (int64_t size : getStagedShape(p, batchFirst, elementBytes))
     elementBytes *= size;
   return bytes + elementBytes;
 }
@@ -263,8 +265,14 @@ static void checkWgmmaRS(Check &check, const Problem &problem,
   const char *name = getName(plan.fragments.instruction);
   check.require(plan.isBulk, "copies are cp_async with {0}; expected bulk",
                 name);
-  check.require(problem.batchFirst,
-                "layout is batch_last with {0}; expected batch_first", name);
+  check.require(problem.batchFirst || problem.realBytes == 4,
+                "layout is batch_last with {0}; expected wgmma16", name);
+  int64_t vector = kSwizzledBytes / 8 / problem.elementBytes();
+  check.require(
+      problem.batchFirst || (plan.vector == vector && plan.cluster == 1),
+      "vector is {0}, in clusters of {1}; expected {2}, and 1, with {3} "
+      "and layout batch_last",
+      plan.vector, plan.cluster, vector, name);
   int64_t groups = plan.getWarps() / FragmentLayout::wgmmaWarps;
   check.require(
       plan.warpsM % FragmentLayout::wgmmaWarps == 0 && groups <= 2,
@@ -272,7 +280,7 @@ static void checkWgmmaRS(Check &check, const Problem &problem,
       "batch, and 4 or 8 in all",
       plan.warpsM, plan.warpsN, plan.warpsJ, name);
   multiple(check, "entries", plan.entries,
-           plan.warpsM * 2 * FragmentLayout::tileEntries);
+           plan.warpsM * 2 * plan.getTileEntries(problem.batchFirst));
   check.require(plan.stages >= 2, "stages is {0} with {1}; expected at least 2",
                 plan.stages, name);
   KSPattern p = problem.factors.front().pattern;
@@ -414,11 +422,16 @@ static void checkPlan(Check &check, const Problem &problem,
     multiple(check, "number of n of a lane", plan.getTilesN() * layout.slotsN(),
              layout.runN);
   } else {
-    check.require(
-        plan.j == 1 && plan.warpsJ == 1 && layout.runK == 1 && layout.runN == 1,
-        "j, warps along j, run_k and run_n are {0}, {1}, {2} and {3}; "
-        "expected 1 with layout batch_last",
-        plan.j, plan.warpsJ, layout.runK, layout.runN);
+    check.require(plan.j == 1 && plan.warpsJ == 1 && layout.runN == 1,
+                  "j, warps along j and run_n are {0}, {1} and {2}; expected 1 "
+                  "with layout "
+                  "batch_last",
+                  plan.j, plan.warpsJ, layout.runN);
+    // Swizzled rows k of a warp's lanes lie in different banks then.
+    int64_t runK = plan.isWgmmaRS() ? 2 : 1;
+    check.require(layout.runK == runK,
+                  "run_k is {0}; expected {1} with {2} and layout batch_last",
+                  layout.runK, runK, getName(layout.instruction));
   }
   if (plan.isWgmmaRS())
     checkWgmmaRS(check, problem, plan);

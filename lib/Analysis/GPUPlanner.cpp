@@ -280,10 +280,11 @@ void Enumerator::addWgmmaRSPlans(const Columns &columns,
   plan.isBulk = true;
   plan.vector = columns.vector;
   plan.warpsJ = columns.warpsJ;
-  plan.j = columns.vector * columns.warpsJ;
+  plan.j = problem.batchFirst ? columns.vector * columns.warpsJ : 1;
   plan.tiedA = problem.factors.front().tiedA;
   plan.tiedD = problem.factors.front().tiedD;
-  constexpr int64_t kGroup = FragmentLayout::wgmmaWarps, kRows = 64;
+  constexpr int64_t kGroup = FragmentLayout::wgmmaWarps;
+  const int64_t kRows = 2 * kGroup * plan.getTileEntries(problem.batchFirst);
   int64_t tileN = plan.fragments.tileN();
   for (int64_t tilesN : {1, 2, 3, 4, 5, 6, 8, 10, 12, 16})
     for (auto [groupsM, warpsN] :
@@ -333,6 +334,9 @@ llvm::SmallVector<RankedGPUPlan> Enumerator::rank() {
       addWgmmaPlans(/*isFolded=*/false);
     else if (problem.batchFirst && p.d <= kMaxFolded)
       addWgmmaPlans(/*isFolded=*/true);
+    if (!problem.batchFirst && isTF32 && hasAlignedRows())
+      addWgmmaRSPlans({getWidest(problem), 1, /*runK=*/2, false},
+                      fromRegisters);
     if (problem.batchFirst && (p.d > 1 || isTF32))
       for (const Columns &columns : getColumns())
         if (columns.vector == p.d || columns.vector == getWidest(problem))

@@ -86,7 +86,7 @@ TileTraffic::TileTraffic(const Problem &problem, const GPUPlan &plan) {
                                        layout.partBytes(bytes)) /
                                   kWidest);
 
-  isStaged = plan.getStagedN(p, bytes) != 0;
+  isStaged = plan.getStagedN(p, batchFirst, bytes) != 0;
   stagedRun = getStagedRun(p, plan, bytes);
   if (isStaged) {
     int64_t stored =

@@ -42,12 +42,14 @@ CASES_RS = [
 ]
 # The same, of tf32.
 CASES_RS8 = [
-    ((2, 40, 24, 1), "bias"),
-    ((2, 24, 40, 2), None),
-    ((1, 40, 32, 3), None),
-    ((2, 20, 28, 4), "bias"),
-    ((1, 33, 24, 8), None),
-    ((1, 24, 36, 24), None),
+    ((2, 40, 24, 1), "batch_first", "bias"),
+    ((2, 24, 40, 2), "batch_first", None),
+    ((1, 40, 32, 3), "batch_first", None),
+    ((2, 20, 28, 4), "batch_first", "bias"),
+    ((1, 33, 24, 8), "batch_first", None),
+    ((1, 24, 36, 24), "batch_first", None),
+    ((2, 24, 40, 3), "batch_last", None),
+    ((1, 70, 50, 2), "batch_last", "bias"),
 ]
 # Blocks along n share activations.
 CASES_CLUSTER = [
@@ -86,10 +88,10 @@ def test_plans_rs(emulator, tmp_path, chain, dtype, epilogue, is_aligned):  # no
     check(emulator, tmp_path, "wgmma16_rs", chain, dtype, "batch_first", epilogue, is_aligned)
 
 
-@pytest.mark.parametrize(("chain", "epilogue"), CASES_RS8)
+@pytest.mark.parametrize(("chain", "layout", "epilogue"), CASES_RS8)
 @pytest.mark.parametrize("is_aligned", [True, False], ids=["aligned", "unaligned"])
-def test_plans_tf32(emulator, tmp_path, chain, epilogue, is_aligned):  # noqa: F811
-    check(emulator, tmp_path, "wgmma8_rs", chain, "f32", "batch_first", epilogue, is_aligned)
+def test_plans_tf32(emulator, tmp_path, chain, layout, epilogue, is_aligned):  # noqa: F811
+    check(emulator, tmp_path, "wgmma8_rs", chain, "f32", layout, epilogue, is_aligned)
 
 
 @pytest.mark.parametrize(("chain", "dtype", "epilogue"), CASES_CLUSTER)

@@ -167,7 +167,7 @@ struct FragmentLayout {
   }
   /// Batch-last, the place among 8 vectors of that of entry `e`.
   int64_t vectorOf(int64_t e, bool isWide) const {
-    return isWide && isMma() ? e / 2 + 4 * (e % 2) : e;
+    return isWide && isWeightsFirst() ? e / 2 + 4 * (e % 2) : e;
   }
   /// Entry of the tile, in the result, of slot `e` of `lane`.
   int64_t resultEntry(int64_t e, int64_t lane) const {

@@ -138,10 +138,14 @@ struct GPUPlan {
   /// getSwizzleBytes (PTX ISA, "Swizzling modes") where pieces are too far
   /// apart.
   ///
-  /// For wgmma16, atoms are [entries][64 k] (batch-first) or [k][64 entries].
+  /// For wgmma16, batch-first, atoms are [entries][64 k]. Batch-last they are
+  /// [k][getAtomEntries], for wgmma8_rs too.
   int64_t getAtomDepth() const {
     return isWgmmaSS() ? kWgmmaRowBytes / 2
                        : fragments.lanesK() * fragments.runK;
+  }
+  int64_t getAtomEntries(int64_t elementBytes) const {
+    return kWgmmaRowBytes / elementBytes;
   }
   int64_t getNumAtoms() const { return k / getAtomDepth(); }
   int64_t getAtomWidth() const { return getAtomDepth() * j; }
@@ -157,13 +161,15 @@ struct GPUPlan {
   static bool canSwizzle(int64_t bytes) {
     return bytes == 32 || bytes == 64 || bytes == kSwizzledBytes;
   }
-  int64_t getSwizzleBytes(const KSPattern &p, int64_t elementBytes) const;
+  int64_t getSwizzleBytes(const KSPattern &p, bool batchFirst,
+                          int64_t elementBytes) const;
   /// Results that lanes hold in short pieces pass through shared memory, so
   /// that whole lines are stored: of 16 entries at a time these many rows n,
   /// and the columns j of all warps that differ in them only; 0 if they do not.
-  int64_t getStagedN(const KSPattern &p, int64_t elementBytes) const;
+  int64_t getStagedN(const KSPattern &p, bool batchFirst,
+                     int64_t elementBytes) const;
   /// [warps along the batch and n][2, in turns][16 entries][n·j, padded]
-  std::array<int64_t, 4> getStagedShape(const KSPattern &p,
+  std::array<int64_t, 4> getStagedShape(const KSPattern &p, bool batchFirst,
                                         int64_t elementBytes) const;
   /// Numbers in the packed weights of a stage, and their bytes.
   int64_t getStageWeights() const {

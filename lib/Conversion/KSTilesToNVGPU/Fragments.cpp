@@ -176,18 +176,57 @@ void TileExpander::expand(LoadActivationsOp op) {
             fragment[q * tiles + tile].push_back(
                 elements[(slot * columns + q) * parts + part]);
     }
+  b.replaceOp(op, assemble(type, gather(type, fragment)));
+}
+
+/// Of [atom][k][entries], swizzled: a lane's vector is one piece of 16 bytes.
+SmallVector<Value> TileExpander::loadRowsOfK(LoadAtomsOp op) {
+  FragmentLayout layout = op.getFragments().getLayout();
+  VectorType type = op.getFragment().getType();
+  int64_t columns = type.getDimSize(0), tiles = type.getDimSize(1);
+  int64_t bytes = getElementBytes(op.getSource());
+  int64_t rowBytes = op.getSource().getType().getDimSize(3) * bytes;
+  Value laneM = getLaneM(index, lane), laneK = getLaneK(index, layout, lane);
+  Value firstAtom = index.div(op.getRow(), rowBytes / bytes);
+  SmallVector<SmallVector<Value>> fragment(columns * tiles);
+  for (int64_t slot = 0; slot < FragmentLayout::slotsK; ++slot) {
+    // FragmentLayout::k
+    int64_t runs = slot / layout.runK * layout.runK * layout.lanesK();
+    Value k = withOffset(index, index.mul(laneK, layout.runK),
+                         runs + slot % layout.runK);
+    Value row = index.add(index.mul(op.getStep(), layout.stepK()), k);
+    Value offset = swizzleBytes(
+        index.add(index.mul(k, rowBytes), index.mul(laneM, columns * bytes)),
+        static_cast<int64_t>(op.getSwizzle()));
+    Value column = index.div(index.rem(offset, rowBytes), bytes);
+    for (int64_t tile = 0; tile < tiles; ++tile) {
+      SmallVector<Value> elements = loadElements(
+          op.getSource(),
+          {op.getStage(), withOffset(index, firstAtom, tile), row, column},
+          columns, columns);
+      for (int64_t q = 0; q < columns; ++q)
+        fragment[q * tiles + tile].push_back(elements[q]);
+    }
+  }
+  return gather(type, fragment);
+}
+
+SmallVector<Value> TileExpander::gather(VectorType type,
+                                        ArrayRef<SmallVector<Value>> fragment) {
   auto vectorType =
       VectorType::get({type.getDimSize(2)}, type.getElementType());
   SmallVector<Value> vectors;
   for (ArrayRef<Value> reals : fragment)
     vectors.push_back(
         vector::FromElementsOp::create(b, loc, vectorType, reals));
-  b.replaceOp(op, assemble(type, vectors));
+  return vectors;
 }
 
 void TileExpander::expand(LoadAtomsOp op) {
   FragmentLayout layout = op.getFragments().getLayout();
   VectorType type = op.getFragment().getType();
+  if (op.getLayout() == Layout::BatchLast)
+    return b.replaceOp(op, assemble(type, loadRowsOfK(op)));
   int64_t columns = type.getDimSize(0), tiles = type.getDimSize(1);
   int64_t run = layout.runK, runs = FragmentLayout::slotsK / run;
   auto slab = static_cast<int64_t>(op.getSlab());
@@ -231,13 +270,7 @@ void TileExpander::expand(LoadAtomsOp op) {
           fragment[q * tiles + tile].push_back(elements[slot * columns + q]);
     }
   }
-  auto vectorType =
-      VectorType::get({type.getDimSize(2)}, type.getElementType());
-  SmallVector<Value> vectors;
-  for (ArrayRef<Value> reals : fragment)
-    vectors.push_back(
-        vector::FromElementsOp::create(b, loc, vectorType, reals));
-  b.replaceOp(op, assemble(type, vectors));
+  b.replaceOp(op, assemble(type, gather(type, fragment)));
 }
 
 //===----------------------------------------------------------------------===//

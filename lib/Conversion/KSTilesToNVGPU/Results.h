@@ -45,7 +45,7 @@ public:
         isBatchFirst(op.getLayout() == Layout::BatchFirst), type(type),
         lane(lane), m(op.getM()), i(op.getI()), n(op.getN()), j(op.getJ()),
         columns(type.getDimSize(0)),
-        isSplit(!isBatchFirst && layout.isMma() &&
+        isSplit(!isBatchFirst && layout.isWeightsFirst() &&
                 isWideVector(columns, type.getElementTypeBitWidth() / 8)),
         parts(type.getDimSize(3) / (layout.slotsN() * layout.slotsM())) {}
 

@@ -70,6 +70,11 @@ private:
   /// `count` elements from `memref`, at least `width` at a time.
   llvm::SmallVector<Value> loadElements(Value memref, ValueRange indices,
                                         int64_t count, int64_t width);
+  llvm::SmallVector<Value> loadRowsOfK(LoadAtomsOp op);
+  /// The innermost vectors of a fragment of `type`, from their elements.
+  llvm::SmallVector<Value>
+  gather(mlir::VectorType type,
+         llvm::ArrayRef<llvm::SmallVector<Value>> fragment);
   /// The counterpart of loadElements.
   void storeElements(llvm::ArrayRef<Value> elements, Value memref,
                      ValueRange indices, int64_t width);

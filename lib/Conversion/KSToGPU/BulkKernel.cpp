@@ -73,7 +73,7 @@ SmallVector<int64_t> BulkKernel::getInputShape() {
 Value BulkKernel::loadActivations(Value stage, Value step, VectorType type) {
   return LoadAtomsOp::create(b, loc, type, fragments, inputStages, stage, step,
                              warpM, warpJ, getInteger(plan.j),
-                             getInteger(getSwizzle()));
+                             getInteger(getSwizzle()), getLayout());
 }
 
 //===----------------------------------------------------------------------===//

@@ -43,7 +43,7 @@ protected:
   }
 
   int64_t getSwizzle() const {
-    return plan.getSwizzleBytes(p, getElementBytes());
+    return plan.getSwizzleBytes(p, batchFirst, getElementBytes());
   }
   // Of a stage.
   Value getFull(Value stage) { return stage; }

@@ -34,13 +34,14 @@ SmallVector<Value> WgmmaKernel::createOperands() {
   return {TensorMapOp::create(
       b, loc, pointer, op.getInput(), ArrayRef<int64_t>{batch, p.d, p.c, p.a},
       ArrayRef<int64_t>{-1, -p.d, -p.d * p.c},
-      ArrayRef<int64_t>{plan.getAtomDepth(), 1, plan.k, 1}, getSwizzle())};
+      ArrayRef<int64_t>{plan.getAtomEntries(getElementBytes()), 1, plan.k, 1},
+      getSwizzle())};
 }
 
 SmallVector<int64_t> WgmmaKernel::getInputShape() {
-  int64_t row = plan.getAtomDepth();
   if (batchFirst)
-    return {plan.stages, plan.k / row, plan.entries, row};
+    return {plan.stages, plan.getNumAtoms(), plan.entries, plan.getAtomDepth()};
+  int64_t row = plan.getAtomEntries(getElementBytes());
   return {plan.stages, plan.entries / row, plan.k, row};
 }
 
@@ -79,12 +80,14 @@ public:
 
 private:
   SmallVector<int64_t> getInputShape() override {
-    return BulkKernel::getInputShape();
+    return batchFirst ? BulkKernel::getInputShape()
+                      : WgmmaKernel::getInputShape();
   }
   SmallVector<int64_t> getAccumulatorShape() override {
     return ProductKernel::getAccumulatorShape();
   }
   Value emitChunk(const Chunk &chunk, Ring &ring, Value accumulator) override;
+  Value arrange(Value rounded) override { return rounded; }
   void store(Value fragment, const Place &place) override;
 };
 } // namespace
@@ -117,10 +120,10 @@ Value WgmmaRegistersKernel::emitChunk(const Chunk &chunk, Ring &ring,
 }
 
 void WgmmaRegistersKernel::store(Value fragment, const Place &place) {
-  if (plan.getStagedN(p, getElementBytes()) == 0)
+  if (plan.getStagedN(p, batchFirst, getElementBytes()) == 0)
     return ProductKernel::store(fragment, place);
   Value staging =
-      viewShared(plan.getStagedShape(p, getElementBytes()), real,
+      viewShared(plan.getStagedShape(p, batchFirst, getElementBytes()), real,
                  plan.getOperandBytes(p, batchFirst, getElementBytes()));
   Value group = index.add(index.mul(partN, plan.warpsM), partM);
   StoreLinesOp::create(b, loc, getPattern(), fragments, fragment, output,

@@ -187,21 +187,23 @@ def KS_ArriveInClusterOp : KS_TileOp<"arrive_in_cluster"> {
 def KS_LoadAtomsOp : KS_TileOp<"load_atoms"> {
   let summary = "this lane's activations of one step, from bulk copies";
   let description = [{
-    As ks.load_activations, batch-first, from what ks.bulk_copy_activations
-    wrote: result[q][t][s] is of entry row + 8t + m', k of step `step` and its
-    slot s, and column `column` + q.
+    As ks.load_activations, from what ks.bulk_copy_activations wrote: result[q][t][s]
+    is of k of step `step` and its slot s, and batch-first of entry row + 8t + m' and
+    column `column` + q; batch-last of entry row + 8·Q·t + Q·m' + q, where Q is how
+    many q there are, and 8·Q entries are an atom.
   }];
   let arguments = (ins
     KS_FragmentsAttr:$fragments,
     Arg<KS_AnyRealMemRef, "stages", [MemRead]>:$source,
     Index:$stage, Index:$step, Index:$row, Index:$column,
     I64Attr:$slab,   // Columns j of an atom.
-    I64Attr:$swizzle // Bytes; 0 for none.
+    I64Attr:$swizzle, // Bytes; 0 for none.
+    DefaultValuedAttr<KS_LayoutAttr, "::ks::Layout::BatchFirst">:$layout
   );
   let results = (outs KS_Fragment<3>:$fragment);
   let assemblyFormat = [{
     $fragments $source `[` $stage `,` $step `,` $row `,` $column `]`
-    `slab` $slab `swizzle` $swizzle attr-dict
+    `slab` $slab `swizzle` $swizzle (`layout` $layout^)? attr-dict
     `:` type($source) `to` type($fragment)
   }];
 }

@@ -34,7 +34,8 @@ func.func @diagonal(%x: tensor<25088x4096xf16>, %k: tensor<64x64x64x1xf16>, %ini
   return %y : tensor<25088x4096xf16>
 }
 
-// tf32 takes tensor cores, ieee does not; f64 and complex cannot.
+// tf32 takes tensor cores, ieee where there is much to multiply (below); f64 and
+// complex cannot.
 // CHECK-LABEL: func.func @types(
 //       CHECK:   precision(tf32) {{.*}} plan #ks.gpu_plan<{{.*}}<mma8,
 //       CHECK:   plan #ks.gpu_plan<{{.*}}<fma,
@@ -46,6 +47,23 @@ func.func @types(%x: tensor<64x64xf32>, %k: tensor<1x64x64x1xf32>, %init: tensor
   %1 = ks.matmul <1, 64, 64, 1> ins(%x, %k : tensor<64x64xf32>, tensor<1x64x64x1xf32>) outs(%init : tensor<64x64xf32>) -> tensor<64x64xf32>
   %2 = ks.matmul <1, 64, 64, 1> ins(%z, %kz : tensor<64x64xcomplex<f64>>, tensor<1x64x64x1xcomplex<f64>>) outs(%initz : tensor<64x64xcomplex<f64>>) -> tensor<64x64xcomplex<f64>>
   return %0, %1, %2 : tensor<64x64xf32>, tensor<64x64xf32>, tensor<64x64xcomplex<f64>>
+}
+
+// f32 (ieee) takes tensor cores as three bf16, tf32 by four warps; with less than 16
+// products an element FMAs are as exact as they should be.
+// HOPPER-LABEL: func.func @split(
+//       HOPPER:   plan #ks.gpu_plan<{{.*}}<mma16_split,
+//       HOPPER:   plan #ks.gpu_plan<{{.*}}<fma,
+//       HOPPER:   precision(tf32) {{.*}} plan #ks.gpu_plan<{{.*}}<wgmma8_rs,
+// CHECK-LABEL: func.func @split(
+//       CHECK:   plan #ks.gpu_plan<{{.*}}<mma16_split,
+func.func @split(%x: tensor<25088x3072xf32>, %k: tensor<4x192x192x4xf32>, %init: tensor<25088x3072xf32>,
+                 %z: tensor<25088x240xf32>, %kz: tensor<4x15x15x4xf32>, %initz: tensor<25088x240xf32>)
+    -> (tensor<25088x3072xf32>, tensor<25088x240xf32>, tensor<25088x3072xf32>) {
+  %0 = ks.matmul <4, 192, 192, 4> ins(%x, %k : tensor<25088x3072xf32>, tensor<4x192x192x4xf32>) outs(%init : tensor<25088x3072xf32>) -> tensor<25088x3072xf32>
+  %1 = ks.matmul <4, 15, 15, 4> ins(%z, %kz : tensor<25088x240xf32>, tensor<4x15x15x4xf32>) outs(%initz : tensor<25088x240xf32>) -> tensor<25088x240xf32>
+  %2 = ks.matmul <4, 192, 192, 4> precision(tf32) ins(%x, %k : tensor<25088x3072xf32>, tensor<4x192x192x4xf32>) outs(%init : tensor<25088x3072xf32>) -> tensor<25088x3072xf32>
+  return %0, %1, %2 : tensor<25088x3072xf32>, tensor<25088x240xf32>, tensor<25088x3072xf32>
 }
 
 // Odd sizes, an unknown batch, batch-last, ties.

@@ -10,9 +10,34 @@ come out where those give them.
 
 from __future__ import annotations
 
+import json
+import subprocess
+from pathlib import Path
+
 import numpy as np
 
 KINDS = ["random", "positive", "cancelling", "wide", "denormal", "huge", "nonfinite"]
+
+
+def get_options(pattern, layout: str, target: str, batch: int) -> list[str]:
+    """Of ks-run."""
+    options = ["--chain", ",".join(map(str, pattern)), "--type", "f32", "--layout", layout]
+    return [*options, "--batch", str(batch), "--target", target]
+
+
+def find_plans(ks_run: Path, options: list[str], count: int) -> list[str]:
+    """Plans that differ in what warps do, and in who copies."""
+    command = [ks_run, *options, "--plans", "100000", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found = {}
+    for plan in (entry["plan"] for entry in json.loads(done.stdout)):
+        if "mma16_split" not in plan:
+            continue
+        fields = dict(part.split(" = ")[:2] for part in plan.split(", ") if " = " in part)
+        kind = fields["copies"], fields["n"], fields["weights"], fields["vector"]
+        found.setdefault(kind, plan)
+    step = max(1, len(found) // count)
+    return list(found.values())[::step][:count]
 
 
 def make(kind: str, pattern: tuple[int, ...], batch: int, seed: int):
@@ -73,7 +98,9 @@ def check(kind: str, x: np.ndarray, weight: np.ndarray, y: np.ndarray) -> str | 
         )
     if not (error <= bound).all():
         worst = float(np.nanmax(error / bound))
-        return f"{kind}: {(~(error <= bound)).sum()} errors beyond the bound; worst {worst:.3g} of it"
+        return (
+            f"{kind}: {(~(error <= bound)).sum()} errors beyond the bound; worst {worst:.3g} of it"
+        )
     if rms > 2 * rms_fma + 2.0**-40:
         return f"{kind}: RMS error {rms:.3g}, of FMAs {rms_fma:.3g}"
     if kind == "nonfinite":

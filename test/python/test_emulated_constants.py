@@ -67,9 +67,18 @@ def test_types_and_ties(emulator, tmp_path, tied, dtype, layout, number, target)
     check(emulator, tmp_path, case, ["--target", target])
 
 
-@pytest.mark.parametrize("instruction", ["mma16", "wgmma16", "wgmma16_rs"])
-def test_layouts(emulator, tmp_path, instruction):  # noqa: F811
-    case = make_case(ks.Chain([(2, 24, 40, 2)]), "f16", "batch_first")
+@pytest.mark.parametrize(
+    ("instruction", "dtype", "number"),
+    [
+        ("mma16", "f16", 1),
+        ("wgmma16", "f16", 1),
+        ("wgmma16_rs", "f16", 1),
+        ("wgmma8_rs", "f32", 2),  # even: tf32
+        ("mma16_split", "f32", 1),
+    ],
+)
+def test_layouts(emulator, tmp_path, instruction, dtype, number):  # noqa: F811
+    case = make_case(ks.Chain([(2, 24, 40, 2)]), dtype, "batch_first", number)
     source = tmp_path / "plans.mlir"
     source.write_text(mlir(case))
     plans = get_plans(source, instruction, 4, with_cluster=False)

@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Products of f32 on tensor cores (mma16_split), on the emulator."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "test" / "gpu"))
 import split_cases
+from split_cases import find_plans, get_options
 from test_emulated_gpu import BUILD, emulator, pytestmark  # noqa: F401
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
@@ -21,26 +21,6 @@ from ks_runtime import KsError
 
 KS_RUN = BUILD / "bin" / "ks-run"
 BATCH = 40
-
-
-def get_options(pattern, layout: str, target: str) -> list[str]:
-    options = ["--chain", ",".join(map(str, pattern)), "--type", "f32", "--layout", layout]
-    return [*options, "--batch", str(BATCH), "--target", target]
-
-
-def find_plans(options: list[str], count: int) -> list[str]:
-    """Plans that differ in what warps do, and in who copies."""
-    command = [KS_RUN, *options, "--plans", "100000", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    found = {}
-    for plan in (entry["plan"] for entry in json.loads(done.stdout)):
-        if "mma16_split" not in plan:
-            continue
-        fields = dict(part.split(" = ")[:2] for part in plan.split(", ") if " = " in part)
-        kind = fields["copies"], fields["n"], fields["weights"], fields["vector"]
-        found.setdefault(kind, plan)
-    step = max(1, len(found) // count)
-    return list(found.values())[::step][:count]
 
 
 def compute(emulator, tmp_path, options, plan, layout, x, weight):  # noqa: F811
@@ -67,9 +47,9 @@ def compute(emulator, tmp_path, options, plan, layout, x, weight):  # noqa: F811
 @pytest.mark.parametrize("layout", ["first", "last"])
 def test_numbers(emulator, tmp_path, kind, layout):  # noqa: F811
     pattern = 1, 20, 64, 4
-    options = get_options(pattern, layout, "sm_90")
+    options = get_options(pattern, layout, "sm_90", BATCH)
     x, weight = split_cases.make(kind, pattern, BATCH, seed=3)
-    for plan in find_plans(options, 1):
+    for plan in find_plans(KS_RUN, options, 1):
         y = compute(emulator, tmp_path, options, plan, layout, x, weight)
         assert split_cases.check(kind, x, weight, y) is None, plan
 
@@ -85,9 +65,9 @@ def test_numbers(emulator, tmp_path, kind, layout):  # noqa: F811
     ],
 )
 def test_plans(emulator, tmp_path, pattern, layout, target):  # noqa: F811
-    options = get_options(pattern, layout, target)
+    options = get_options(pattern, layout, target, BATCH)
     x, weight = split_cases.make("random", pattern, BATCH, seed=4)
-    plans = find_plans(options, 4)
+    plans = find_plans(KS_RUN, options, 4)
     assert len(plans) > 1
     for plan in plans:
         y = compute(emulator, tmp_path, options, plan, layout, x, weight)
@@ -96,9 +76,9 @@ def test_plans(emulator, tmp_path, pattern, layout, target):  # noqa: F811
 
 def test_below_16_products_fmas_are_used():
     """Few roundings of theirs would allow few errors of the parts."""
-    options = get_options((2, 64, 15, 4), "first", "sm_90")
-    assert not find_plans(options, 1)
-    assert find_plans(get_options((2, 64, 16, 4), "first", "sm_90"), 1)
+    options = get_options((2, 64, 15, 4), "first", "sm_90", BATCH)
+    assert not find_plans(KS_RUN, options, 1)
+    assert find_plans(KS_RUN, get_options((2, 64, 16, 4), "first", "sm_90", BATCH), 1)
 
 
 def test_plain_tf32_would_fail(tmp_path):

@@ -66,6 +66,24 @@ gpu.module @kernels {
     gpu.return
   }
 
+  // f32 as three bf16: six of m16n8k16. Sums of high products begin anew.
+  // CHECK-LABEL: gpu.func @split(
+  // CHECK-COUNT-6: llvm.call_intrinsic "llvm.nvvm.prmt"
+  //       CHECK:   %[[HIGH:.*]] = nvvm.mma.sync A[{{.*}}] B[{{.*}}] C[%cst{{.*}}] {{.*}} multiplicandAPtxType = #nvvm.mma_type<bf16>, {{.*}} shape = #nvvm.shape<m = 16, n = 8, k = 16>
+  // CHECK-COUNT-5: nvvm.mma.sync
+  //   CHECK-NOT:   nvvm.mma.sync
+  //       CHECK:   arith.addf %{{.*}}, %{{.*}} : f32
+  //       CHECK:   arith.cmpf olt
+  //       CHECK:   arith.select
+  gpu.func @split(%w: vector<1x1x24xbf16>, %x: vector<1x1x4xf32>, %acc: vector<1x1x1x8xf32>, %out: memref<64xf32>) {
+    %c = arith.constant 0 : index
+    %s = ks.warp_mma <mma16_split, run_k = 1, run_n = 1> %w, %x, %acc : vector<1x1x24xbf16>, vector<1x1x4xf32> to vector<1x1x1x8xf32>
+    %y = ks.join_parts %s : vector<1x1x1x8xf32> to vector<1x1x1x4xf32>
+    %e = vector.extract %y[0, 0, 0] : vector<4xf32> from vector<1x1x1x4xf32>
+    vector.store %e, %out[%c] : memref<64xf32>, vector<4xf32>
+    gpu.return
+  }
+
   // Complex numbers: four FMAs for each of four k.
   // CHECK-LABEL: gpu.func @complex(
   // CHECK-COUNT-16: llvm.intr.fma

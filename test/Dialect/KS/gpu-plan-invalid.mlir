@@ -214,3 +214,51 @@ func.func @exchange(%v: vector<1x1x4x4xf16>) -> vector<8x1x1x4xf16> {
   %s = ks.exchange_entries %v : vector<1x1x4x4xf16> to vector<8x1x1x4xf16>
   return %s : vector<8x1x1x4xf16>
 }
+
+// -----
+
+func.func @parts(%v: vector<1x1x4x4xf32>) {
+  // expected-error @+1 {{is from 'vector<1x1x4x4xf32>' to 'vector<1x1x4x4xf32>'; expected [j][n][m][2 * s] to [j][n][m][s], of f32}}
+  %s = ks.join_parts %v : vector<1x1x4x4xf32> to vector<1x1x4x4xf32>
+  return
+}
+
+// -----
+
+func.func @split_depth(%x: tensor<?x15xf32>, %k: tensor<1x16x15x1xf32>, %init: tensor<?x16xf32>) -> tensor<?x16xf32> {
+  // expected-error @+1 {{plan does not fit: instruction is mma16_split with c = 15; expected fma below 16, where it is not as exact}}
+  %y = ks.matmul <1, 16, 15, 1> ins(%x, %k : tensor<?x15xf32>, tensor<1x16x15x1xf32>) outs(%init : tensor<?x16xf32>)
+    plan #ks.gpu_plan<entries = 16, batch_blocks = 8, vector = 1, warps = [1, 1, 1], stages = 2, copies = cp_async, weights = streamed, packing = <fragments = <mma16_split, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>
+    -> tensor<?x16xf32>
+  return %y : tensor<?x16xf32>
+}
+
+// -----
+
+func.func @split_precision(%x: tensor<?x16xf32>, %k: tensor<1x16x16x1xf32>, %init: tensor<?x16xf32>) -> tensor<?x16xf32> {
+  // expected-error @+1 {{plan does not fit: instruction is mma16_split for another type or precision; expected f32 with precision(ieee)}}
+  %y = ks.matmul <1, 16, 16, 1> precision(tf32) ins(%x, %k : tensor<?x16xf32>, tensor<1x16x16x1xf32>) outs(%init : tensor<?x16xf32>)
+    plan #ks.gpu_plan<entries = 16, batch_blocks = 8, vector = 1, warps = [1, 1, 1], stages = 2, copies = cp_async, weights = streamed, packing = <fragments = <mma16_split, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>
+    -> tensor<?x16xf32>
+  return %y : tensor<?x16xf32>
+}
+
+// -----
+
+func.func @tf32_registers(%x: tensor<64x?xf32>, %k: tensor<1x64x64x1xf32>, %init: tensor<64x?xf32>) -> tensor<64x?xf32> {
+  // expected-error @+1 {{plan does not fit: run_k is 1; expected 2 with wgmma8_rs and layout batch_last}}
+  %y = ks.matmul <1, 64, 64, 1> layout(batch_last) precision(tf32) ins(%x, %k : tensor<64x?xf32>, tensor<1x64x64x1xf32>) outs(%init : tensor<64x?xf32>)
+    plan #ks.gpu_plan<entries = 256, batch_blocks = 8, vector = 4, warps = [4, 1, 1], stages = 2, copies = bulk, weights = streamed, packing = <fragments = <wgmma8_rs, run_k = 1, run_n = 1>, n = 64, k = 16, j = 1>>
+    -> tensor<64x?xf32>
+  return %y : tensor<64x?xf32>
+}
+
+// -----
+
+func.func @tf32_vector(%x: tensor<64x?xf32>, %k: tensor<1x64x64x1xf32>, %init: tensor<64x?xf32>) -> tensor<64x?xf32> {
+  // expected-error @+1 {{plan does not fit: vector is 2, in clusters of 1; expected 4, and 1, with wgmma8_rs and layout batch_last}}
+  %y = ks.matmul <1, 64, 64, 1> layout(batch_last) precision(tf32) ins(%x, %k : tensor<64x?xf32>, tensor<1x64x64x1xf32>) outs(%init : tensor<64x?xf32>)
+    plan #ks.gpu_plan<entries = 256, batch_blocks = 8, vector = 2, warps = [4, 1, 1], stages = 2, copies = bulk, weights = streamed, packing = <fragments = <wgmma8_rs, run_k = 2, run_n = 1>, n = 64, k = 16, j = 1>>
+    -> tensor<64x?xf32>
+  return %y : tensor<64x?xf32>
+}

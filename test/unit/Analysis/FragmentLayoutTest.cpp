@@ -11,6 +11,7 @@
 #include "gtest/gtest.h"
 
 #include <set>
+#include <tuple>
 #include <utility>
 
 using namespace ks;
@@ -21,7 +22,8 @@ namespace {
 template <typename F> void forEachLayout(F f) {
   for (WarpInstruction instruction :
        {WarpInstruction::Mma16, WarpInstruction::Mma8, WarpInstruction::Fma,
-        WarpInstruction::WgmmaRS16})
+        WarpInstruction::WgmmaRS16, WarpInstruction::WgmmaRS8,
+        WarpInstruction::Mma16Split})
     for (int64_t runK : {1, 2, 4})
       for (int64_t runN : {1, 2, 4, 8}) {
         SCOPED_TRACE(testing::Message()
@@ -85,12 +87,13 @@ TEST(FragmentLayoutTest, PackedPositionsAreWeightsOnce) {
   forEachLayout([](FragmentLayout layout) {
     if (layout.isWgmma())
       return; // in core matrices, see below
-    std::set<std::pair<int64_t, int64_t>> seen;
+    std::set<std::tuple<int64_t, int64_t, int64_t>> seen;
     for (int64_t at = 0; at < layout.weightsPerLane(); ++at) {
       FragmentLayout::WeightSlot slot = layout.weightSlot(at);
       EXPECT_LT(slot.half, layout.slotsN());
       EXPECT_LT(slot.k, FragmentLayout::slotsK);
-      EXPECT_TRUE(seen.insert({slot.half, slot.k}).second);
+      EXPECT_LT(slot.part, layout.numParts());
+      EXPECT_TRUE(seen.insert({slot.part, slot.half, slot.k}).second);
     }
   });
 }
@@ -196,6 +199,44 @@ TEST(FragmentLayoutTest, WgmmaRSOperandsAgree) {
               EXPECT_TRUE(seen.insert({place.n, place.k}).second);
             }
       EXPECT_EQ(seen.size(), 32u * 16u);
+    }
+}
+
+// The same for .m64nNk8, .tf32: columns t and t + 4 of each of two instructions;
+// core matrices of B have 8 rows of 4 k.
+TEST(FragmentLayoutTest, WgmmaRS8OperandsAgree) {
+  for (int64_t runK : {1, 2, 4})
+    for (int64_t runN : {1, 2, 4, 8}) {
+      FragmentLayout layout{WarpInstruction::WgmmaRS8, runK, runN};
+      std::set<std::pair<int64_t, int64_t>> seen;
+      for (int64_t tile = 0; tile < 4; ++tile)
+        for (int64_t row = 0; row < 8; ++row)
+          for (int64_t t = 0; t < 4; ++t)
+            for (int64_t slot = 0; slot < 4; ++slot) {
+              int64_t column = slot % 2 * 4 + t;
+              int64_t matrix = slot / 2 * 2 + column / 4;
+              int64_t at = matrix * 32 + row * 4 + column % 4;
+              FragmentLayout::WeightPlace place =
+                  layout.weightPlace(tile, at / layout.weightsPerLane(),
+                                     at % layout.weightsPerLane(), 32);
+              EXPECT_EQ(place.k, layout.k(slot, t));
+              EXPECT_EQ(place.n, layout.n(2 * tile + row % 2, row / 2));
+              EXPECT_TRUE(seen.insert({place.n, place.k}).second);
+            }
+      EXPECT_EQ(seen.size(), 32u * 16u);
+    }
+}
+
+TEST(FragmentLayoutTest, SplitWeightsAreThoseOfMma16ThreeTimes) {
+  FragmentLayout layout{WarpInstruction::Mma16, 2, 2};
+  FragmentLayout split{WarpInstruction::Mma16Split, 2, 2};
+  for (int64_t lane = 0; lane < 32; ++lane)
+    for (int64_t at = 0; at < 24; ++at) {
+      FragmentLayout::WeightPlace one = layout.weightPlace(3, lane, at % 8, 64);
+      FragmentLayout::WeightPlace part = split.weightPlace(3, lane, at, 64);
+      EXPECT_EQ(part.n, one.n);
+      EXPECT_EQ(part.k, one.k);
+      EXPECT_EQ(part.part, at / 8);
     }
 }
 

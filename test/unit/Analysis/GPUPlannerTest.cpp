@@ -227,23 +227,23 @@ TEST(GPUPlanTest, StagedResultsFillLines) {
   plan.j = plan.vector = 3;
   plan.n = 64;
   // 4 lanes, 8 neighbours of each, 3 columns: 192 bytes.
-  EXPECT_EQ(plan.getStagedN({1, 128, 128, 3}, 2), 32);
-  EXPECT_EQ(plan.getStagedShape({1, 128, 128, 3}, 2),
+  EXPECT_EQ(plan.getStagedN({1, 128, 128, 3}, true, 2), 32);
+  EXPECT_EQ(plan.getStagedShape({1, 128, 128, 3}, true, 2),
             (std::array<int64_t, 4>{4, 2, 16, 32 * 3 + 8}));
   // Rows of an odd number of bytes leave as they are.
-  EXPECT_EQ(plan.getStagedN({1, 127, 128, 3}, 2), 0);
+  EXPECT_EQ(plan.getStagedN({1, 127, 128, 3}, true, 2), 0);
   // Two warps' columns are a sector of each n.
   plan.fragments = {WarpInstruction::WgmmaRS16, 1, 1};
   plan.vector = 8;
   plan.warpsJ = 2;
   plan.j = 16;
-  EXPECT_EQ(plan.getStagedN({1, 128, 128, 64}, 2), 4);
+  EXPECT_EQ(plan.getStagedN({1, 128, 128, 64}, true, 2), 4);
   // One warp's are half of one, which others complete.
   plan.warpsJ = 1;
   plan.j = 8;
-  EXPECT_EQ(plan.getStagedN({1, 128, 128, 64}, 2), 0);
+  EXPECT_EQ(plan.getStagedN({1, 128, 128, 64}, true, 2), 0);
   plan.fragments.instruction = WarpInstruction::Mma16;
-  EXPECT_EQ(plan.getStagedN({1, 128, 128, 8}, 2), 0);
+  EXPECT_EQ(plan.getStagedN({1, 128, 128, 8}, true, 2), 0);
 }
 
 TEST(GPUPlannerChoiceTest, SmallDIsOneSlab) {
@@ -367,6 +367,19 @@ TEST(GPUPlanCheckTest, SaysWhatIsWrong) {
         plan.fragments.instruction = WarpInstruction::Mma8;
       },
       "instruction is mma8 for another type or precision");
+  expect(
+      [](Problem &p, GPUPlan &plan) {
+        p.realBytes = 4;
+        plan.fragments.instruction = WarpInstruction::WgmmaRS8;
+      },
+      "instruction is wgmma8_rs for another type or precision");
+  expect(
+      [](Problem &p, GPUPlan &plan) {
+        p.realBytes = 4;
+        p.tf32 = true;
+        plan.fragments.instruction = WarpInstruction::Mma16Split;
+      },
+      "instruction is mma16_split for another type or precision");
   expect(
       [](Problem &, GPUPlan &plan) {
         plan.fragments.instruction = WarpInstruction::Fma;

@@ -28,6 +28,23 @@ struct Fitted {
   double rows16, rows32,
       rows64; ///< Of the DRAM's bandwidth, by rows of such bytes.
 };
+
+/// The same of wgmma16 alone.
+struct FittedOperands {
+  double rows128, rows256; ///< As in Fitted.
+  // Cycles of shared memory, of what is counted.
+  double operands, copied, perLine;
+  double units;             ///< Cycles of products, of those at the rate.
+  double latency, exponent; ///< Cycles of a chunk, over stages to that power.
+};
+
+/// The same of split operands. All are what is counted without.
+struct FittedSplit {
+  double units, issue, shared, latency;
+  double perProduct; ///< Instructions: six mma, two additions.
+  double perElement; ///< Instructions to split an activation.
+  double warps;      ///< Power of the warps by which they hide each other.
+};
 } // namespace
 
 /// Of L2: both of its halves hold copies, and activations pass through.
@@ -37,12 +54,24 @@ constexpr double kKeptInL2 = 0.15;
 /// nothing else is done meanwhile.
 constexpr double kCyclesOfLoad = 1.76;
 
-static Fitted getFitted(const GPUPlan &plan) {
+constexpr FittedSplit kSplit{1.86, 6, 0.82, 1.44, 14, 4.7, 1.13};
+
+static Fitted getFitted(const GPUPlan &plan, bool batchFirst) {
   if (plan.isWgmmaRS())
     return {3.3e-6, 0.5e-6, 1.25, 5, 0.33, 0.53, 0.97};
-  if (plan.isWgmma())
+  if (plan.isWgmma() && batchFirst)
     return {4e-6, 1.5e-6, 1.37, 2.8, 0.34, 0.52, 0.56};
+  if (plan.isWgmma())
+    return {1.3e-6, 2.2e-6, 1.8, 3.6, 0.34, 0.52, 0.56};
+  if (plan.fragments.isSplit())
+    return {1.8e-6, 1.5e-6, 0.53, 3.3, 0.38, 0.64, 1};
   return {1.8e-6, 1.5e-6, 1, 2, 0.34, 0.52, 0.56};
+}
+
+static FittedOperands getFittedOperands(bool batchFirst) {
+  if (batchFirst)
+    return {1, 1, 0.68, 1.17, 0, 1.1, 1170, 1.84};
+  return {0.88, 0.93, 0.66, 1.61, 3.4, 0.78, 1590, 1.4};
 }
 
 /// The share of the DRAM's bandwidth that is left when rows are read in short
@@ -54,9 +83,17 @@ double GPUCostModel::getRowEfficiency(int64_t batch) const {
   double split = 1;
   if (plan.isWgmmaRS() && plan.j != p.d && p.d * bytes % 32 != 0)
     split = p.d % plan.j == 0 ? 1.95 : 4;
-  Fitted fitted = getFitted(plan);
+  Fitted fitted = getFitted(plan, batchFirst);
+  FittedOperands operands = getFittedOperands(batchFirst);
+  if (plan.isWgmmaSS() && piece >= 128)
+    return piece >= 512   ? 1
+           : piece >= 256 ? operands.rows256
+                          : operands.rows128;
   if (piece >= 128)
     return 1;
+  // Neighbours that run at the same time complete the line.
+  if (plan.isWgmmaRS() && piece >= 32 && p.d * bytes < 128)
+    return 0.8;
   if (piece >= 64)
     return fitted.rows64;
   if (piece >= 32)
@@ -91,6 +128,12 @@ GPUCostModel::GPUCostModel(const Problem &problem, const GPUPlan &plan,
   tile.shared = getSharedCycles(copied);
   tile.issue = getIssueCycles(copied);
   tile.latency = getLatencyCycles();
+  if (plan.fragments.isSplit()) {
+    tile.units *= kSplit.units;
+    tile.shared *= kSplit.shared;
+    tile.issue *= kSplit.issue;
+    tile.latency *= kSplit.latency;
+  }
   tile.engine = plan.isWgmmaRS() ? getEngineCycles() : 0;
 }
 
@@ -142,9 +185,9 @@ double GPUCostModel::getSharedCycles(double copied) const {
     double operands =
         toDouble(plan.getTilesN() * plan.entries + plan.warpsM * plan.n) *
         traffic.chunks * toDouble(plan.k * bytes) / 128;
-    double perLine = batchFirst ? 0 : 4.5;
-    return 0.68 * operands + 1.17 * copied / 128 +
-           perLine * traffic.storeLines * toDouble(plan.getWarps());
+    FittedOperands fitted = getFittedOperands(batchFirst);
+    return fitted.operands * operands + fitted.copied * copied / 128 +
+           fitted.perLine * traffic.storeLines * toDouble(plan.getWarps());
   }
   double perLine = plan.isBulk ? 6.1 : 4.9;
   double perCopy = plan.isBulk ? 0.3 : 0.2; // of 128 bytes
@@ -167,10 +210,12 @@ double GPUCostModel::getSerialCycles(double resident) const {
            (tile.latency + 0.54 * getStoreCycles()) / resident;
   }
   if (plan.isWgmma())
-    return 1.1 * tile.units + tile.latency / resident;
+    return getFittedOperands(batchFirst).units * tile.units +
+           tile.latency / resident;
   // Few warps take turns at loading and multiplying; many do both at a time.
   double warps = std::max(1.0, resident * toDouble(plan.getWarps()) / 4);
-  return (tile.units + tile.shared) / (warps * std::sqrt(warps)) +
+  double power = plan.fragments.isSplit() ? kSplit.warps : 1.5;
+  return (tile.units + tile.shared) / std::pow(warps, power) +
          tile.latency / resident;
 }
 
@@ -183,9 +228,11 @@ double GPUCostModel::getIssueCycles(double copied) const {
                    (bytes == 2 ? 3 : 1) * tiles;
   double products =
       toDouble(plan.vector * plan.getTilesN() * plan.getTilesM(batchFirst));
-  constexpr double kSplit = 14; // Six mma, two additions each.
-  perStep += plan.fragments.isSplit() ? products * kSplit
-             : plan.fragments.isMma() ? products
+  if (plan.fragments.isSplit())
+    perStep += products * kSplit.perProduct +
+               tiles * FragmentLayout::slotsK * kSplit.perElement;
+  else
+    perStep += plan.fragments.isMma() ? products
                                       : products * FragmentLayout::slotsK *
                                             (problem.isComplex ? 4 : 1);
   double copies = plan.isBulk ? 0 : copied / 16 / 32 * 8;
@@ -205,8 +252,10 @@ double GPUCostModel::getLatencyCycles() const {
   // One stage more is held by the products under way.
   if (plan.isWgmmaRS())
     return traffic.chunks * 2030 / std::pow(hidden, 1.1);
-  if (plan.isWgmma())
-    return traffic.chunks * 1170 / std::pow(hidden, 1.84);
+  if (plan.isWgmma()) {
+    FittedOperands fitted = getFittedOperands(batchFirst);
+    return traffic.chunks * fitted.latency / std::pow(hidden, fitted.exponent);
+  }
   double perChunk = plan.isBulk ? 600 / std::pow(hidden, 2.3) : 530;
   if (plan.stages == 1)
     perChunk = 1500; // Nothing is under way meanwhile.
@@ -229,7 +278,7 @@ GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch,
                               double bound) const {
   GPUCost cost;
   cost.blocksPerSM = blocksPerSM;
-  Fitted fitted = getFitted(plan);
+  Fitted fitted = getFitted(plan, batchFirst);
   cost.launch = fitted.launch;
   double hertz = target.gigahertz * 1e9;
   double sms = getMultiprocessors();
@@ -259,6 +308,9 @@ GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch,
   cost.dram = cost.dramBytes /
               (target.dramBandwidth * busy * getRowEfficiency(batch) * overlap);
   cost.l2Bytes = getL2Bytes(traffic, problem, plan, batchBlocks, batch);
+  // Of split operands, pieces of half a sector cost L2 the other half.
+  if (plan.fragments.isSplit() && getRunBytes(problem, plan, batch) < 32)
+    cost.l2Bytes += tiles * slabs * traffic.inputBytes;
   // The busiest SM takes its share of the bytes.
   double l2Bandwidth = target.l2Bandwidth * fitted.l2;
   cost.l2 = cost.l2Bytes * (tilesOfSM * sms / (tiles * slabs)) / l2Bandwidth;

@@ -247,12 +247,12 @@ func.func @gpu(%x: tensor<?x2xf16>, %init: tensor<?x2xf16>) -> tensor<?x2xf16> {
 // 1 + 2^-7 + 2^-10 + 2^-23 is three bf16: 1 + 2^-7, 2^-10 times 2^7 and 2^-23 times 2^16.
 
 // CHECK-LABEL: func.func @split(
-//       CHECK:   arith.constant dense<"0x813F{{0+}}003E{{0+}}003C{{0+}}"> : tensor<768xbf16>
+//       CHECK:   arith.constant dense<"0x813F{{0+}}003E{{0+}}003C{{0+}}"> : tensor<1536xbf16>
 //   CHECK-NOT:   ks.pack_weights
-func.func @split(%x: tensor<?x16xf32>, %init: tensor<?x1xf32>) -> tensor<?x1xf32> {
-  %k = arith.constant dense<[[[[0x3F812001], [0.0], [0.0], [0.0], [0.0], [0.0], [0.0], [0.0],
-                              [0.0], [0.0], [0.0], [0.0], [0.0], [0.0], [0.0], [0.0]]]]> : tensor<1x1x16x1xf32>
-  %y = ks.matmul <1, 1, 16, 1> ins(%x, %k : tensor<?x16xf32>, tensor<1x1x16x1xf32>) outs(%init : tensor<?x1xf32>)
+func.func @split(%x: tensor<?x32xf32>, %init: tensor<?x1xf32>) -> tensor<?x1xf32> {
+  %k = arith.constant dense<[[[[0x3F812001], [0.0], [0.0], [0.0], [0.0], [0.0], [0.0], [0.0], [0.0], [0.0], [0.0], [0.0], [0.0], [0.0], [0.0], [0.0],
+                              [0.0], [0.0], [0.0], [0.0], [0.0], [0.0], [0.0], [0.0], [0.0], [0.0], [0.0], [0.0], [0.0], [0.0], [0.0], [0.0]]]]> : tensor<1x1x32x1xf32>
+  %y = ks.matmul <1, 1, 32, 1> ins(%x, %k : tensor<?x32xf32>, tensor<1x1x32x1xf32>) outs(%init : tensor<?x1xf32>)
     plan #ks.gpu_plan<entries = 16, batch_blocks = 8, vector = 1, warps = [1, 1, 1], stages = 2, copies = cp_async, weights = streamed, packing = <fragments = <mma16_split, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>
     -> tensor<?x1xf32>
   return %y : tensor<?x1xf32>

@@ -49,7 +49,7 @@ func.func @types(%x: tensor<64x64xf32>, %k: tensor<1x64x64x1xf32>, %init: tensor
   return %0, %1, %2 : tensor<64x64xf32>, tensor<64x64xf32>, tensor<64x64xcomplex<f64>>
 }
 
-// f32 (ieee) takes tensor cores as three bf16, tf32 by four warps; with less than 16
+// f32 (ieee) takes tensor cores as three bf16, tf32 by four warps; with less than 32
 // products an element FMAs are as exact as they should be.
 // HOPPER-LABEL: func.func @split(
 //       HOPPER:   plan #ks.gpu_plan<{{.*}}<mma16_split,
@@ -58,12 +58,12 @@ func.func @types(%x: tensor<64x64xf32>, %k: tensor<1x64x64x1xf32>, %init: tensor
 // CHECK-LABEL: func.func @split(
 //       CHECK:   plan #ks.gpu_plan<{{.*}}<mma16_split,
 func.func @split(%x: tensor<25088x3072xf32>, %k: tensor<4x192x192x4xf32>, %init: tensor<25088x3072xf32>,
-                 %z: tensor<25088x240xf32>, %kz: tensor<4x15x15x4xf32>, %initz: tensor<25088x240xf32>)
-    -> (tensor<25088x3072xf32>, tensor<25088x240xf32>, tensor<25088x3072xf32>) {
+                 %z: tensor<25088x496xf32>, %kz: tensor<4x31x31x4xf32>, %initz: tensor<25088x496xf32>)
+    -> (tensor<25088x3072xf32>, tensor<25088x496xf32>, tensor<25088x3072xf32>) {
   %0 = ks.matmul <4, 192, 192, 4> ins(%x, %k : tensor<25088x3072xf32>, tensor<4x192x192x4xf32>) outs(%init : tensor<25088x3072xf32>) -> tensor<25088x3072xf32>
-  %1 = ks.matmul <4, 15, 15, 4> ins(%z, %kz : tensor<25088x240xf32>, tensor<4x15x15x4xf32>) outs(%initz : tensor<25088x240xf32>) -> tensor<25088x240xf32>
+  %1 = ks.matmul <4, 31, 31, 4> ins(%z, %kz : tensor<25088x496xf32>, tensor<4x31x31x4xf32>) outs(%initz : tensor<25088x496xf32>) -> tensor<25088x496xf32>
   %2 = ks.matmul <4, 192, 192, 4> precision(tf32) ins(%x, %k : tensor<25088x3072xf32>, tensor<4x192x192x4xf32>) outs(%init : tensor<25088x3072xf32>) -> tensor<25088x3072xf32>
-  return %0, %1, %2 : tensor<25088x3072xf32>, tensor<25088x240xf32>, tensor<25088x3072xf32>
+  return %0, %1, %2 : tensor<25088x3072xf32>, tensor<25088x496xf32>, tensor<25088x3072xf32>
 }
 
 // Odd sizes, an unknown batch, batch-last, ties.

@@ -21,7 +21,7 @@ import split_cases
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-PATTERNS = [(1, 32, 16, 4), (1, 32, 64, 4), (2, 40, 100, 3), (1, 32, 256, 8), (1, 32, 1024, 4)]
+PATTERNS = [(1, 32, 32, 4), (1, 32, 64, 4), (2, 40, 100, 3), (1, 32, 256, 8), (1, 32, 1024, 4)]
 LAYOUTS = ["first", "last"]
 BATCH = 64
 

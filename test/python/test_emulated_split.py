@@ -74,11 +74,11 @@ def test_plans(emulator, tmp_path, pattern, layout, target):  # noqa: F811
         assert split_cases.check("random", x, weight, y) is None, plan
 
 
-def test_below_16_products_fmas_are_used():
+def test_below_32_products_fmas_are_used():
     """Few roundings of theirs would allow few errors of the parts."""
-    options = get_options((2, 64, 15, 4), "first", "sm_90", BATCH)
+    options = get_options((2, 64, 31, 4), "first", "sm_90", BATCH)
     assert not find_plans(KS_RUN, options, 1)
-    assert find_plans(KS_RUN, get_options((2, 64, 16, 4), "first", "sm_90", BATCH), 1)
+    assert find_plans(KS_RUN, get_options((2, 64, 32, 4), "first", "sm_90", BATCH), 1)
 
 
 def test_plain_tf32_would_fail(tmp_path):

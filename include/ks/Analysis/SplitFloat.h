@@ -59,7 +59,7 @@ constexpr float kSecondScale = 1 << 7, kThirdScale = 1 << 16;
 constexpr uint32_t kPartBits = 0xffff0000;
 
 /// Sums of as many products are exact enough; see above.
-constexpr int64_t kMinSplitDepth = 16;
+constexpr int64_t kMinSplitDepth = 32;
 
 inline uint32_t getBits(float x) {
   uint32_t bits;

@@ -150,9 +150,10 @@ Value ProductKernel::multiplySteps(Value chunk, Value stage, Value first,
 
 Value ProductKernel::multiplyChunk(Value chunk, Value stage,
                                    Value accumulator) {
-  constexpr int64_t kMaxUnrolled = 4;
+  // A step of split operands is long by itself.
+  int64_t maxUnrolled = plan.fragments.isSplit() ? 2 : 4;
   int64_t steps = plan.k / plan.fragments.stepK();
-  int64_t unrolled = std::gcd(steps, kMaxUnrolled);
+  int64_t unrolled = std::gcd(steps, maxUnrolled);
   if (steps == unrolled)
     return multiplySteps(chunk, stage, index.constant(0), steps, accumulator);
   auto loop = scf::ForOp::create(

@@ -226,7 +226,7 @@ func.func @parts(%v: vector<1x1x4x4xf32>) {
 // -----
 
 func.func @split_depth(%x: tensor<?x15xf32>, %k: tensor<1x16x15x1xf32>, %init: tensor<?x16xf32>) -> tensor<?x16xf32> {
-  // expected-error @+1 {{plan does not fit: instruction is mma16_split with c = 15; expected fma below 16, where it is not as exact}}
+  // expected-error @+1 {{plan does not fit: instruction is mma16_split with c = 15; expected fma below 32, where it is not as exact}}
   %y = ks.matmul <1, 16, 15, 1> ins(%x, %k : tensor<?x15xf32>, tensor<1x16x15x1xf32>) outs(%init : tensor<?x16xf32>)
     plan #ks.gpu_plan<entries = 16, batch_blocks = 8, vector = 1, warps = [1, 1, 1], stages = 2, copies = cp_async, weights = streamed, packing = <fragments = <mma16_split, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>
     -> tensor<?x16xf32>

@@ -18,15 +18,30 @@ using namespace ks;
 
 static double toDouble(int64_t value) { return static_cast<double>(value); }
 
+/// Bytes that a lane copies at a time, of neighbours of `size` bytes.
+static int64_t getAccessBytes(int64_t size) {
+  constexpr int64_t kWidest = 16;
+  return std::min(kWidest, size & -size);
+}
+
 namespace {
 /// What differs between kinds of kernels, fitted to times on an H100.
 struct Fitted {
   double launch; ///< Seconds; of barriers and tensor maps, too.
-  double start;  ///< Seconds until a block's ring is full.
+  double start;  ///< Seconds until a block's ring is full; see FittedStart.
   double l2;     ///< Of the table's bandwidth.
   double norm;   ///< Near infinity, all resources are used at a time.
   double rows16, rows32,
       rows64; ///< Of the DRAM's bandwidth, by rows of such bytes.
+};
+
+/// The first tile of a block, which nothing hides, in seconds.
+struct FittedStart {
+  double bulkChunk, chunk;     ///< To wait for a chunk, by who copies.
+  double bulkLatency, latency; ///< Of a copy; `stages - 1` are under way.
+  double clusterChunk;         ///< More, where blocks wait for each other.
+  double engineRow;            ///< Cycles of a row that the engine copies.
+  double piece, element;       ///< Cycles of a piece that a lane copies.
 };
 
 /// The same of wgmma16 alone.
@@ -54,18 +69,24 @@ constexpr double kKeptInL2 = 0.15;
 /// nothing else is done meanwhile.
 constexpr double kCyclesOfLoad = 1.76;
 
+constexpr FittedStart kStart{0.21e-6,  0.09e-6, 0.12e-6, 0.23e-6,
+                             0.035e-6, 0.31,    9.8,     105};
+
+/// Weights of so much of L2 are still there from the launch before.
+constexpr double kWarm = 0.6;
+
 constexpr FittedSplit kSplit{1.86, 6, 0.82, 1.44, 14, 4.7, 1.13};
 
 static Fitted getFitted(const GPUPlan &plan, bool batchFirst) {
   if (plan.isWgmmaRS())
-    return {3.3e-6, 0.5e-6, 1.25, 5, 0.33, 0.53, 0.97};
+    return {1.8e-6, 0.1e-6, 1.25, 5, 0.33, 0.53, 0.97};
   if (plan.isWgmma() && batchFirst)
     return {4e-6, 1.5e-6, 1.37, 2.8, 0.34, 0.52, 0.56};
   if (plan.isWgmma())
     return {1.3e-6, 2.2e-6, 1.8, 3.6, 0.34, 0.52, 0.56};
   if (plan.fragments.isSplit())
-    return {1.8e-6, 1.5e-6, 0.53, 3.3, 0.38, 0.64, 1};
-  return {1.8e-6, 1.5e-6, 1, 2, 0.34, 0.52, 0.56};
+    return {1e-6, 0, 0.53, 3.3, 0.38, 0.64, 1};
+  return {0.95e-6, 0, 1, 2, 0.34, 0.52, 0.56};
 }
 
 static FittedOperands getFittedOperands(bool batchFirst) {
@@ -101,11 +122,11 @@ double GPUCostModel::getRowEfficiency(int64_t batch) const {
   return fitted.rows16 * toDouble(piece) / 16 / split;
 }
 
-/// Multiprocessors that can work. Clusters are placed in groups of 16 or 18
-/// multiprocessors, of which larger ones leave two.
+/// Multiprocessors that can work. Clusters are placed in groups of 14 to 18
+/// multiprocessors, of which larger ones leave some.
 double GPUCostModel::getMultiprocessors() const {
   int64_t count = target.multiprocessors;
-  return toDouble(plan.cluster > 2 ? count - count % 16 : count);
+  return toDouble(plan.cluster > 2 ? count * 10 / 11 : count);
 }
 
 GPUCostModel::GPUCostModel(const Problem &problem, const GPUPlan &plan,
@@ -134,15 +155,16 @@ GPUCostModel::GPUCostModel(const Problem &problem, const GPUPlan &plan,
     tile.issue *= kSplit.issue;
     tile.latency *= kSplit.latency;
   }
-  tile.engine = plan.isWgmmaRS() ? getEngineCycles() : 0;
+  constexpr double kCyclesOfRow = 2;
+  tile.engine = plan.isWgmmaRS() ? kCyclesOfRow * getEngineRows() : 0;
 }
 
-/// Cycles in which the copy engine issues a tile's rows.
-double GPUCostModel::getEngineCycles() const {
+/// Rows of a tile that the copy engine copies.
+double GPUCostModel::getEngineRows() const {
   int64_t row = !batchFirst                 ? plan.getAtomEntries(bytes)
                 : plan.isFlatCopy(p, bytes) ? plan.getAtomWidth()
                                             : plan.j;
-  return 2.0 * traffic.inputBytes / toDouble(row * bytes * plan.cluster);
+  return traffic.inputBytes / toDouble(row * bytes * plan.cluster);
 }
 
 /// Cycles that a tile keeps the multipliers of an SM busy.
@@ -203,20 +225,18 @@ double GPUCostModel::getStoreCycles() const {
 }
 
 /// Cycles of a tile in which its warps do one thing after the other.
-double GPUCostModel::getSerialCycles(double resident) const {
+double GPUCostModel::getSerialCycles(double resident, double waits) const {
   if (plan.isWgmmaRS()) {
     double loads = kCyclesOfLoad * traffic.steps * getActivationCycles();
     return std::max(1.29 * tile.units, loads) +
-           (tile.latency + 0.54 * getStoreCycles()) / resident;
+           (waits + 0.54 * getStoreCycles()) / resident;
   }
   if (plan.isWgmma())
-    return getFittedOperands(batchFirst).units * tile.units +
-           tile.latency / resident;
+    return getFittedOperands(batchFirst).units * tile.units + waits / resident;
   // Few warps take turns at loading and multiplying; many do both at a time.
   double warps = std::max(1.0, resident * toDouble(plan.getWarps()) / 4);
   double power = plan.fragments.isSplit() ? kSplit.warps : 1.5;
-  return (tile.units + tile.shared) / std::pow(warps, power) +
-         tile.latency / resident;
+  return (tile.units + tile.shared) / std::pow(warps, power) + waits / resident;
 }
 
 /// Cycles to issue everything, four warps at a time: a rough count.
@@ -274,6 +294,36 @@ double GPUCostModel::getOverlap(double resident) const {
   return std::min(1.0, std::sqrt(underWay / needed));
 }
 
+/// Seconds of a block's first tile, of which all steps are waited for, and of
+/// the first weights.
+double GPUCostModel::getStartSeconds(double start) const {
+  double perSM = target.l2Bandwidth / getMultiprocessors();
+  start += traffic.weightBytes / traffic.chunks / perSM;
+  if (plan.isWgmmaSS())
+    return start;
+  double rounds =
+      traffic.chunks / (plan.stages > 1 ? toDouble(plan.stages - 1) : 1);
+  double hertz = target.gigahertz * 1e9;
+  if (!plan.isBulk) {
+    int64_t run = batchFirst ? (plan.j >= p.d ? p.c * p.d : plan.j) * bytes
+                             : plan.entries * bytes;
+    // Less than 4 bytes cannot be copied asynchronously.
+    int64_t access = getAccessBytes(run);
+    double perPiece = access < 4 ? kStart.element : kStart.piece;
+    double cycles = perPiece * traffic.inputBytes / toDouble(access) +
+                    kStart.piece * traffic.weightBytes / 16;
+    return start + traffic.chunks * kStart.chunk + rounds * kStart.latency +
+           cycles / toDouble(plan.getThreads()) / hertz;
+  }
+  start += kStart.engineRow * getEngineRows() / hertz;
+  if (plan.cluster > 1)
+    start += traffic.chunks * kStart.clusterChunk;
+  if (plan.isWgmma()) // Warps of their own copy.
+    return start;
+  return start + traffic.chunks * kStart.bulkChunk +
+         rounds * kStart.bulkLatency;
+}
+
 GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch,
                               double bound) const {
   GPUCost cost;
@@ -305,20 +355,30 @@ GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch,
   cost.dramBytes = getMinimumBytes(problem, batch) +
                    again * tiles * slabs * traffic.weightBytes;
   double overlap = plan.isWgmma() ? 1 : getOverlap(resident);
-  cost.dram = cost.dramBytes /
-              (target.dramBandwidth * busy * getRowEfficiency(batch) * overlap);
+  // Packed weights are read in one piece, if they are not there yet.
+  double stored = toDouble(problem.factors.front().storedWeights() * bytes);
+  double cold = stored < kWarm * toDouble(target.l2Bytes) ? 0 : stored;
+  cost.dram =
+      (cold + (cost.dramBytes - stored) / (getRowEfficiency(batch) * overlap)) /
+      (target.dramBandwidth * busy);
   cost.l2Bytes = getL2Bytes(traffic, problem, plan, batchBlocks, batch);
-  // Of split operands, pieces of half a sector cost L2 the other half.
-  if (plan.fragments.isSplit() && getRunBytes(problem, plan, batch) < 32)
-    cost.l2Bytes += tiles * slabs * traffic.inputBytes;
+  // Of split operands, pieces of parts of a sector cost L2 the sector.
+  constexpr int64_t kSector = 32;
+  int64_t piece = std::min(kSector, getRunBytes(problem, plan, batch));
+  if (plan.fragments.isSplit())
+    cost.l2Bytes += tiles * slabs * traffic.inputBytes *
+                    (toDouble(kSector) / toDouble(piece) - 1);
   // The busiest SM takes its share of the bytes.
   double l2Bandwidth = target.l2Bandwidth * fitted.l2;
   cost.l2 = cost.l2Bytes * (tilesOfSM * sms / (tiles * slabs)) / l2Bandwidth;
   cost.shared = tilesOfSM * tile.shared / hertz;
   cost.engine = tilesOfSM * tile.engine / hertz;
-  cost.units = tilesOfSM *
-               std::max({tile.units, tile.issue, getSerialCycles(resident)}) /
-               hertz;
+  // What is waited for in a block's only tile is its start.
+  double waits = perBlock > 1 || plan.isWgmma() ? tile.latency : 0;
+  cost.units =
+      tilesOfSM *
+      std::max({tile.units, tile.issue, getSerialCycles(resident, waits)}) /
+      hertz;
   double most =
       std::max({cost.dram, cost.l2, cost.shared, cost.engine, cost.units});
   cost.limit = most == cost.dram     ? "DRAM"
@@ -330,8 +390,7 @@ GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch,
     cost.limit = "launch";
   // A block begins by filling its ring, and ends by emptying it; others on the
   // SM work meanwhile.
-  double start = fitted.start + traffic.weightBytes / traffic.chunks * sms /
-                                    target.l2Bandwidth;
+  double start = getStartSeconds(fitted.start);
   double startup = waves * start / (waves > 1 ? resident : 1);
   double fixed = cost.launch + startup;
   // All takes as long as the longest at least: most plans are out of the race.

@@ -188,7 +188,8 @@ int64_t GPUPlan::getRegisters(const Problem &problem) const {
   bool isRagged =
       batchFirst &&
       getKernelPattern(problem.factors.front().pattern).d % vector != 0;
-  bool isUnrolled = k > fragments.stepK();
+  bool isUnrolled =
+      k > fragments.stepK() && !(fragments.isSplit() && batchFirst);
   bool isNarrow =
       batchFirst && fragments.runK * vector * problem.elementBytes() < 16;
   return accumulators + activations + activations / 8 + weights + 58 +

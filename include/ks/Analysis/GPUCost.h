@@ -54,9 +54,10 @@ private:
   double getIssueCycles(double copied) const;
   double getActivationCycles() const;
   double getLatencyCycles() const;
-  double getEngineCycles() const;
+  double getEngineRows() const;
+  double getStartSeconds(double start) const;
   double getStoreCycles() const;
-  double getSerialCycles(double resident) const;
+  double getSerialCycles(double resident, double waits) const;
   double getRowEfficiency(int64_t batch) const;
   double getMultiprocessors() const;
   double getOverlap(double resident) const;

@@ -150,8 +150,9 @@ Value ProductKernel::multiplySteps(Value chunk, Value stage, Value first,
 
 Value ProductKernel::multiplyChunk(Value chunk, Value stage,
                                    Value accumulator) {
-  // A step of split operands is long by itself.
-  int64_t maxUnrolled = plan.fragments.isSplit() ? 2 : 4;
+  // A step of split operands is long by itself, and has many weights if those
+  // of all columns differ.
+  int64_t maxUnrolled = !plan.fragments.isSplit() ? 4 : batchFirst ? 1 : 2;
   int64_t steps = plan.k / plan.fragments.stepK();
   int64_t unrolled = std::gcd(steps, maxUnrolled);
   if (steps == unrolled)

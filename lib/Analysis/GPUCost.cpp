@@ -75,7 +75,7 @@ constexpr FittedStart kStart{0.21e-6,  0.09e-6, 0.12e-6, 0.23e-6,
 /// Weights of so much of L2 are still there from the launch before.
 constexpr double kWarm = 0.6;
 
-constexpr FittedSplit kSplit{1.86, 6, 0.82, 1.44, 14, 4.7, 1.13};
+constexpr FittedSplit kSplit{1.88, 6.1, 0.83, 1.32, 14, 5, 0.85};
 
 static Fitted getFitted(const GPUPlan &plan, bool batchFirst) {
   if (plan.isWgmmaRS())
@@ -85,7 +85,7 @@ static Fitted getFitted(const GPUPlan &plan, bool batchFirst) {
   if (plan.isWgmma())
     return {1.3e-6, 2.2e-6, 1.8, 3.6, 0.34, 0.52, 0.56};
   if (plan.fragments.isSplit())
-    return {1e-6, 0, 0.53, 3.3, 0.38, 0.64, 1};
+    return {1e-6, 0, 0.59, 3.5, 0.21, 0.62, 1};
   return {0.95e-6, 0, 1, 2, 0.34, 0.52, 0.56};
 }
 
@@ -113,7 +113,7 @@ double GPUCostModel::getRowEfficiency(int64_t batch) const {
   if (piece >= 128)
     return 1;
   // Neighbours that run at the same time complete the line.
-  if (plan.isWgmmaRS() && piece >= 32 && p.d * bytes < 128)
+  if (plan.isWgmmaRS() && piece >= 32 && p.d * bytes < 128 && split == 1)
     return 0.8;
   if (piece >= 64)
     return fitted.rows64;
@@ -296,7 +296,7 @@ double GPUCostModel::getOverlap(double resident) const {
 
 /// Seconds of a block's first tile, of which all steps are waited for, and of
 /// the first weights.
-double GPUCostModel::getStartSeconds(double start) const {
+double GPUCostModel::getStartSeconds(double start, int64_t batch) const {
   double perSM = target.l2Bandwidth / getMultiprocessors();
   start += traffic.weightBytes / traffic.chunks / perSM;
   if (plan.isWgmmaSS())
@@ -306,7 +306,7 @@ double GPUCostModel::getStartSeconds(double start) const {
   double hertz = target.gigahertz * 1e9;
   if (!plan.isBulk) {
     int64_t run = batchFirst ? (plan.j >= p.d ? p.c * p.d : plan.j) * bytes
-                             : plan.entries * bytes;
+                             : std::min(plan.entries, batch) * bytes;
     // Less than 4 bytes cannot be copied asynchronously.
     int64_t access = getAccessBytes(run);
     double perPiece = access < 4 ? kStart.element : kStart.piece;
@@ -390,7 +390,7 @@ GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch,
     cost.limit = "launch";
   // A block begins by filling its ring, and ends by emptying it; others on the
   // SM work meanwhile.
-  double start = getStartSeconds(fitted.start);
+  double start = getStartSeconds(fitted.start, std::max<int64_t>(batch, 1));
   double startup = waves * start / (waves > 1 ? resident : 1);
   double fixed = cost.launch + startup;
   // All takes as long as the longest at least: most plans are out of the race.

@@ -13,6 +13,7 @@
 
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 using namespace ks;
 
@@ -256,11 +257,17 @@ double GPUCostModel::getIssueCycles(double copied) const {
                                       : products * FragmentLayout::slotsK *
                                             (problem.isComplex ? 4 : 1);
   double copies = plan.isBulk ? 0 : copied / 16 / 32 * 8;
+  // Less than 4 bytes cannot be copied asynchronously.
+  constexpr double kElement = 3;
+  double elements = !plan.isBulk && getCopyBytes() < 4
+                        ? traffic.inputBytes / toDouble(bytes)
+                        : 0;
   double stores = traffic.stores * toDouble(plan.getWarps()) * 6;
   // A chunk is a wait, a barrier and new addresses.
   double rings = traffic.chunks * toDouble(plan.getWarps()) * 40;
   constexpr double kOverlap = 0.4; // of what was counted
-  return kOverlap * (traffic.steps * perStep + rings + copies + stores) / 4;
+  return kOverlap * (traffic.steps * perStep + rings + copies + stores) / 4 +
+         kElement * elements;
 }
 
 /// Cycles of a tile in which a warp waits, and nothing but other warps can use
@@ -294,9 +301,17 @@ double GPUCostModel::getOverlap(double resident) const {
   return std::min(1.0, std::sqrt(underWay / needed));
 }
 
+/// Bytes of X that a lane copies at a time.
+int64_t GPUCostModel::getCopyBytes() const {
+  int64_t neighbours = plan.j == p.d ? p.c * p.d : std::gcd(plan.j, p.d);
+  if (!batchFirst)
+    neighbours = problem.batch ? std::max<int64_t>(*problem.batch, 1) : 16;
+  return getAccessBytes(neighbours * bytes);
+}
+
 /// Seconds of a block's first tile, of which all steps are waited for, and of
 /// the first weights.
-double GPUCostModel::getStartSeconds(double start, int64_t batch) const {
+double GPUCostModel::getStartSeconds(double start) const {
   double perSM = target.l2Bandwidth / getMultiprocessors();
   start += traffic.weightBytes / traffic.chunks / perSM;
   if (plan.isWgmmaSS())
@@ -305,10 +320,7 @@ double GPUCostModel::getStartSeconds(double start, int64_t batch) const {
       traffic.chunks / (plan.stages > 1 ? toDouble(plan.stages - 1) : 1);
   double hertz = target.gigahertz * 1e9;
   if (!plan.isBulk) {
-    int64_t run = batchFirst ? (plan.j >= p.d ? p.c * p.d : plan.j) * bytes
-                             : std::min(plan.entries, batch) * bytes;
-    // Less than 4 bytes cannot be copied asynchronously.
-    int64_t access = getAccessBytes(run);
+    int64_t access = getCopyBytes();
     double perPiece = access < 4 ? kStart.element : kStart.piece;
     double cycles = perPiece * traffic.inputBytes / toDouble(access) +
                     kStart.piece * traffic.weightBytes / 16;
@@ -390,7 +402,7 @@ GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch,
     cost.limit = "launch";
   // A block begins by filling its ring, and ends by emptying it; others on the
   // SM work meanwhile.
-  double start = getStartSeconds(fitted.start, std::max<int64_t>(batch, 1));
+  double start = getStartSeconds(fitted.start);
   double startup = waves * start / (waves > 1 ? resident : 1);
   double fixed = cost.launch + startup;
   // All takes as long as the longest at least: most plans are out of the race.

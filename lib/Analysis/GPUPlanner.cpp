@@ -101,12 +101,18 @@ llvm::SmallVector<Enumerator::Columns> Enumerator::getColumns() const {
     if (run != 1)
       all.push_back({p.d, 1, 1, true});
   }
-  // All of them, by two warps where they are too many for one.
-  for (int64_t warps : {1, 2}) {
+  // All of them, by several warps where they are too many for one: rows of an
+  // odd number of columns are in one piece only together.
+  constexpr int64_t kWidestVector = 16;
+  for (int64_t warps : {1, 2, 3, 4}) {
     int64_t vector = p.d / warps;
-    if (p.d > 8 && !isPower && p.d % warps == 0 && vector % 4 == 0 &&
-        vector <= 16)
+    if (p.d > 8 && !isPower && p.d % warps == 0 && vector <= kWidestVector &&
+        vector > 4) {
+      // Runs of k make rows of which the copy engine can have a part.
+      if (warps == 1)
+        all.push_back({vector, warps, 4, true});
       all.push_back({vector, warps, 1, true});
+    }
   }
   // Part of the columns: whole pieces, of several warps where there are more.
   for (int64_t vector = widest; vector >= 1; vector /= 2)

@@ -39,6 +39,8 @@ CASES_RS = [
     ((2, 33, 24, 16), "bf16", "bias"),
     ((1, 40, 40, 24), "f16", None),
     ((1, 24, 72, 32), "f16", None),
+    ((1, 20, 40, 9), "f16", "bias"),  # all columns of an odd number
+    ((2, 24, 16, 11), "bf16", None),
 ]
 # The same, of tf32.
 CASES_RS8 = [

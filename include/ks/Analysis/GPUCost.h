@@ -55,7 +55,8 @@ private:
   double getActivationCycles() const;
   double getLatencyCycles() const;
   double getEngineRows() const;
-  double getStartSeconds(double start, int64_t batch) const;
+  double getStartSeconds(double start) const;
+  int64_t getCopyBytes() const;
   double getStoreCycles() const;
   double getSerialCycles(double resident, double waits) const;
   double getRowEfficiency(int64_t batch) const;

@@ -78,6 +78,10 @@ void ks::buildGPUPipeline(OpPassManager &pm,
   }
   attach.optLevel = 3;
   pm.addPass(createGpuNVVMAttachTarget(attach));
+  if (options.format == "isa") {
+    pm.addPass(createKernelsToPTX());
+    return;
+  }
   GpuModuleToBinaryPassOptions binary;
   binary.compilationTarget = options.format;
   pm.addPass(createGpuModuleToBinaryPass(binary));

@@ -93,11 +93,15 @@ struct KernelsToPTXPass : ks::impl::KernelsToPTXBase<KernelsToPTXPass> {
 
 private:
   LogicalResult compile(gpu::GPUModuleOp module) {
+    if (!module.getTargetsAttr())
+      return module.emitError("has no target; expected #nvvm.target (run "
+                              "nvvm-attach-target first)");
     SmallVector<Attribute> objects;
     for (Attribute target : module.getTargetsAttr()) {
       auto nvvm = dyn_cast<NVVM::NVVMTargetAttr>(target);
       if (!nvvm)
-        return module.emitError("has a target that is not #nvvm.target");
+        return module.emitError("has the target ")
+               << target << "; expected #nvvm.target";
       auto ptx = KernelSerializer(*module, nvvm).run();
       if (!ptx)
         return module.emitError("could not be compiled");

@@ -25,16 +25,17 @@ using namespace mlir;
 using namespace ks;
 
 /// Loops of tiles are written out already, so that nothing is left to unroll,
-/// to vectorize or, but for libdevice, to inline. What pays is narrower
-/// divisions, from the ranges of threads' numbers; terms of addresses that do
-/// not change ahead of loops; and comparisons with the edges only once.
+/// to vectorize or, but for libdevice, to inline. What pays is what follows
+/// from the ranges of threads' and blocks' numbers (narrow divisions,
+/// comparisons with edges that are never met), once loops have their final
+/// form, and terms of addresses ahead of loops.
 static constexpr const char *kPasses =
     "always-inline,globaldce,nvvm-reflect,"
     "function(nvvm-intr-range,sroa,early-cse<memssa>,"
     "instcombine<max-iterations=1;no-verify-fixpoint>,reassociate,"
     "loop-mssa(loop-rotate,licm),simplifycfg,loop(indvars),early-cse<memssa>,"
-    "instcombine<max-iterations=1;no-verify-fixpoint>,"
-    "correlated-propagation,loop-mssa(licm),simplifycfg)";
+    "sccp,instcombine<max-iterations=1;no-verify-fixpoint>,loop-mssa(licm),"
+    "simplifycfg)";
 
 namespace {
 class KernelSerializer : public NVVM::SerializeGPUModuleBase {

@@ -6,9 +6,9 @@
 // CHECK-SAME: .target sm_90a
 gpu.module @kernels [#nvvm.target<chip = "sm_90a", features = "+ptx80">] {
   // What depends on the thread's number only is computed ahead of the loop, in
-  // 16 bits, as there are few threads.
+  // 32 bits, as there are few threads.
   // CHECK-SAME: .entry scale
-  // CHECK-SAME: mul.lo.s16
+  // CHECK-SAME: mul.hi.u32
   // CHECK-SAME: $L__BB0_
   // CHECK-NOT: div.
   // CHECK-SAME: bra

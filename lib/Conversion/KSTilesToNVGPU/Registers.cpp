@@ -10,7 +10,7 @@
 // would be taken apart and put together again at each of them, by everything
 // that follows. So fragments are expanded to their innermost vectors, and where
 // loops carry them, to their elements. A cast stands for a fragment until the
-// ops that take it have been expanded, too; then it has no uses.
+// ops that take it have been expanded, too.
 //
 //===----------------------------------------------------------------------===//
 
@@ -27,6 +27,12 @@ static bool isFragment(Type type) {
   return vector && vector.getRank() > 1;
 }
 
+/// Of the innermost vectors, in row-major order.
+static StaticTileOffsetRange getPlaces(VectorType type) {
+  ArrayRef<int64_t> shape = type.getShape().drop_back();
+  return {shape, SmallVector<int64_t>(shape.size(), 1)};
+}
+
 static VectorType getInnermostType(VectorType type) {
   return VectorType::get(type.getShape().take_back(), type.getElementType());
 }
@@ -36,16 +42,32 @@ static VectorType getInnermostType(VectorType type) {
 //===----------------------------------------------------------------------===//
 
 Value TileExpander::assemble(VectorType type, ValueRange vectors) {
-  return UnrealizedConversionCastOp::create(b, loc, type, vectors).getResult(0);
+  fragments.push_back(
+      UnrealizedConversionCastOp::create(b, loc, type, vectors));
+  return fragments.back().getResult(0);
+}
+
+void TileExpander::finish() {
+  for (UnrealizedConversionCastOp cast : llvm::reverse(fragments)) {
+    if (cast.use_empty()) {
+      b.eraseOp(cast);
+      continue;
+    }
+    b.setInsertionPoint(cast);
+    auto type = llvm::cast<VectorType>(cast.getType(0));
+    Value whole = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
+    for (auto [at, vector] : llvm::zip_equal(getPlaces(type), cast.getInputs()))
+      whole = vector::InsertOp::create(b, loc, vector, whole, at);
+    b.replaceOp(cast, whole);
+  }
 }
 
 SmallVector<Value> ks::getVectors(OpBuilder &b, Location loc, Value fragment) {
   if (auto known = fragment.getDefiningOp<UnrealizedConversionCastOp>())
     return known.getInputs();
-  ArrayRef<int64_t> shape = cast<VectorType>(fragment.getType()).getShape();
   SmallVector<Value> vectors;
-  for (const SmallVector<int64_t> &at : StaticTileOffsetRange(
-           shape.drop_back(), SmallVector<int64_t>(shape.size() - 1, 1)))
+  for (const SmallVector<int64_t> &at :
+       getPlaces(cast<VectorType>(fragment.getType())))
     vectors.push_back(vector::ExtractOp::create(b, loc, fragment, at));
   return vectors;
 }
@@ -172,6 +194,19 @@ void TileExpander::expand(scf::ForOp op) {
 void TileExpander::expand(scf::YieldOp op) {
   if (llvm::any_of(op.getOperandTypes(), isFragment))
     b.replaceOpWithNewOp<scf::YieldOp>(op, splitFragments(op.getOperands()));
+}
+
+void TileExpander::expand(vector::ExtractOp op) {
+  VectorType type = op.getSourceVectorType();
+  ArrayRef<int64_t> at = op.getStaticPosition();
+  if (!isFragment(type) || !op.getDynamicPosition().empty() ||
+      at.size() + 1 < static_cast<size_t>(type.getRank()))
+    return;
+  Value vector =
+      getVector(b, loc, op.getSource(), at.take_front(type.getRank() - 1));
+  b.replaceOp(op, at.size() == static_cast<size_t>(type.getRank())
+                      ? getElement(b, loc, vector, at.back())
+                      : vector);
 }
 
 void TileExpander::expand(vector::ShapeCastOp op) {

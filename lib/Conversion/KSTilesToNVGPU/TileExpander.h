@@ -48,8 +48,11 @@ public:
   void expand(mlir::arith::TruncFOp op);
   void expand(mlir::scf::ForOp op);
   void expand(mlir::scf::YieldOp op);
+  void expand(mlir::vector::ExtractOp op);
   /// Between fragments and the flat vectors of epilogues.
   void expand(mlir::vector::ShapeCastOp op);
+  /// Afterwards: fragments that other ops take are put together for them.
+  void finish();
 
 private:
   using Value = mlir::Value;
@@ -96,6 +99,7 @@ private:
   IndexBuilder index;
   Value thread, lane; ///< In the block; in the warp.
   llvm::DenseMap<std::pair<Value, int64_t>, Value> aligned;
+  llvm::SmallVector<mlir::UnrealizedConversionCastOp> fragments;
 };
 
 /// Address spaces of NVPTX.

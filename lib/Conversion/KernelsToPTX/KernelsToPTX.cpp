@@ -26,16 +26,19 @@ using namespace ks;
 
 /// Loops of tiles are written out already, so that nothing is left to unroll,
 /// to vectorize or, but for libdevice, to inline. What pays is what follows
-/// from the ranges of threads' and blocks' numbers (narrow divisions,
-/// comparisons with edges that are never met), once loops have their final
-/// form, and terms of addresses ahead of loops.
+/// from the ranges of threads' and blocks' numbers, before and after loops have
+/// their final form: narrow divisions, and edges that are never met; terms of
+/// addresses ahead of loops; and what both sides of a branch do done once.
 static constexpr const char *kPasses =
     "always-inline,globaldce,nvvm-reflect,"
-    "function(nvvm-intr-range,sroa,early-cse<memssa>,"
-    "instcombine<max-iterations=1;no-verify-fixpoint>,reassociate,"
-    "loop-mssa(loop-rotate,licm),simplifycfg,loop(indvars),early-cse<memssa>,"
-    "sccp,instcombine<max-iterations=1;no-verify-fixpoint>,loop-mssa(licm),"
-    "simplifycfg)";
+    "function(nvvm-intr-range,sroa,early-cse<memssa>),ipsccp,"
+    "function(instcombine<max-iterations=1;no-verify-fixpoint>,"
+    "correlated-propagation,simplifycfg,reassociate,"
+    "loop-mssa(loop-rotate,licm),simplifycfg,"
+    "instcombine<max-iterations=1;no-verify-fixpoint>,loop(indvars),"
+    "early-cse<memssa>,sccp,"
+    "instcombine<max-iterations=1;no-verify-fixpoint>,loop-mssa(licm),"
+    "simplifycfg<hoist-common-insts;sink-common-insts>)";
 
 namespace {
 class KernelSerializer : public NVVM::SerializeGPUModuleBase {

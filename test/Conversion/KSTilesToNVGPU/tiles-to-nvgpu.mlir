@@ -80,6 +80,23 @@ gpu.module @kernels {
     gpu.return
   }
 
+  // For ops that know nothing of fragments they are put together again.
+  // CHECK-LABEL: gpu.func @foreign(
+  //       CHECK:   %[[WHOLE:.*]] = vector.insert {{.*}} [0, 0, 0] : vector<4xf32> into vector<1x1x1x4xf32>
+  //       CHECK:   arith.negf %[[WHOLE]]
+  //   CHECK-NOT:   builtin.unrealized_conversion_cast
+  //       CHECK:   gpu.return
+  gpu.func @foreign(%xs: memref<1x8x24xf16, 3>, %ws: memref<1x1x1x1x32x8xf16, 3>, %out: memref<1xvector<1x1x1x4xf32>>) kernel {
+    %c = arith.constant 0 : index
+    %zero = arith.constant dense<0.0> : vector<1x1x1x4xf32>
+    %w = ks.load_weights %ws[%c, %c, %c, %c] : memref<1x1x1x1x32x8xf16, 3> to vector<1x1x8xf16>
+    %a = ks.load_activations <mma16, run_k = 1, run_n = 1> %xs[%c, %c, %c] slab 1 : memref<1x8x24xf16, 3> to vector<1x1x4xf16>
+    %s = ks.warp_mma <mma16, run_k = 1, run_n = 1> %w, %a, %zero : vector<1x1x8xf16>, vector<1x1x4xf16> to vector<1x1x1x4xf32>
+    %n = arith.negf %s : vector<1x1x1x4xf32>
+    memref.store %n, %out[%c] : memref<1xvector<1x1x1x4xf32>>
+    gpu.return
+  }
+
   // tf32: activations are rounded, weights were; two of m16n8k8.
   // CHECK-LABEL: gpu.func @tf32(
   // CHECK-COUNT-4: nvvm.convert.float.to.tf32

@@ -32,10 +32,8 @@ using namespace ks;
 static constexpr const char *kPasses =
     "always-inline,globaldce,nvvm-reflect,"
     "function(nvvm-intr-range,sroa,early-cse<memssa>),ipsccp,"
-    "function(instcombine<max-iterations=1;no-verify-fixpoint>,"
-    "correlated-propagation,simplifycfg,reassociate,"
-    "loop-mssa(loop-rotate,licm),simplifycfg,"
-    "instcombine<max-iterations=1;no-verify-fixpoint>,loop(indvars),"
+    "function(instcombine<max-iterations=1;no-verify-fixpoint>,simplifycfg,"
+    "reassociate,loop-mssa(loop-rotate,licm),simplifycfg,loop(indvars),"
     "early-cse<memssa>,sccp,"
     "instcombine<max-iterations=1;no-verify-fixpoint>,loop-mssa(licm),"
     "simplifycfg<hoist-common-insts;sink-common-insts>)";

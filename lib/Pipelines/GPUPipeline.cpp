@@ -26,24 +26,22 @@ using namespace ks;
 /// From tile ops to the nvvm dialect.
 static void addMachine(OpPassManager &pm) {
   OpPassManager &kernels = pm.nest<gpu::GPUModuleOp>();
+  // While ops are few.
+  kernels.addPass(createConvertComplexToStandardPass());
   // No canonicalization behind it: that turns elements that are put together
   // in order into vector.shape_cast, which nothing behind it lowers.
   kernels.addPass(createConvertKSTilesToNVGPU());
   kernels.addPass(createCSEPass());
   kernels.addPass(createLoopInvariantCodeMotionPass());
-  kernels.addPass(memref::createExpandStridedMetadataPass());
-  kernels.addPass(createLowerAffinePass());
   kernels.addPass(createConvertNVGPUToNVVMPass());
   kernels.addPass(createSCFToControlFlowPass());
-  kernels.addPass(createConvertComplexToStandardPass());
-  kernels.addPass(createConvertComplexToLLVMPass());
   kernels.addPass(createConvertKSToLLVM());
   kernels.addPass(createConvertGpuOpsToNVVMOps());
   kernels.addPass(createConvertNVVMToLLVMPass());
   kernels.addPass(createFinishKernels());
-  kernels.addPass(createCanonicalizerPass());
-  kernels.addPass(createCSEPass());
   kernels.addPass(createReconcileUnrealizedCastsPass());
+  // LLVM folds, and faster; it just should not see what is not used.
+  kernels.addPass(createCSEPass());
 }
 
 void ks::buildGPUPipeline(OpPassManager &pm,
@@ -66,9 +64,9 @@ void ks::buildGPUPipeline(OpPassManager &pm,
       convert.overlapLaunches = target->overlapsLaunches();
     pm.addPass(createConvertKSToGPU(convert));
   };
-  auto toMachine = [&] { addMachine(pm); };
-  addStages(pm, options.from, options.to,
-            {toPlans, toBuffers, toTiles, toMachine});
+  addStages(pm, options.from, options.to, {toPlans, toBuffers, toTiles});
+  if (options.from <= Rung::Tiles && options.to >= Rung::Machine)
+    addMachine(pm);
   if (options.to != Rung::Binary)
     return;
   GpuNVVMAttachTargetOptions attach;
@@ -78,6 +76,10 @@ void ks::buildGPUPipeline(OpPassManager &pm,
   }
   attach.optLevel = 3;
   pm.addPass(createGpuNVVMAttachTarget(attach));
+  if (options.format == "isa") {
+    pm.addPass(createKernelsToPTX());
+    return;
+  }
   GpuModuleToBinaryPassOptions binary;
   binary.compilationTarget = options.format;
   pm.addPass(createGpuModuleToBinaryPass(binary));

@@ -137,6 +137,17 @@ def FinishKernels : Pass<"ks-finish-kernels", "::mlir::gpu::GPUModuleOp"> {
                            "::mlir::NVVM::NVVMDialect"];
 }
 
+def KernelsToPTX : Pass<"ks-kernels-to-ptx", "::mlir::ModuleOp"> {
+  let summary = "compile kernels to PTX";
+  let description = [{
+    Input: `gpu.module` ops in the llvm dialect, with `#nvvm.target`s.
+    Output: a `gpu.binary` for each, with PTX: as `gpu-module-to-binary` with
+    `format=isa`, but with the few passes of LLVM that these kernels gain from.
+  }];
+  let dependentDialects = ["::mlir::gpu::GPUDialect",
+                           "::mlir::NVVM::NVVMDialect"];
+}
+
 def ConvertKSToLLVM : Pass<"convert-ks-to-llvm"> {
   let summary = "lower the views that remain of the ks dialect to llvm";
   let description = [{

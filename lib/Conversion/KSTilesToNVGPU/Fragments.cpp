@@ -24,87 +24,6 @@ using namespace mlir;
 using namespace ks;
 
 //===----------------------------------------------------------------------===//
-// Vectors
-//===----------------------------------------------------------------------===//
-
-Value TileExpander::assemble(VectorType type, ArrayRef<Value> vectors) {
-  Value result = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
-  ArrayRef<int64_t> leading = type.getShape().drop_back();
-  for (auto [number, vector] : llvm::enumerate(vectors)) {
-    SmallVector<int64_t> at(leading.size());
-    int64_t rest = number;
-    for (size_t dim = leading.size(); dim-- > 0; rest /= leading[dim])
-      at[dim] = rest % leading[dim];
-    result = vector::InsertOp::create(b, loc, vector, result, at);
-  }
-  return result;
-}
-
-SmallVector<Value> ks::getInnermost(OpBuilder &b, Location loc, Value value) {
-  auto type = cast<VectorType>(value.getType());
-  if (type.getRank() == 1)
-    return {value};
-  SmallVector<Value> vectors;
-  for (int64_t i = 0; i < type.getDimSize(0); ++i)
-    llvm::append_range(
-        vectors,
-        getInnermost(b, loc, vector::ExtractOp::create(b, loc, value, i)));
-  return vectors;
-}
-
-void TileExpander::expand(vector::ShapeCastOp op) {
-  SmallVector<Value> elements;
-  for (Value vector : getInnermost(b, loc, op.getSource()))
-    for (int64_t i = 0; i < cast<VectorType>(vector.getType()).getDimSize(0);
-         ++i)
-      elements.push_back(vector::ExtractOp::create(b, loc, vector, i));
-  VectorType type = op.getResultVectorType();
-  auto innermost =
-      VectorType::get(type.getShape().take_back(), type.getElementType());
-  SmallVector<Value> vectors;
-  for (ArrayRef<Value> rest = elements; !rest.empty();
-       rest = rest.drop_front(innermost.getDimSize(0)))
-    vectors.push_back(vector::FromElementsOp::create(
-        b, loc, innermost, rest.take_front(innermost.getDimSize(0))));
-  b.replaceOp(op,
-              type.getRank() == 1 ? vectors.front() : assemble(type, vectors));
-}
-
-SmallVector<Value> TileExpander::loadElements(Value memref, ValueRange indices,
-                                              int64_t count, int64_t width) {
-  SmallVector<Value> elements, at(indices);
-  Type type = getElementTypeOrSelf(memref.getType());
-  for (int64_t first = 0; first < count; first += width) {
-    at.back() = withOffset(index, indices.back(), first);
-    if (width == 1) {
-      elements.push_back(memref::LoadOp::create(b, loc, memref, at));
-      continue;
-    }
-    Value vector = vector::LoadOp::create(
-        b, loc, VectorType::get({width}, type), memref, at,
-        /*nontemporal=*/false,
-        llvm::MaybeAlign(width * getElementBytes(memref)));
-    for (int64_t i = 0; i < width; ++i)
-      elements.push_back(vector::ExtractOp::create(b, loc, vector, i));
-  }
-  return elements;
-}
-
-void TileExpander::storeElements(ArrayRef<Value> elements, Value memref,
-                                 ValueRange indices, int64_t width) {
-  SmallVector<Value> at(indices);
-  auto type = VectorType::get({width}, getElementTypeOrSelf(memref.getType()));
-  auto count = static_cast<int64_t>(elements.size());
-  for (int64_t first = 0; first < count; first += width) {
-    at.back() = withOffset(index, indices.back(), first);
-    Value vector = vector::FromElementsOp::create(b, loc, type,
-                                                  elements.slice(first, width));
-    vector::StoreOp::create(b, loc, vector, memref, at, /*nontemporal=*/false,
-                            llvm::MaybeAlign(width * getElementBytes(memref)));
-  }
-}
-
-//===----------------------------------------------------------------------===//
 // Operands
 //===----------------------------------------------------------------------===//
 
@@ -288,7 +207,7 @@ public:
   SmallVector<Value> prepareWeights(Value vector) {
     if (isOfPairs())
       return getPairs(vector);
-    SmallVector<Value> reals = getReals(vector);
+    SmallVector<Value> reals = getElements(b, loc, vector);
     if (layout.isTF32()) // rounded when they were packed
       for (Value &real : reals)
         real = arith::BitcastOp::create(b, loc, b.getI32Type(), real);
@@ -296,10 +215,10 @@ public:
   }
   SmallVector<Value> prepareActivations(Value vector) {
     if (layout.isSplit())
-      return splitPairs(getReals(vector));
+      return splitPairs(getElements(b, loc, vector));
     if (isOfPairs())
       return getPairs(vector);
-    SmallVector<Value> reals = getReals(vector);
+    SmallVector<Value> reals = getElements(b, loc, vector);
     if (layout.isTF32())
       for (Value &real : reals)
         real = SplitFloatBuilder(b, loc).roundToTF32(real);
@@ -309,7 +228,7 @@ public:
   /// accumulator + weights · activations.
   Value multiply(ArrayRef<Value> weights, ArrayRef<Value> activations,
                  Value accumulator) {
-    SmallVector<Value> sums = getReals(accumulator);
+    SmallVector<Value> sums = getElements(b, loc, accumulator);
     switch (layout.instruction) {
     case WarpInstruction::Mma16:
       sums = mma(weights, activations, sums, 16,
@@ -340,20 +259,12 @@ public:
   }
 
 private:
-  SmallVector<Value> getReals(Value vector) {
-    SmallVector<Value> reals;
-    for (int64_t i = 0; i < cast<VectorType>(vector.getType()).getDimSize(0);
-         ++i)
-      reals.push_back(vector::ExtractOp::create(b, loc, vector, i));
-    return reals;
-  }
   /// Two neighbours each: a register.
   SmallVector<Value> getPairs(Value vector) {
     SmallVector<Value> pairs;
     for (int64_t i = 0; i < cast<VectorType>(vector.getType()).getDimSize(0);
          i += 2) {
-      Value pair = vector::ShuffleOp::create(b, loc, vector, vector,
-                                             ArrayRef<int64_t>{i, i + 1});
+      Value pair = getPair(b, loc, vector, i);
       if (element.isBF16()) {
         pair = vector::BitCastOp::create(
             b, loc, VectorType::get({1}, b.getI32Type()), pair);
@@ -443,9 +354,6 @@ void TileExpander::expand(WarpMmaOp op) {
   bool isShared = op.getWeights().getType().getDimSize(0) != columns;
   TileMma tile(b, loc, op.getFragments().getLayout(),
                op.getWeights().getType().getElementType());
-  auto extract = [&](Value vector, ArrayRef<int64_t> at) -> Value {
-    return vector::ExtractOp::create(b, loc, vector, at);
-  };
   SmallVector<SmallVector<Value>> weights;
   SmallVector<Value> results;
   for (int64_t q = 0; q < columns; ++q) {
@@ -453,17 +361,17 @@ void TileExpander::expand(WarpMmaOp op) {
       weights.clear();
       for (int64_t n = 0; n < tilesN; ++n)
         weights.push_back(
-            tile.prepareWeights(extract(op.getWeights(), {q, n})));
+            tile.prepareWeights(getVector(b, loc, op.getWeights(), {q, n})));
     }
     SmallVector<SmallVector<Value>> activations;
     for (int64_t m = 0; m < tilesM; ++m)
-      activations.push_back(
-          tile.prepareActivations(extract(op.getActivations(), {q, m})));
+      activations.push_back(tile.prepareActivations(
+          getVector(b, loc, op.getActivations(), {q, m})));
     for (int64_t n = 0; n < tilesN; ++n)
       for (int64_t m = 0; m < tilesM; ++m)
         results.push_back(
             tile.multiply(weights[n], activations[m],
-                          extract(op.getAccumulator(), {q, n, m})));
+                          getVector(b, loc, op.getAccumulator(), {q, n, m})));
   }
   b.replaceOp(op, assemble(type, results));
 }
@@ -473,12 +381,10 @@ void TileExpander::expand(JoinPartsOp op) {
   int64_t size = type.getShape().back();
   SplitFloatBuilder floats(b, loc);
   SmallVector<Value> vectors;
-  for (Value parts : getInnermost(b, loc, op.getSource())) {
-    SmallVector<Value> sums;
+  for (Value vector : getVectors(b, loc, op.getSource())) {
+    SmallVector<Value> parts = getElements(b, loc, vector), sums;
     for (int64_t i = 0; i < size; ++i)
-      sums.push_back(
-          floats.join(vector::ExtractOp::create(b, loc, parts, i),
-                      vector::ExtractOp::create(b, loc, parts, size + i)));
+      sums.push_back(floats.join(parts[i], parts[size + i]));
     vectors.push_back(vector::FromElementsOp::create(
         b, loc, VectorType::get({size}, type.getElementType()), sums));
   }

@@ -91,35 +91,40 @@ void TileExpander::ifElse(Value condition, function_ref<void()> yes,
 }
 
 namespace {
+/// Expands `op` if it is one of `Ops`.
+template <typename... Ops>
+void expandOneOf(TileExpander &expander, Operation *op) {
+  llvm::TypeSwitch<Operation *>(op).Case<Ops...>(
+      [&](auto tile) { expander.expand(tile); });
+}
+
 struct ConvertKSTilesToNVGPUPass
     : ks::impl::ConvertKSTilesToNVGPUBase<ConvertKSTilesToNVGPUPass> {
   void runOnOperation() override {
     IRRewriter rewriter(&getContext());
     for (auto kernel : getOperation().getOps<gpu::GPUFuncOp>()) {
+      // What makes a value comes before what takes it, and loops before their
+      // bodies.
       SmallVector<Operation *> ops;
-      kernel.walk([&](Operation *op) {
-        if (isa<CopyActivationsOp, CopyWeightsOp, BulkCopyActivationsOp,
-                BulkCopyWeightsOp, ArriveInClusterOp, LoadWeightsOp,
-                LoadActivationsOp, LoadAtomsOp, WarpMmaOp, JoinPartsOp,
-                WarpgroupMmaOp, WarpgroupMmaRegistersOp, WarpgroupWaitOp,
-                ExchangeEntriesOp, LoadFragmentOp, StoreFragmentOp,
-                StoreLinesOp, vector::ShapeCastOp>(op))
-          ops.push_back(op);
-      });
-      if (ops.empty())
+      kernel.walk<WalkOrder::PreOrder>(
+          [&](Operation *op) { ops.push_back(op); });
+      if (llvm::none_of(ops, [](Operation *op) {
+            return isa<KSDialect>(op->getDialect());
+          }))
         continue;
       TileExpander expander(rewriter, kernel);
       for (Operation *op : ops) {
         rewriter.setInsertionPoint(op);
-        llvm::TypeSwitch<Operation *, void>(op)
-            .Case<CopyActivationsOp, CopyWeightsOp, BulkCopyActivationsOp,
-                  BulkCopyWeightsOp, ArriveInClusterOp, LoadWeightsOp,
-                  LoadActivationsOp, LoadAtomsOp, WarpMmaOp, JoinPartsOp,
-                  WarpgroupMmaOp, WarpgroupMmaRegistersOp, WarpgroupWaitOp,
-                  ExchangeEntriesOp, LoadFragmentOp, StoreFragmentOp,
-                  StoreLinesOp, vector::ShapeCastOp>(
-                [&](auto tile) { expander.expand(tile); });
+        expandOneOf<CopyActivationsOp, CopyWeightsOp, BulkCopyActivationsOp,
+                    BulkCopyWeightsOp, ArriveInClusterOp, LoadWeightsOp,
+                    LoadActivationsOp, LoadAtomsOp, WarpMmaOp, JoinPartsOp,
+                    WarpgroupMmaOp, WarpgroupMmaRegistersOp, WarpgroupWaitOp,
+                    ExchangeEntriesOp, LoadFragmentOp, StoreFragmentOp,
+                    StoreLinesOp, vector::ExtractOp, vector::ShapeCastOp,
+                    arith::ConstantOp, arith::TruncFOp, scf::ForOp,
+                    scf::YieldOp>(expander, op);
       }
+      expander.finish();
     }
   }
 };

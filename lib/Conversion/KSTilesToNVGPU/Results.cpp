@@ -167,12 +167,11 @@ Value ResultStore::getBatch() {
 }
 
 SmallVector<Value> ResultStore::getElements(const ResultPiece &piece) {
-  return llvm::map_to_vector(
-      piece.elements, [&](std::array<int64_t, 4> at) -> Value {
-        Value vector = vector::ExtractOp::create(
-            b, loc, fragment, ArrayRef<int64_t>{at[0], at[1], at[2]});
-        return vector::ExtractOp::create(b, loc, vector, at[3]);
-      });
+  return llvm::map_to_vector(piece.elements, [&](std::array<int64_t, 4> at) {
+    return getElement(b, loc,
+                      getVector(b, loc, fragment, ArrayRef(at).drop_back()),
+                      at.back());
+  });
 }
 
 void ResultStore::storePieces(int64_t width) {

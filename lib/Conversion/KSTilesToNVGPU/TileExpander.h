@@ -13,7 +13,9 @@
 
 #include "ks/Dialect/KS/IR/KS.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/PatternMatch.h"
 
@@ -41,8 +43,16 @@ public:
   void expand(LoadFragmentOp op);
   void expand(StoreFragmentOp op);
   void expand(StoreLinesOp op);
+  // What else has fragments, in Registers.cpp.
+  void expand(mlir::arith::ConstantOp op);
+  void expand(mlir::arith::TruncFOp op);
+  void expand(mlir::scf::ForOp op);
+  void expand(mlir::scf::YieldOp op);
+  void expand(mlir::vector::ExtractOp op);
   /// Between fragments and the flat vectors of epilogues.
   void expand(mlir::vector::ShapeCastOp op);
+  /// Afterwards: fragments that other ops take are put together for them.
+  void finish();
 
 private:
   using Value = mlir::Value;
@@ -78,8 +88,10 @@ private:
   /// The counterpart of loadElements.
   void storeElements(llvm::ArrayRef<Value> elements, Value memref,
                      ValueRange indices, int64_t width);
-  /// Puts vectors, in row-major order of the leading dimensions, together.
-  Value assemble(mlir::VectorType type, llvm::ArrayRef<Value> vectors);
+  /// A fragment, from its innermost vectors.
+  Value assemble(mlir::VectorType type, ValueRange vectors);
+  /// The elements of fragments among `values`, and the others as they are.
+  llvm::SmallVector<Value> splitFragments(ValueRange values);
 
   mlir::RewriterBase &b;
   mlir::gpu::GPUFuncOp kernel;
@@ -87,6 +99,7 @@ private:
   IndexBuilder index;
   Value thread, lane; ///< In the block; in the warp.
   llvm::DenseMap<std::pair<Value, int64_t>, Value> aligned;
+  llvm::SmallVector<mlir::UnrealizedConversionCastOp> fragments;
 };
 
 /// Address spaces of NVPTX.
@@ -124,9 +137,25 @@ inline bool isWideVector(int64_t columns, int64_t elementBytes) {
   return columns * elementBytes >= kWidestBytes;
 }
 
-/// The innermost vectors of `value`, in row-major order.
+//===----------------------------------------------------------------------===//
+// Registers
+//===----------------------------------------------------------------------===//
+
+/// The innermost vectors of a fragment, in row-major order.
 llvm::SmallVector<mlir::Value>
-getInnermost(mlir::OpBuilder &b, mlir::Location loc, mlir::Value value);
+getVectors(mlir::OpBuilder &b, mlir::Location loc, mlir::Value fragment);
+/// One of them.
+mlir::Value getVector(mlir::OpBuilder &b, mlir::Location loc,
+                      mlir::Value fragment, llvm::ArrayRef<int64_t> at);
+
+/// An element of a vector with one dimension; all of them.
+mlir::Value getElement(mlir::OpBuilder &b, mlir::Location loc,
+                       mlir::Value vector, int64_t at);
+llvm::SmallVector<mlir::Value>
+getElements(mlir::OpBuilder &b, mlir::Location loc, mlir::Value vector);
+/// Two neighbours of a vector, as a vector.
+mlir::Value getPair(mlir::OpBuilder &b, mlir::Location loc, mlir::Value vector,
+                    int64_t first);
 
 /// Bytes of an element of `memref`.
 int64_t getElementBytes(mlir::Value memref);

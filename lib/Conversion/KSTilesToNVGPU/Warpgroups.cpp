@@ -104,12 +104,10 @@ public:
     Value sums = LLVM::PoisonOp::create(
         b, loc, LLVM::LLVMStructType::getLiteral(b.getContext(), types));
     for (int64_t m = 0; m < tilesM; ++m) {
-      Value vector = vector::ExtractOp::create(b, loc, op.getAccumulator(),
-                                               ArrayRef<int64_t>{0, tile, m});
+      Value vector = getVector(b, loc, op.getAccumulator(), {0, tile, m});
       for (int64_t i = 0; i < 4; ++i)
         sums = LLVM::InsertValueOp::create(
-            b, loc, sums, vector::ExtractOp::create(b, loc, vector, i),
-            4 * m + i);
+            b, loc, sums, getElement(b, loc, vector, i), 4 * m + i);
     }
     return sums;
   }
@@ -212,15 +210,13 @@ public:
       SplitFloatBuilder floats(b, loc);
       for (int64_t k = 0; k < FragmentLayout::slotsK; ++k)
         for (Value tile : {first, second})
-          registers.push_back(
-              floats.roundToTF32(vector::ExtractOp::create(b, loc, tile, k)));
+          registers.push_back(floats.roundToTF32(getElement(b, loc, tile, k)));
       return registers;
     }
     auto word = VectorType::get({1}, b.getI32Type());
     for (int64_t pair : {0, 1})
       for (Value tile : {first, second}) {
-        Value two = vector::ShuffleOp::create(
-            b, loc, tile, tile, ArrayRef<int64_t>{2 * pair, 2 * pair + 1});
+        Value two = getPair(b, loc, tile, 2 * pair);
         registers.push_back(vector::ExtractOp::create(
             b, loc, vector::BitCastOp::create(b, loc, word, two), 0));
       }
@@ -298,16 +294,13 @@ void TileExpander::expand(WarpgroupMmaRegistersOp op) {
                getDescriptor(/*leading=*/kCoreBytes, /*stride=*/tileBytes,
                              /*swizzles=*/false));
 
-  auto extract = [&](Value value, ArrayRef<int64_t> at) -> Value {
-    return vector::ExtractOp::create(b, loc, value, at);
-  };
   // By column and 16 entries.
   SmallVector<SmallVector<Value>> activations;
   for (int64_t q = 0; q < columns; ++q)
     for (int64_t m = 0; m < tilesM; m += 2)
       activations.push_back(
-          mma.getRegisters(extract(op.getActivations(), {q, m}),
-                           extract(op.getActivations(), {q, m + 1})));
+          mma.getRegisters(getVector(b, loc, op.getActivations(), {q, m}),
+                           getVector(b, loc, op.getActivations(), {q, m + 1})));
   NVVM::WgmmaFenceAlignedOp::create(b, loc);
   SmallVector<Value> results(
       static_cast<size_t>(type.getNumElements() / type.getDimSize(3)));
@@ -316,8 +309,10 @@ void TileExpander::expand(WarpgroupMmaRegistersOp op) {
       SmallVector<Value> sums;
       for (int64_t n = 0; n < tilesN; ++n)
         for (int64_t half : {0, 1})
-          for (int64_t e : {0, 1})
-            sums.push_back(extract(op.getAccumulator(), {q, n, m + half, e}));
+          llvm::append_range(sums,
+                             getElements(b, loc,
+                                         getVector(b, loc, op.getAccumulator(),
+                                                   {q, n, m + half})));
       // Two core matrices along k each.
       for (int64_t i = 0; i < mma.countInstructions(); ++i)
         sums = mma.multiply(
@@ -348,13 +343,13 @@ void TileExpander::expand(WarpgroupWaitOp op) {
   SmallVector<Type> types(static_cast<size_t>(type.getNumElements()),
                           type.getElementType());
   std::string outputs, inputs;
-  SmallVector<Value> tiles = getInnermost(b, loc, op.getAccumulator());
+  SmallVector<Value> tiles = getVectors(b, loc, op.getAccumulator());
   int64_t size = type.getShape().back();
   for (Value tile : tiles)
-    for (int64_t i = 0; i < size; ++i) {
+    for (Value real : getElements(b, loc, tile)) {
       outputs += reals.empty() ? "=f" : ",=f";
       inputs += "," + std::to_string(reals.size());
-      reals.push_back(vector::ExtractOp::create(b, loc, tile, i));
+      reals.push_back(real);
     }
   Value fenced =
       LLVM::InlineAsmOp::create(
@@ -440,11 +435,10 @@ void TileExpander::expand(ExchangeEntriesOp op) {
           // Of tiles t + 4e, entries 2t' and 2t' + 1 from lane t'.
           std::array<Value, 4> words;
           for (int64_t t = 0; t < 4; ++t) {
-            Value tile = vector::ExtractOp::create(
-                b, loc, op.getSource(),
-                ArrayRef<int64_t>{0, n, 8 * m + t + 4 * e});
-            Value pair = vector::ShuffleOp::create(
-                b, loc, tile, tile, ArrayRef<int64_t>{2 * half, 2 * half + 1});
+            Value pair = getPair(
+                b, loc,
+                getVector(b, loc, op.getSource(), {0, n, 8 * m + t + 4 * e}),
+                2 * half);
             words[t] = vector::ExtractOp::create(
                 b, loc, vector::BitCastOp::create(b, loc, word, pair), 0);
           }

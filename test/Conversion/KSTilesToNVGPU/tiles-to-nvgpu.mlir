@@ -54,6 +54,49 @@ gpu.module @kernels {
     gpu.return
   }
 
+  // Loops carry the elements of an accumulator, and whatever else they did.
+  // CHECK-LABEL: gpu.func @carry(
+  //       CHECK:   %[[LOOP:.*]]:5 = scf.for {{.*}} iter_args(%[[A:.*]] = %[[ZERO:.*]], %[[B:.*]] = %[[ZERO]], %[[C:.*]] = %[[ZERO]], %[[D:.*]] = %[[ZERO]], {{.*}}) -> (f32, f32, f32, f32, index)
+  //       CHECK:     nvvm.mma.sync A[{{.*}}] B[{{.*}}] C[%[[A]], %[[B]], %[[C]], %[[D]]]
+  //       CHECK:     scf.yield {{.*}} : f32, f32, f32, f32, index
+  //       CHECK:   %[[SUM:.*]] = vector.from_elements %[[LOOP]]#0, %[[LOOP]]#1, %[[LOOP]]#2, %[[LOOP]]#3 : vector<4xf32>
+  //       CHECK:   arith.truncf %[[SUM]] : vector<4xf32> to vector<4xf16>
+  //   CHECK-NOT:   builtin.unrealized_conversion_cast
+  //       CHECK:   gpu.return
+  gpu.func @carry(%xs: memref<1x8x24xf16, 3>, %ws: memref<1x1x1x1x32x8xf16, 3>, %y: memref<?x16xf16>) kernel {
+    %c = arith.constant 0 : index
+    %one = arith.constant 1 : index
+    %four = arith.constant 4 : index
+    %zero = arith.constant dense<0.0> : vector<1x1x1x4xf32>
+    %sum:2 = scf.for %i = %c to %four step %one iter_args(%acc = %zero, %stage = %c) -> (vector<1x1x1x4xf32>, index) {
+      %w = ks.load_weights %ws[%c, %c, %c, %c] : memref<1x1x1x1x32x8xf16, 3> to vector<1x1x8xf16>
+      %a = ks.load_activations <mma16, run_k = 1, run_n = 1> %xs[%stage, %c, %c] slab 1 : memref<1x8x24xf16, 3> to vector<1x1x4xf16>
+      %s = ks.warp_mma <mma16, run_k = 1, run_n = 1> %w, %a, %acc : vector<1x1x8xf16>, vector<1x1x4xf16> to vector<1x1x1x4xf32>
+      scf.yield %s, %stage : vector<1x1x1x4xf32>, index
+    }
+    %rounded = arith.truncf %sum#0 : vector<1x1x1x4xf32> to vector<1x1x1x4xf16>
+    ks.store_fragment <1, 16, 16, 1> <mma16, run_k = 1, run_n = 1> %rounded, %y[%c, %c, %c, %c]
+      : vector<1x1x1x4xf16> to memref<?x16xf16>
+    gpu.return
+  }
+
+  // For ops that know nothing of fragments they are put together again.
+  // CHECK-LABEL: gpu.func @foreign(
+  //       CHECK:   %[[WHOLE:.*]] = vector.insert {{.*}} [0, 0, 0] : vector<4xf32> into vector<1x1x1x4xf32>
+  //       CHECK:   arith.negf %[[WHOLE]]
+  //   CHECK-NOT:   builtin.unrealized_conversion_cast
+  //       CHECK:   gpu.return
+  gpu.func @foreign(%xs: memref<1x8x24xf16, 3>, %ws: memref<1x1x1x1x32x8xf16, 3>, %out: memref<1xvector<1x1x1x4xf32>>) kernel {
+    %c = arith.constant 0 : index
+    %zero = arith.constant dense<0.0> : vector<1x1x1x4xf32>
+    %w = ks.load_weights %ws[%c, %c, %c, %c] : memref<1x1x1x1x32x8xf16, 3> to vector<1x1x8xf16>
+    %a = ks.load_activations <mma16, run_k = 1, run_n = 1> %xs[%c, %c, %c] slab 1 : memref<1x8x24xf16, 3> to vector<1x1x4xf16>
+    %s = ks.warp_mma <mma16, run_k = 1, run_n = 1> %w, %a, %zero : vector<1x1x8xf16>, vector<1x1x4xf16> to vector<1x1x1x4xf32>
+    %n = arith.negf %s : vector<1x1x1x4xf32>
+    memref.store %n, %out[%c] : memref<1xvector<1x1x1x4xf32>>
+    gpu.return
+  }
+
   // tf32: activations are rounded, weights were; two of m16n8k8.
   // CHECK-LABEL: gpu.func @tf32(
   // CHECK-COUNT-4: nvvm.convert.float.to.tf32

@@ -178,9 +178,12 @@ int64_t GPUPlan::getRegisters(const Problem &problem) const {
   if (fragments.isSplit()) // Three halves of registers.
     activations += activations / 2;
   // Those of the next step are loaded while the tensor cores read these.
+  // f32 is rounded into registers of its own.
   if (isWgmmaRS())
-    return accumulators + (k > fragments.stepK() ? 2 : 1) * activations + 44 +
-           epilogue;
+    return accumulators +
+           ((k > fragments.stepK() ? 2 : 1) + (fragments.isTF32() ? 1 : 0)) *
+               activations +
+           44 + epilogue;
   int64_t weights = getTilesN() * fragments.weightsPerLane() *
                     fragments.partBytes(problem.elementBytes()) / 4;
   // Loads of the next step are under way meanwhile; narrow ones need addresses,
@@ -192,10 +195,11 @@ int64_t GPUPlan::getRegisters(const Problem &problem) const {
       k > fragments.stepK() && !(fragments.isSplit() && batchFirst);
   bool isNarrow =
       batchFirst && fragments.runK * vector * problem.elementBytes() < 16;
+  constexpr int64_t kSplitTemporaries = 40; // Sums that begin anew, parts.
   return accumulators + activations + activations / 8 + weights + 58 +
          (isUnrolled ? (activations + weights) / 2 : 0) + (isNarrow ? 12 : 0) +
          (isBulk ? 8 : 0) + (isRagged ? 48 : 0) + (sweeps > 1 ? 4 : 0) +
-         epilogue;
+         (fragments.isSplit() ? kSplitTemporaries : 0) + epilogue;
 }
 
 //===----------------------------------------------------------------------===//
@@ -479,12 +483,17 @@ static void checkPlan(Check &check, const Problem &problem, const GPUPlan &plan,
   check.require(!plan.isWgmma() || target.capability == 90,
                 "instruction is {0} on {1}; expected mma16 or mma8",
                 getName(plan.fragments.instruction), target.name);
-  // The assembler takes more of them than the guess says for later ones.
-  constexpr int64_t kLaterRegisters = 216;
-  int64_t registers = plan.getRegisters(problem);
-  check.require(target.capability < 100 || registers <= kLaterRegisters,
+  // The assembler takes more of them than the guess says for later ones, and
+  // for split operands for earlier ones.
+  constexpr int64_t kLaterRegisters = 216, kSplitRegisters = 208;
+  int64_t registers = plan.getRegisters(problem), most = registers;
+  if (target.capability >= 100)
+    most = kLaterRegisters;
+  else if (target.capability < 90 && plan.fragments.isSplit())
+    most = kSplitRegisters;
+  check.require(registers <= most,
                 "a lane needs about {0} registers; expected at most {1} on {2}",
-                registers, kLaterRegisters, target.name);
+                registers, most, target.name);
   int64_t bytes = plan.getSharedBytes(
       plan.getKernelPattern(problem.factors.front().pattern),
       problem.batchFirst, problem.elementBytes());

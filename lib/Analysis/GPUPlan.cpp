@@ -497,8 +497,9 @@ static void checkPlan(Check &check, const Problem &problem, const GPUPlan &plan,
   int64_t bytes = plan.getSharedBytes(
       plan.getKernelPattern(problem.factors.front().pattern),
       problem.batchFirst, problem.elementBytes());
-  if (plan.isBulk) // Barriers come before, in a piece as aligned as the ring.
-    bytes += kBulkAlignment;
+  // Barriers come before, in a piece as aligned as the ring; without, a driver
+  // may have that piece for itself.
+  bytes += kBulkAlignment;
   check.require(bytes <= target.sharedPerBlock,
                 "a block takes {0} bytes of shared memory; expected at most "
                 "{1} on {2}",

@@ -202,8 +202,8 @@ TEST(FragmentLayoutTest, WgmmaRSOperandsAgree) {
     }
 }
 
-// The same for .m64nNk8, .tf32: columns t and t + 4 of each of two instructions;
-// core matrices of B have 8 rows of 4 k.
+// The same for .m64nNk8, .tf32: columns t and t + 4 of each of two
+// instructions; core matrices of B have 8 rows of 4 k.
 TEST(FragmentLayoutTest, WgmmaRS8OperandsAgree) {
   for (int64_t runK : {1, 2, 4})
     for (int64_t runN : {1, 2, 4, 8}) {

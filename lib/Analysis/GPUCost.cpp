@@ -19,12 +19,6 @@ using namespace ks;
 
 static double toDouble(int64_t value) { return static_cast<double>(value); }
 
-/// Bytes that a lane copies at a time, of neighbours of `size` bytes.
-static int64_t getAccessBytes(int64_t size) {
-  constexpr int64_t kWidest = 16;
-  return std::min(kWidest, size & -size);
-}
-
 namespace {
 /// What differs between kinds of kernels, fitted to times on an H100.
 struct Fitted {
@@ -106,13 +100,12 @@ double GPUCostModel::getRowEfficiency(int64_t batch) const {
   if (plan.isWgmmaRS() && plan.j != p.d && p.d * bytes % 32 != 0)
     split = p.d % plan.j == 0 ? 1.95 : 4;
   Fitted fitted = getFitted(plan, batchFirst);
-  FittedOperands operands = getFittedOperands(batchFirst);
-  if (plan.isWgmmaSS() && piece >= 128)
-    return piece >= 512   ? 1
-           : piece >= 256 ? operands.rows256
-                          : operands.rows128;
-  if (piece >= 128)
+  if (piece >= 512 || (piece >= 128 && !plan.isWgmmaSS()))
     return 1;
+  if (piece >= 256)
+    return getFittedOperands(batchFirst).rows256;
+  if (piece >= 128)
+    return getFittedOperands(batchFirst).rows128;
   // Neighbours that run at the same time complete the line.
   if (plan.isWgmmaRS() && piece >= 32 && p.d * bytes < 128 && split == 1)
     return 0.8;
@@ -158,6 +151,7 @@ GPUCostModel::GPUCostModel(const Problem &problem, const GPUPlan &plan,
   }
   constexpr double kCyclesOfRow = 2;
   tile.engine = plan.isWgmmaRS() ? kCyclesOfRow * getEngineRows() : 0;
+  startSeconds = getStartSeconds();
 }
 
 /// Rows of a tile that the copy engine copies.
@@ -311,9 +305,10 @@ int64_t GPUCostModel::getCopyBytes() const {
 
 /// Seconds of a block's first tile, of which all steps are waited for, and of
 /// the first weights.
-double GPUCostModel::getStartSeconds(double start) const {
+double GPUCostModel::getStartSeconds() const {
   double perSM = target.l2Bandwidth / getMultiprocessors();
-  start += traffic.weightBytes / traffic.chunks / perSM;
+  double start = getFitted(plan, batchFirst).start +
+                 traffic.weightBytes / traffic.chunks / perSM;
   if (plan.isWgmmaSS())
     return start;
   double rounds =
@@ -402,8 +397,7 @@ GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch,
     cost.limit = "launch";
   // A block begins by filling its ring, and ends by emptying it; others on the
   // SM work meanwhile.
-  double start = getStartSeconds(fitted.start);
-  double startup = waves * start / (waves > 1 ? resident : 1);
+  double startup = waves * startSeconds / (waves > 1 ? resident : 1);
   double fixed = cost.launch + startup;
   // All takes as long as the longest at least: most plans are out of the race.
   cost.seconds = fixed + most;

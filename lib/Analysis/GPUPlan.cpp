@@ -429,8 +429,7 @@ static void checkPlan(Check &check, const Problem &problem,
   } else {
     check.require(plan.j == 1 && plan.warpsJ == 1 && layout.runN == 1,
                   "j, warps along j and run_n are {0}, {1} and {2}; expected 1 "
-                  "with layout "
-                  "batch_last",
+                  "with layout batch_last",
                   plan.j, plan.warpsJ, layout.runN);
     // Swizzled rows k of a warp's lanes lie in different banks then.
     int64_t runK = plan.isWgmmaRS() ? 2 : 1;

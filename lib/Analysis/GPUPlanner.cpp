@@ -45,21 +45,26 @@ private:
   void addTiles(GPUPlan plan, bool isFlat);
   void chooseRunN(GPUPlan &plan) const;
   void chooseSweeps(GPUPlan &plan) const;
+  void addWgmmaPlans();
   void addWgmmaPlans(bool isFolded);
-  void addWgmmaRSPlans(const Columns &columns, WarpInstruction instruction);
+  void addWgmmaRSPlans();
+  void addWgmmaRSPlans(const Columns &columns);
   void add(GPUPlan plan);
   /// Batch-last, whether the copy engine can read rows that follow each other:
   /// else one warp copies element by element, where others could help.
   bool hasAlignedRows() const {
     return !problem.batch || *problem.batch * problem.elementBytes() % 16 == 0;
   }
+  bool isTF32() const {
+    return problem.realBytes == 4 && problem.tf32 && !problem.isComplex;
+  }
   llvm::SmallVector<WarpInstruction> getInstructions() const {
     if (problem.realBytes == 2)
       return {WarpInstruction::Mma16};
+    if (isTF32())
+      return {WarpInstruction::Mma8};
     if (problem.realBytes != 4 || problem.isComplex)
       return {WarpInstruction::Fma};
-    if (problem.tf32)
-      return {WarpInstruction::Mma8};
     bool pays = target.getSplitPerClock() > target.fma32PerClock;
     if (pays && p.c >= kMinSplitDepth)
       return {WarpInstruction::Fma, WarpInstruction::Mma16Split};
@@ -277,11 +282,29 @@ void Enumerator::chooseRunN(GPUPlan &plan) const {
   plan.fragments.runN = std::gcd(widest / std::gcd(widest, p.d), slots);
 }
 
-/// The same, with activations from registers.
-void Enumerator::addWgmmaRSPlans(const Columns &columns,
-                                 WarpInstruction instruction) {
+/// Both operands from shared memory, where k or entries are contiguous.
+void Enumerator::addWgmmaPlans() {
+  constexpr int64_t kMaxFolded = 8; // Times as many products.
+  if (!problem.batchFirst ? hasAlignedRows() : p.d == 1)
+    addWgmmaPlans(/*isFolded=*/false);
+  else if (problem.batchFirst && p.d <= kMaxFolded)
+    addWgmmaPlans(/*isFolded=*/true);
+}
+
+/// Activations from registers, where they cannot, or, of tf32, not all.
+void Enumerator::addWgmmaRSPlans() {
+  if (!problem.batchFirst && isTF32() && hasAlignedRows())
+    addWgmmaRSPlans({getWidest(problem), 1, /*runK=*/2, false});
+  if (problem.batchFirst && (p.d > 1 || isTF32()))
+    for (const Columns &columns : getColumns())
+      if (columns.vector == p.d || columns.vector == getWidest(problem))
+        addWgmmaRSPlans(columns);
+}
+
+void Enumerator::addWgmmaRSPlans(const Columns &columns) {
   GPUPlan plan;
-  plan.fragments.instruction = instruction;
+  plan.fragments.instruction =
+      isTF32() ? WarpInstruction::WgmmaRS8 : WarpInstruction::WgmmaRS16;
   plan.fragments.runK = columns.runK;
   plan.isBulk = true;
   plan.vector = columns.vector;
@@ -329,25 +352,10 @@ llvm::SmallVector<RankedGPUPlan> Enumerator::rank() {
   for (WarpInstruction instruction : getInstructions())
     for (const Columns &columns : getColumns())
       addPlans(columns, instruction);
-  bool isTF32 = problem.realBytes == 4 && problem.tf32 && !problem.isComplex;
-  if (target.wgmma16PerClock > 0 && (problem.realBytes == 2 || isTF32)) {
-    WarpInstruction fromRegisters =
-        isTF32 ? WarpInstruction::WgmmaRS8 : WarpInstruction::WgmmaRS16;
-    constexpr int64_t kMaxFolded = 8; // Times as many products.
-    if (isTF32)
-      ; // Both operands from shared memory: only of 16 bits.
-    else if (!problem.batchFirst ? hasAlignedRows() : p.d == 1)
-      addWgmmaPlans(/*isFolded=*/false);
-    else if (problem.batchFirst && p.d <= kMaxFolded)
-      addWgmmaPlans(/*isFolded=*/true);
-    if (!problem.batchFirst && isTF32 && hasAlignedRows())
-      addWgmmaRSPlans({getWidest(problem), 1, /*runK=*/2, false},
-                      fromRegisters);
-    if (problem.batchFirst && (p.d > 1 || isTF32))
-      for (const Columns &columns : getColumns())
-        if (columns.vector == p.d || columns.vector == getWidest(problem))
-          addWgmmaRSPlans(columns, fromRegisters);
-  }
+  if (target.wgmma16PerClock > 0 && problem.realBytes == 2)
+    addWgmmaPlans();
+  if (target.wgmma16PerClock > 0 && (problem.realBytes == 2 || isTF32()))
+    addWgmmaRSPlans();
   // Ties are broken by the order of enumeration.
   llvm::SmallVector<unsigned> order(plans.size());
   std::iota(order.begin(), order.end(), 0);

@@ -16,9 +16,7 @@ static constexpr int64_t kLine = 128, kWidest = 16;
 
 static double toDouble(int64_t value) { return static_cast<double>(value); }
 
-/// Bytes that a lane loads, or stores, at a time, of neighbours of `size`
-/// bytes.
-static int64_t getAccessBytes(int64_t size) {
+int64_t ks::getAccessBytes(int64_t size) {
   return std::min(kWidest, size & -size);
 }
 

@@ -55,7 +55,7 @@ private:
   double getActivationCycles() const;
   double getLatencyCycles() const;
   double getEngineRows() const;
-  double getStartSeconds(double start) const;
+  double getStartSeconds() const;
   int64_t getCopyBytes() const;
   double getStoreCycles() const;
   double getSerialCycles(double resident, double waits) const;
@@ -74,6 +74,7 @@ private:
   struct {
     double units, shared, issue, latency, engine;
   } tile;
+  double startSeconds; ///< Of a block.
 };
 
 } // namespace ks

@@ -22,14 +22,14 @@
 //
 // The error, in units of u = 2^-24. What is left out, w1 x2, w2 x1 and w2 x2,
 // is at most 4u |w x|, and a quarter of it on average; of denormal x at most
-// 2^-149 |w|. Tensor cores do not round sums but cut them off,
-// and their terms where the largest one ends; that is biased, and grows with
-// the sum. So high products of 16 k are summed alone, by one instruction, which
-// costs at most 10u of their Σ|w x|, and an FADD adds them to the others, which
-// costs u Σ|w x| for each 16 k. Low sums are so small that theirs, some
-// hundredths of u, do not matter. Together that is (14 + c/16) u Σ|w x|, less
-// than c u Σ|w x| from kMinSplitDepth on, and on average less than what FMAs
-// one after the other make of it.
+// 2^-149 |w|. Tensor cores do not round sums but cut them off, and their terms
+// where the largest one ends; that is biased, and grows with the sum. So high
+// products of 16 k are summed alone, by one instruction, which costs at most
+// 10u of their Σ|w x|, and an FADD adds them to the others, which costs u
+// Σ|w x| for each 16 k. Low sums are so small that theirs, some hundredths of
+// u, do not matter. Together that is (14 + c/16) u Σ|w x|, less than c u Σ|w x|
+// from c = 16 on, and on average less than what FMAs one after the other make
+// of it, but for denormal numbers, where it is so from kMinSplitDepth on.
 //
 // Infinities and NaNs. They are in x0, and the sum of high products is what a
 // sum in f32 would be. Low products give NaNs then, so they are left out where

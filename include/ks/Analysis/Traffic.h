@@ -66,6 +66,10 @@ struct Traffic {
   int64_t laneRegisters; ///< About.
 };
 
+/// Bytes that a lane loads, stores or copies at a time, of neighbours of `size`
+/// bytes.
+int64_t getAccessBytes(int64_t size);
+
 /// What `plan`, which is legal, moves and computes for `batch` entries.
 Traffic getTraffic(const Problem &problem, const GPUPlan &plan, int64_t batch);
 

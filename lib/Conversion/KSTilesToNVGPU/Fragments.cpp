@@ -56,7 +56,7 @@ void TileExpander::expand(LoadActivationsOp op) {
   int64_t slab = op.getSlab();
   bool batchFirst = op.getLayout() == Layout::BatchFirst;
   Value laneM = getLaneM(index, lane), laneK = getLaneK(index, layout, lane);
-  if (!batchFirst && layout.isMma() &&
+  if (!batchFirst && layout.isWeightsFirst() &&
       isWideVector(columns, getElementBytes(op.getSource())))
     laneM = index.add(index.div(laneM, 2), index.mul(index.rem(laneM, 2), 4));
 

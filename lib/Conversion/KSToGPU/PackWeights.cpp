@@ -80,9 +80,9 @@ static Source getSource(IndexBuilder &index, GPUPackingAttr packing,
     half = index.rem(position, 2);
     slot = index.div(position, 2);
   } else if (layout.isMma()) {
-    constexpr int64_t kPart = 8; // Weights of a lane.
-    part = index.div(position, kPart);
-    Value within = index.rem(position, kPart);
+    int64_t weights = layout.weightsPerLane() / layout.numParts();
+    part = index.div(position, weights);
+    Value within = index.rem(position, weights);
     half = index.rem(index.div(within, 2), 2);
     slot = index.add(index.mul(index.div(within, 4), 2), index.rem(within, 2));
   }

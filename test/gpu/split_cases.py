@@ -10,11 +10,11 @@ come out where those give them.
 
 from __future__ import annotations
 
-import json
-import subprocess
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from plan_kinds import find_plans, spread
 
 KINDS = ["random", "positive", "cancelling", "wide", "denormal", "huge", "nonfinite"]
 
@@ -25,19 +25,15 @@ def get_options(pattern, layout: str, target: str, batch: int) -> list[str]:
     return [*options, "--batch", str(batch), "--target", target]
 
 
-def find_plans(ks_run: Path, options: list[str], count: int) -> list[str]:
+def find_split_plans(ks_run: Path, options: list[str], count: int) -> list[str]:
     """Plans that differ in what warps do, and in who copies."""
-    command = [ks_run, *options, "--plans", "100000", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    found = {}
-    for plan in (entry["plan"] for entry in json.loads(done.stdout)):
+
+    def get_kind(plan: str, fields: dict[str, str]):
         if "mma16_split" not in plan:
-            continue
-        fields = dict(part.split(" = ")[:2] for part in plan.split(", ") if " = " in part)
-        kind = fields["copies"], fields["n"], fields["weights"], fields["vector"]
-        found.setdefault(kind, plan)
-    step = max(1, len(found) // count)
-    return list(found.values())[::step][:count]
+            return None
+        return fields["copies"], fields["n"], fields["weights"], fields["vector"]
+
+    return spread(find_plans(ks_run, options, get_kind), count)
 
 
 def make(kind: str, pattern: tuple[int, ...], batch: int, seed: int):
@@ -83,8 +79,24 @@ def multiply(x: np.ndarray, weight: np.ndarray):
     return exact, size, fma
 
 
-def check(kind: str, x: np.ndarray, weight: np.ndarray, y: np.ndarray) -> str | None:
-    """What is wrong with `y`, [batch, a, b, d], if anything."""
+class Errors(NamedTuple):
+    """Of results that are finite in f32."""
+
+    beyond: int  # results whose error is beyond the bound
+    worst: float  # error, as a part of the bound
+    rms: float  # relative to the sum of absolute values
+    rms_fma: float  # of FMAs
+    fma: np.ndarray  # what those make of it, all of them
+
+    def __str__(self) -> str:
+        rms, rms_fma = self.rms * 2**24, self.rms_fma * 2**24
+        return (
+            f"worst {self.worst:.2f} of the bound, RMS {rms:.3f} (FMAs {rms_fma:.3f}) 2^-24 Σ|K||x|"
+        )
+
+
+def get_errors(x: np.ndarray, weight: np.ndarray, y: np.ndarray) -> Errors:
+    """Of `y`, [batch, a, b, d]."""
     c = weight.shape[2]
     with np.errstate(all="ignore"):
         exact, size, fma = multiply(x, weight)
@@ -96,14 +108,18 @@ def check(kind: str, x: np.ndarray, weight: np.ndarray, y: np.ndarray) -> str | 
             float(np.sqrt(np.mean(np.square(array / np.maximum(size, 1e-300)))))
             for array in (error, error_fma)
         )
-    if not (error <= bound).all():
-        worst = float(np.nanmax(error / bound))
-        return (
-            f"{kind}: {(~(error <= bound)).sum()} errors beyond the bound; worst {worst:.3g} of it"
-        )
-    if rms > 2 * rms_fma + 2.0**-40:
-        return f"{kind}: RMS error {rms:.3g}, of FMAs {rms_fma:.3g}"
+        beyond, worst = int((~(error <= bound)).sum()), float(np.nanmax(error / bound))
+    return Errors(beyond, worst, rms, rms_fma, fma)
+
+
+def check(kind: str, y: np.ndarray, errors: Errors) -> str | None:
+    """What is wrong with `y`, if anything."""
+    if errors.beyond:
+        return f"{kind}: {errors.beyond} errors beyond the bound; worst {errors.worst:.3g} of it"
+    if not errors.rms <= 2 * errors.rms_fma + 2.0**-40:
+        return f"{kind}: RMS error {errors.rms:.3g}, of FMAs {errors.rms_fma:.3g}"
     if kind == "nonfinite":
+        fma = errors.fma
         same = np.isnan(y) == np.isnan(fma)
         same &= (np.isinf(y) == np.isinf(fma)) & (np.isnan(y) | np.isfinite(y) | (y == fma))
         if not same.all():
@@ -111,16 +127,3 @@ def check(kind: str, x: np.ndarray, weight: np.ndarray, y: np.ndarray) -> str | 
         if np.isfinite(y).all():
             return f"{kind}: nothing to see"
     return None
-
-
-def describe(x: np.ndarray, weight: np.ndarray, y: np.ndarray) -> str:
-    """How far below the bounds errors are: the worst, and the RMS of ours and of FMAs."""
-    c = weight.shape[2]
-    exact, size, fma = multiply(x, weight)
-    bound = max(c, 8) * 2.0**-24 * size + c * 2.0**-126
-    error, error_fma = np.abs(y - exact), np.abs(fma - exact)
-    rms, rms_fma = (
-        float(np.sqrt(np.mean(np.square(array / size)))) * 2**24 for array in (error, error_fma)
-    )
-    worst = float(np.max(error / bound))
-    return f"worst {worst:.2f} of the bound, RMS {rms:.3f} (FMAs {rms_fma:.3f}) 2^-24 Σ|K||x|"

@@ -4,7 +4,6 @@
 """Kernels that use the copy engine, on the emulator: one plan of each kind of box."""
 
 import dataclasses
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ import emulate_cases
 import ptx_bulk
 import ptx_emulator
 from device_cases import mlir
+from plan_kinds import find_plans
 from test_emulated_gpu import BUILD, emulator, pytestmark  # noqa: F401
 
 import ks
@@ -38,18 +38,16 @@ CHAINS = [
 
 def get_plans(chain: tuple[int, ...], case, count: int) -> list[str]:
     """Plans with bulk copies that differ in what is copied."""
-    command = [BUILD / "bin" / "ks-run", "--chain", ",".join(map(str, chain)), "--target", "sm_90"]
-    command += ["--type", case.dtype, "--batch", str(case.batch), "--plans", "100000", "--json"]
-    command += ["--precision", "tf32"] if case.dtype == "f32" else []
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    found = {}
-    for plan in (entry["plan"] for entry in json.loads(done.stdout)):
+    options = ["--chain", ",".join(map(str, chain)), "--target", "sm_90"]
+    options += ["--type", case.dtype, "--batch", str(case.batch)]
+    options += ["--precision", "tf32"] if case.dtype == "f32" else []
+
+    def get_kind(plan: str, fields: dict[str, str]):
         if "copies = bulk" not in plan:
-            continue
-        fields = dict(part.split(" = ")[:2] for part in plan.split(", ") if " = " in part)
-        kind = (fields["j"], fields["vector"], fields["weights"], "run_k = 4" in plan)
-        found.setdefault(kind, plan)
-    return list(found.values())[:count]
+            return None
+        return fields["j"], fields["vector"], fields["weights"], "run_k = 4" in plan
+
+    return find_plans(BUILD / "bin" / "ks-run", options, get_kind)[:count]
 
 
 @pytest.mark.parametrize(("chain", "dtype"), CHAINS)

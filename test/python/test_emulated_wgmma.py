@@ -4,7 +4,6 @@
 """Kernels whose warps multiply four at a time (wgmma), on the emulator."""
 
 import dataclasses
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "test" / "gpu"))
 import emulate_cases
 from device_cases import mlir
+from plan_kinds import find_plans, spread
 from test_emulated_gpu import BUILD, emulator, pytestmark  # noqa: F401
 
 import ks
@@ -63,19 +63,14 @@ CASES_CLUSTER = [
 
 def get_plans(source: Path, instruction: str, count: int, with_cluster: bool) -> list[str]:
     """Plans that differ in what warps do."""
-    command = [KS_RUN, source, "--target", "sm_90", "--plans", "100000", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    found = {}
-    for plan in (entry["plan"] for entry in json.loads(done.stdout)):
-        is_cluster = "cluster = " in plan
-        if f"<{instruction}," not in plan or is_cluster != with_cluster:
-            continue
-        fields = dict(part.split(" = ")[:2] for part in plan.split(", ") if " = " in part)
+
+    def get_kind(plan: str, fields: dict[str, str]):
+        if f"<{instruction}," not in plan or ("cluster" in fields) != with_cluster:
+            return None
         kind = plan.split(",")[0], fields["n"], fields["weights"], fields["k"], fields["warps"]
-        kind = *kind, fields.get("cluster")
-        found.setdefault(kind, plan)
-    step = max(1, len(found) // count)
-    return list(found.values())[::step][:count]
+        return *kind, fields.get("cluster")
+
+    return spread(find_plans(KS_RUN, [source, "--target", "sm_90"], get_kind), count)
 
 
 @pytest.mark.parametrize(("chain", "dtype", "layout", "epilogue"), CASES)

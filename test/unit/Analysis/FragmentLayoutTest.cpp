@@ -179,21 +179,24 @@ TEST(FragmentLayoutTest, WgmmaWeightsAreCoreMatrices) {
     }
 }
 
-// "Register Fragments for wgmma.mma_async.m64nNk16": a lane holds of A, in a
-// row, columns 2t, 2t + 1, 2t + 8 and 2t + 9; of D, columns 2t and 2t + 1 of
-// each 8. Rows of core matrices of B are columns of D.
-TEST(FragmentLayoutTest, WgmmaRSOperandsAgree) {
+/// Weights in core matrices of B are what lanes hold of A: `getPosition` says
+/// where in its tile the weight of slot `slot` of lane t, in row `row`, lies.
+/// Rows of core matrices of B are columns of D, of which a lane holds 2t, 2t +
+/// 1 of each 8.
+template <typename F>
+void expectRSOperandsAgree(WarpInstruction instruction, F getPosition) {
   for (int64_t runK : {1, 2, 4})
     for (int64_t runN : {1, 2, 4, 8}) {
-      FragmentLayout layout{WarpInstruction::WgmmaRS16, runK, runN};
+      FragmentLayout layout{instruction, runK, runN};
       std::set<std::pair<int64_t, int64_t>> seen;
       for (int64_t tile = 0; tile < 4; ++tile)
         for (int64_t row = 0; row < 8; ++row)
           for (int64_t t = 0; t < 4; ++t)
             for (int64_t slot = 0; slot < 4; ++slot) {
-              int64_t column = slot / 2 * 8 + 2 * t + slot % 2;
-              FragmentLayout::WeightPlace place = layout.weightPlace(
-                  tile, column / 8 * 8 + row, column % 8, /*rows=*/32);
+              int64_t at = getPosition(row, t, slot);
+              FragmentLayout::WeightPlace place =
+                  layout.weightPlace(tile, at / layout.weightsPerLane(),
+                                     at % layout.weightsPerLane(), /*rows=*/32);
               EXPECT_EQ(place.k, layout.k(slot, t));
               EXPECT_EQ(place.n, layout.n(2 * tile + row % 2, row / 2));
               EXPECT_TRUE(seen.insert({place.n, place.k}).second);
@@ -202,29 +205,25 @@ TEST(FragmentLayoutTest, WgmmaRSOperandsAgree) {
     }
 }
 
+// "Register Fragments for wgmma.mma_async.m64nNk16": a lane holds of A, in a
+// row, columns 2t, 2t + 1, 2t + 8 and 2t + 9; core matrices have 8 rows of 8 k.
+TEST(FragmentLayoutTest, WgmmaRSOperandsAgree) {
+  expectRSOperandsAgree(WarpInstruction::WgmmaRS16,
+                        [](int64_t row, int64_t t, int64_t slot) {
+                          int64_t column = slot / 2 * 8 + 2 * t + slot % 2;
+                          return column / 8 * 64 + row * 8 + column % 8;
+                        });
+}
+
 // The same for .m64nNk8, .tf32: columns t and t + 4 of each of two
-// instructions; core matrices of B have 8 rows of 4 k.
+// instructions; core matrices have 8 rows of 4 k.
 TEST(FragmentLayoutTest, WgmmaRS8OperandsAgree) {
-  for (int64_t runK : {1, 2, 4})
-    for (int64_t runN : {1, 2, 4, 8}) {
-      FragmentLayout layout{WarpInstruction::WgmmaRS8, runK, runN};
-      std::set<std::pair<int64_t, int64_t>> seen;
-      for (int64_t tile = 0; tile < 4; ++tile)
-        for (int64_t row = 0; row < 8; ++row)
-          for (int64_t t = 0; t < 4; ++t)
-            for (int64_t slot = 0; slot < 4; ++slot) {
-              int64_t column = slot % 2 * 4 + t;
-              int64_t matrix = slot / 2 * 2 + column / 4;
-              int64_t at = matrix * 32 + row * 4 + column % 4;
-              FragmentLayout::WeightPlace place =
-                  layout.weightPlace(tile, at / layout.weightsPerLane(),
-                                     at % layout.weightsPerLane(), 32);
-              EXPECT_EQ(place.k, layout.k(slot, t));
-              EXPECT_EQ(place.n, layout.n(2 * tile + row % 2, row / 2));
-              EXPECT_TRUE(seen.insert({place.n, place.k}).second);
-            }
-      EXPECT_EQ(seen.size(), 32u * 16u);
-    }
+  expectRSOperandsAgree(WarpInstruction::WgmmaRS8,
+                        [](int64_t row, int64_t t, int64_t slot) {
+                          int64_t column = slot % 2 * 4 + t;
+                          int64_t matrix = slot / 2 * 2 + column / 4;
+                          return matrix * 32 + row * 4 + column % 4;
+                        });
 }
 
 TEST(FragmentLayoutTest, SplitWeightsAreThoseOfMma16ThreeTimes) {

@@ -50,8 +50,17 @@ public:
     return {first, second, third};
   }
 
-  /// Two parts as a register of two bf16, `even` in its lower half.
-  Value pack(Value even, Value odd) {
+  /// The first parts of two numbers as a register of two bf16, that of `even` in
+  /// its lower half. A NaN stays one, whichever bits it has.
+  Value packFirst(Value even, Value odd) {
+    auto pair = mlir::VectorType::get({2}, b.getBF16Type());
+    return mlir::LLVM::BitcastOp::create(
+        b, loc, b.getI32Type(),
+        callIntrinsic("llvm.nvvm.ff2bf16x2.rz", pair, {odd, even}));
+  }
+
+  /// Two second or third parts, the same way.
+  Value packLater(Value even, Value odd) {
     constexpr uint32_t kUpperHalves = 0x7632;
     return callIntrinsic(
         "llvm.nvvm.prmt", b.getI32Type(),

@@ -8,7 +8,16 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-from ptx_emulator import FLOATS, SIGNED, SIZES, UNSIGNED, EmulationError, to_bf16, to_tf32
+from ptx_emulator import (
+    FLOATS,
+    SIGNED,
+    SIZES,
+    UNSIGNED,
+    EmulationError,
+    cut_to_bf16,
+    to_bf16,
+    to_tf32,
+)
 
 COMPARISONS = {
     "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal,
@@ -55,7 +64,8 @@ def convert(grid, opcode: list[str], operands: list[str]) -> np.ndarray:
     if to in ("f16x2", "bf16x2"):
         high, low = grid.read(operands[1], "f32"), grid.read(operands[2], "f32")
         if to == "bf16x2":
-            parts = to_bf16(low), to_bf16(high)
+            round_to = cut_to_bf16 if "rz" in opcode else to_bf16
+            parts = round_to(low), round_to(high)
         else:
             parts = low.astype(np.float16).view(np.uint16), high.astype(np.float16).view(np.uint16)
         return parts[0].astype(np.uint32) | (parts[1].astype(np.uint32) << 16)

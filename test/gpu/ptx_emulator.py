@@ -128,6 +128,12 @@ def to_bf16(values: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(values), np.uint32(0x7FFF), rounded).astype(np.uint16)
 
 
+def cut_to_bf16(values: np.ndarray) -> np.ndarray:
+    """Towards zero."""
+    bits = values.astype(np.float32).view(np.uint32) >> 16
+    return np.where(np.isnan(values), np.uint32(0x7FFF), bits).astype(np.uint16)
+
+
 def cut_off(values: np.ndarray) -> np.ndarray:
     """As tensor cores make f32 of their sums: towards zero."""
     rounded = values.astype(np.float32)

@@ -61,7 +61,13 @@ def make(kind: str, pattern: tuple[int, ...], batch: int, seed: int):
         for array in (x, weight):
             where = rng.random(array.shape) < 0.002
             array[where] = rng.choice([np.inf, -np.inf, np.nan], where.sum(), p=[0.4, 0.4, 0.2])
-    return x.astype(np.float32), weight.astype(np.float32)
+    return with_low_nans(x.astype(np.float32)), with_low_nans(weight.astype(np.float32))
+
+
+def with_low_nans(array: np.ndarray) -> np.ndarray:
+    """All NaNs such that only their last bit tells them from infinities."""
+    array.view(np.uint32)[np.isnan(array)] = 0x7F800001
+    return array
 
 
 def multiply(x: np.ndarray, weight: np.ndarray):

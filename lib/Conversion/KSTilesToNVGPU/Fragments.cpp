@@ -300,9 +300,11 @@ private:
     for (Value real : reals)
       parts.push_back(floats.split(real));
     SmallVector<Value> pairs;
-    for (size_t part : {0, 1, 2})
+    for (size_t i = 0; i < reals.size(); i += 2)
+      pairs.push_back(floats.packFirst(reals[i], reals[i + 1]));
+    for (size_t part : {1, 2})
       for (size_t i = 0; i < parts.size(); i += 2)
-        pairs.push_back(floats.pack(parts[i][part], parts[i + 1][part]));
+        pairs.push_back(floats.packLater(parts[i][part], parts[i + 1][part]));
     return pairs;
   }
   /// Sums of high products, then of low ones, as SplitFloat.h has them.

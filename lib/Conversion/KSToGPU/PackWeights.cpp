@@ -113,9 +113,12 @@ static Value prepare(OpBuilder &b, Location loc, Value value, Value part,
   auto [first, second, third] = floats.split(value);
   IndexBuilder index(b, loc);
   Value later = index.select(index.less(part, 2), second, third);
-  later = index.select(floats.isFinite(first), later, floats.getFloat(0));
+  Value isFinite = floats.isFinite(first);
+  later = index.select(isFinite, later, floats.getFloat(0));
+  // Cut off, a NaN could be an infinity.
+  Value whole = index.select(isFinite, first, value);
   return arith::TruncFOp::create(
-      b, loc, b.getBF16Type(), index.select(index.less(part, 1), first, later));
+      b, loc, b.getBF16Type(), index.select(index.less(part, 1), whole, later));
 }
 
 static void emitPacking(OpBuilder &b, Location loc, PackWeightsOp op,

@@ -111,7 +111,8 @@ gpu.module @kernels {
 
   // f32 as three bf16: six of m16n8k16. Sums of high products begin anew.
   // CHECK-LABEL: gpu.func @split(
-  // CHECK-COUNT-6: llvm.call_intrinsic "llvm.nvvm.prmt"
+  // CHECK-COUNT-2: llvm.call_intrinsic "llvm.nvvm.ff2bf16x2.rz"
+  // CHECK-COUNT-4: llvm.call_intrinsic "llvm.nvvm.prmt"
   //       CHECK:   %[[HIGH:.*]] = nvvm.mma.sync A[{{.*}}] B[{{.*}}] C[%cst{{.*}}] {{.*}} multiplicandAPtxType = #nvvm.mma_type<bf16>, {{.*}} shape = #nvvm.shape<m = 16, n = 8, k = 16>
   // CHECK-COUNT-5: nvvm.mma.sync
   //   CHECK-NOT:   nvvm.mma.sync

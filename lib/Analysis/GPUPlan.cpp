@@ -6,11 +6,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "ks/Analysis/GPUPlanner.h"
+#include "PlanCheck.h"
 
+#include "ks/Analysis/GPUPlanner.h"
 #include "ks/Analysis/SplitFloat.h"
 
-#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 
 #include <array>
@@ -26,11 +26,9 @@ static int64_t roundUp(int64_t value, int64_t unit) {
   return (value + unit - 1) / unit * unit;
 }
 
-/// How often shared memory must be asked for a warp's loads of `width` bytes at
-/// `addresses`: phases of 128 bytes, each once per distinct word of the fullest
-/// of 32 banks.
-static int64_t countWavefronts(const std::array<int64_t, 32> &addresses,
-                               int64_t width) {
+/// Phases of 128 bytes, each once per distinct word of the fullest of 32 banks.
+int64_t ks::countWavefronts(const std::array<int64_t, 32> &addresses,
+                            int64_t width) {
   int64_t lanesPerPhase = std::min<int64_t>(32, 128 / width), wavefronts = 0;
   int64_t words = std::max<int64_t>(1, width / 4);
   for (int64_t first = 0; first < 32; first += lanesPerPhase) {
@@ -206,31 +204,6 @@ int64_t GPUPlan::getRegisters(const Problem &problem) const {
 // Legality
 //===----------------------------------------------------------------------===//
 
-namespace {
-/// Collects the first complaint, if one is wanted.
-class Check {
-public:
-  explicit Check(bool explains) : explains(explains) {}
-  template <typename... Args>
-  void require(bool condition, const char *format, Args &&...args) {
-    if (!condition && good && explains)
-      message = llvm::formatv(format, std::forward<Args>(args)...).str();
-    good &= condition;
-  }
-  bool isGood() const { return good; }
-  std::string message;
-
-private:
-  bool explains, good = true;
-};
-} // namespace
-
-static void multiple(Check &check, const char *name, int64_t size,
-                     int64_t unit) {
-  check.require(size % unit == 0, "{0} is {1}; expected a multiple of {2}",
-                name, size, unit);
-}
-
 /// What the copy engine can do (PTX ISA, "Tensors"; cuTensorMapEncodeTiled).
 static void checkBulk(Check &check, const Problem &problem,
                       const GPUPlan &plan) {
@@ -284,8 +257,8 @@ static void checkWgmmaRS(Check &check, const Problem &problem,
       "warps are [{0}, {1}, {2}] with {3}; expected a multiple of 4 along the "
       "batch, and 4 or 8 in all",
       plan.warpsM, plan.warpsN, plan.warpsJ, name);
-  multiple(check, "entries", plan.entries,
-           plan.warpsM * 2 * plan.getTileEntries(problem.batchFirst));
+  check.multiple("entries", plan.entries,
+                 plan.warpsM * 2 * plan.getTileEntries(problem.batchFirst));
   check.require(plan.stages >= 2, "stages is {0} with {1}; expected at least 2",
                 plan.stages, name);
   KSPattern p = problem.factors.front().pattern;
@@ -297,7 +270,7 @@ static void checkWgmmaRS(Check &check, const Problem &problem,
                   "cluster is {0} with {1} blocks along n; expected a divisor",
                   plan.cluster, plan.getNumBlocksN(p));
     // What a block copies begins where swizzling does.
-    multiple(check, "entries", plan.entries, 8 * plan.cluster);
+    check.multiple("entries", plan.entries, 8 * plan.cluster);
   }
   check.require(
       plan.n <= 256 * plan.warpsN,
@@ -339,8 +312,8 @@ static void checkWgmmaSS(Check &check, const Problem &problem,
                 plan.k, row);
 }
 
-static void checkInstruction(Check &check, const Problem &problem,
-                             WarpInstruction instruction) {
+void ks::checkInstruction(Check &check, const Problem &problem,
+                          WarpInstruction instruction, int64_t c) {
   switch (instruction) {
   case WarpInstruction::Mma16:
   case WarpInstruction::Wgmma16:
@@ -361,10 +334,10 @@ static void checkInstruction(Check &check, const Problem &problem,
     check.require(problem.realBytes == 4 && !problem.isComplex && !problem.tf32,
                   "instruction is mma16_split for another type or precision; "
                   "expected f32 with precision(ieee)");
-    check.require(problem.factors.front().pattern.c >= kMinSplitDepth,
+    check.require(c >= kMinSplitDepth,
                   "instruction is mma16_split with c = {0}; expected fma below "
                   "{1}, where it is not as exact",
-                  problem.factors.front().pattern.c, kMinSplitDepth);
+                  c, kMinSplitDepth);
     return;
   case WarpInstruction::Fma:
     check.require(problem.realBytes >= 4,
@@ -397,11 +370,12 @@ static void checkPlan(Check &check, const Problem &problem,
 
   const FragmentLayout &layout = plan.fragments;
   bool batchFirst = problem.batchFirst;
-  checkInstruction(check, problem, layout.instruction);
-  multiple(check, "n", plan.n, plan.warpsN * layout.tileN());
-  multiple(check, "entries", plan.entries,
-           plan.warpsM * plan.getTileEntries(batchFirst));
-  multiple(check, "k", plan.k, layout.stepK());
+  checkInstruction(check, problem, layout.instruction,
+                   problem.factors.front().pattern.c);
+  check.multiple("n", plan.n, plan.warpsN * layout.tileN());
+  check.multiple("entries", plan.entries,
+                 plan.warpsM * plan.getTileEntries(batchFirst));
+  check.multiple("k", plan.k, layout.stepK());
   check.require(layout.runK == 1 || layout.runK == 2 || layout.runK == 4,
                 "run_k is {0}; expected 1, 2 or 4", layout.runK);
   check.require(layout.runN >= 1, "run_n is {0}; expected at least 1",
@@ -424,8 +398,8 @@ static void checkPlan(Check &check, const Problem &problem,
                   "run_n is {0} with vector = {1}; expected 1, or vector = d = "
                   "{2}",
                   layout.runN, plan.vector, p.d);
-    multiple(check, "number of n of a lane", plan.getTilesN() * layout.slotsN(),
-             layout.runN);
+    check.multiple("number of n of a lane", plan.getTilesN() * layout.slotsN(),
+                   layout.runN);
   } else {
     check.require(plan.j == 1 && plan.warpsJ == 1 && layout.runN == 1,
                   "j, warps along j and run_n are {0}, {1} and {2}; expected 1 "

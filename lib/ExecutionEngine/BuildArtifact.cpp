@@ -76,10 +76,13 @@ static constexpr const char *kPortableTarget = "sm_80";
 /// Takes away the plans that `target` cannot run.
 static void dropOtherPlans(ModuleOp module, const GPUTarget &target) {
   module.walk([&](ProductOpInterface op) {
-    auto plan = dyn_cast_or_null<GPUPlanAttr>(op.getPlanAttr());
-    if (plan &&
-        !checkGPUPlan(getProblem(op), plan.getPlan(op.getLayout()), target)
-             .empty())
+    std::string complaint;
+    if (auto plan = dyn_cast_or_null<GPUPlanAttr>(op.getPlanAttr()))
+      complaint =
+          checkGPUPlan(getProblem(op), plan.getPlan(op.getLayout()), target);
+    if (auto plan = dyn_cast_or_null<GPUChainPlanAttr>(op.getPlanAttr()))
+      complaint = checkGPUChainPlan(getProblem(op), plan.getPlan(), target);
+    if (!complaint.empty())
       op.setPlanAttr({});
   });
 }

@@ -322,6 +322,11 @@ class Grid:
         addresses = self.address(instruction.operands[0])
         sources = [s.strip() for s in instruction.operands[1].strip("{}").split(",")]
         total = size * len(sources)
+        blocks = self.block[self.active]
+        if space == "shared::cluster":
+            addresses = addresses & np.uint64(0xFFFFFFFF)
+            blocks = ptx_bulk.locate_blocks(self, addresses)
+            addresses, space = addresses % np.uint64(ptx_bulk.CLUSTER_WINDOW), "shared"
         if space == "shared":
             self.check_shared(addresses, total, instruction.text)
         else:
@@ -331,7 +336,7 @@ class Grid:
             data = bits.view(np.uint8).reshape(-1, size)
             at = (addresses + np.uint64(size * number)).astype(np.int64)[:, None] + np.arange(size)
             if space == "shared":
-                self.shared[self.block[self.active][:, None], at] = data
+                self.shared[blocks[:, None], at] = data
             else:
                 self.memory.data[at - self.memory.address] = data
 
@@ -462,7 +467,11 @@ class Grid:
         for place in np.unique(self.barrier[self.waiting]):
             here = self.waiting & (self.barrier == place)
             # Whoever is alive must come, unless the barrier has a count.
-            group = np.arange(self.count) // 32 if place == WARP_BARRIER else self.block
+            group = self.block
+            if place == WARP_BARRIER:
+                group = np.arange(self.count) // 32
+            elif place == CLUSTER_BARRIER:
+                group = self.block // self.cluster
             arrived = np.bincount(group[here], minlength=group[-1] + 1)
             expected = np.bincount(group[alive], minlength=group[-1] + 1)
             awaited = np.zeros_like(expected)

@@ -120,9 +120,9 @@ struct ConvertKSTilesToNVGPUPass
                     LoadActivationsOp, LoadAtomsOp, WarpMmaOp, JoinPartsOp,
                     WarpgroupMmaOp, WarpgroupMmaRegistersOp, WarpgroupWaitOp,
                     ExchangeEntriesOp, LoadFragmentOp, StoreFragmentOp,
-                    StoreLinesOp, vector::ExtractOp, vector::ShapeCastOp,
-                    arith::ConstantOp, arith::TruncFOp, scf::ForOp,
-                    scf::YieldOp>(expander, op);
+                    StoreLinesOp, StoreIntermediateOp, StoreRowsOp,
+                    vector::ExtractOp, vector::ShapeCastOp, arith::ConstantOp,
+                    arith::TruncFOp, scf::ForOp, scf::YieldOp>(expander, op);
       }
       expander.finish();
     }

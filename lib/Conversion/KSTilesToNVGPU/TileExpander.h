@@ -43,6 +43,8 @@ public:
   void expand(LoadFragmentOp op);
   void expand(StoreFragmentOp op);
   void expand(StoreLinesOp op);
+  void expand(StoreIntermediateOp op);
+  void expand(StoreRowsOp op);
   // What else has fragments, in Registers.cpp.
   void expand(mlir::arith::ConstantOp op);
   void expand(mlir::arith::TruncFOp op);

@@ -107,17 +107,7 @@ void BulkKernel::createBarriers() {
     }
     NVVM::FenceMbarrierInitOp::create(b, loc);
   });
-  synchronize();
-}
-
-/// All threads of the block, or cluster.
-void BulkKernel::synchronize() {
-  if (plan.cluster == 1) {
-    gpu::BarrierOp::create(b, loc);
-    return;
-  }
-  NVVM::ClusterArriveOp::create(b, loc, /*aligned=*/UnitAttr());
-  NVVM::ClusterWaitOp::create(b, loc, /*aligned=*/UnitAttr());
+  synchronize(plan.cluster);
 }
 
 void BulkKernel::wait(Value barrier, Value phase) {

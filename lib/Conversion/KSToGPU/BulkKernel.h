@@ -33,7 +33,6 @@ protected:
   void begin(ValueRange extra);
   void copyChunk(const Chunk &chunk, Value stage);
   void advance(Ring &ring);
-  void synchronize();
   void wait(Value barrier, Value phase);
   /// All lanes have read the stage (if `condition`).
   void release(Value stage, Value condition = {});

@@ -6,11 +6,12 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Planned ks.matmul, and ks.pack_weights, become kernels and their launches;
-// see ProductKernel.h.
+// Planned products, and ks.pack_weights, become kernels and their launches; see
+// ProductKernel.h and ChainKernel.h.
 //
 //===----------------------------------------------------------------------===//
 
+#include "ChainKernel.h"
 #include "ProductKernel.h"
 
 #include "ks/Conversion/Passes.h"
@@ -86,11 +87,11 @@ LogicalResult checkLowerable(ProductOpInterface op) {
   if (op.isOnTensors())
     return op->emitOpError("is on tensors; expected memrefs (run ks-bufferize "
                            "first)");
-  if (!isa_and_nonnull<GPUPlanAttr>(op.getPlanAttr()))
+  if (!isa_and_nonnull<GPUPlanAttr, GPUChainPlanAttr>(op.getPlanAttr()))
     return op->emitOpError("has ")
            << (op.getPlanAttr() ? "a plan for another target" : "no plan")
-           << "; expected a #ks.gpu_plan (run ks-select-plan with a GPU target "
-              "first)";
+           << "; expected a #ks.gpu_plan or #ks.gpu_chain_plan (run "
+              "ks-select-plan with a GPU target first)";
   for (Value operand : op->getOperands()) {
     SmallVector<int64_t> strides;
     int64_t offset;
@@ -102,7 +103,9 @@ LogicalResult checkLowerable(ProductOpInterface op) {
              << ", whose inner stride is not known to be 1; expected "
                 "strided<[?, 1], offset: ?> (use ks-bufferize)";
   }
-  if (cast<ShapedType>(op.getWeightOperands().front().getType()).getRank() != 1)
+  if (llvm::any_of(op.getWeightOperands().getTypes(), [](Type type) {
+        return cast<ShapedType>(type).getRank() != 1;
+      }))
     return op->emitOpError("has an unpacked weight; expected a packed one (run "
                            "ks-pack-weights first)");
   return success();
@@ -130,6 +133,10 @@ struct ConvertKSToGPUPass : ks::impl::ConvertKSToGPUBase<ConvertKSToGPUPass> {
         auto product = cast<ProductOpInterface>(op);
         if (failed(checkLowerable(product)))
           return signalPassFailure();
+        if (auto chain = dyn_cast<GPUChainPlanAttr>(product.getPlanAttr())) {
+          lowerChainToGPU(rewriter, product, chain, kernels, name);
+          continue;
+        }
         auto plan = cast<GPUPlanAttr>(product.getPlanAttr());
         auto create = createCpAsyncKernel;
         if (plan.getPacking().getLayout().isWgmma())

@@ -8,8 +8,6 @@
 
 #include "ProductKernel.h"
 
-#include "../KSToVector/TileEmitter.h"
-
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -26,28 +24,9 @@ using namespace ks;
 
 ProductKernel::ProductKernel(RewriterBase &b, ProductOpInterface op,
                              GPUPlanAttr attr)
-    : b(b), loc(op->getLoc()), index(b, loc), op(op), attr(attr),
-      plan(attr.getPlan(op.getLayout())),
+    : KernelBuilder(b, op), attr(attr), plan(attr.getPlan(op.getLayout())),
       p(plan.getKernelPattern(op.getPatternList().front())),
-      batchFirst(op.getLayout() == Layout::BatchFirst),
-      parts(isa<ComplexType>(op.getElementType()) ? 2 : 1),
-      real(getRealType(op.getElementType())),
-      accumulatorReal(getRealType(op.getAccumulatorType())),
       fragments(attr.getPacking().getFragments()) {}
-
-Value ProductKernel::asReals(Value memref) {
-  return parts == 2 ? RealViewOp::create(b, loc, memref).getResult() : memref;
-}
-
-Value ProductKernel::viewShared(ArrayRef<int64_t> shape, Type element,
-                                int64_t offset) {
-  auto type = cast<MemRefType>(shared.getType());
-  return memref::ViewOp::create(b, loc,
-                                MemRefType::get(shape, element,
-                                                MemRefLayoutAttrInterface(),
-                                                type.getMemorySpace()),
-                                shared, index.constant(offset), ValueRange{});
-}
 
 /// Which slab the block computes, and which part of it the warp.
 void ProductKernel::findSlab() {
@@ -175,13 +154,7 @@ SmallVector<int64_t> ProductKernel::getAccumulatorShape() {
 }
 
 Value ProductKernel::finishProduct(const Ring & /*ring*/, Value accumulator) {
-  if (!plan.fragments.isSplit())
-    return accumulator;
-  auto type = cast<VectorType>(accumulator.getType());
-  SmallVector<int64_t> shape(type.getShape());
-  shape.back() /= plan.fragments.numSums();
-  return JoinPartsOp::create(
-      b, loc, VectorType::get(shape, type.getElementType()), accumulator);
+  return joinParts(accumulator, plan.fragments);
 }
 
 /// The product of one tile of the batch, before the epilogue.
@@ -211,44 +184,19 @@ Value ProductKernel::emitProduct(Value m, Ring &ring) {
   return finishProduct(ring, loop.getResult(0));
 }
 
-/// The epilogue on the accumulator, and the rounding to the element type.
-Value ProductKernel::finish(Value accumulator, const Place &place) {
-  auto type = cast<VectorType>(accumulator.getType());
-  if (op.hasEpilogue()) {
-    auto flat = [&](Value value) -> Value {
-      auto shaped = cast<VectorType>(value.getType());
-      return vector::ShapeCastOp::create(
-          b, loc,
-          VectorType::get({shaped.getNumElements()}, shaped.getElementType()),
-          value);
-    };
-    SmallVector<Value> arguments{flat(accumulator)};
-    for (Value extra : extras)
-      arguments.push_back(flat(LoadFragmentOp::create(
-          b, loc, VectorType::get(type.getShape(), real), getPattern(),
-          fragments, extra, place.m, i, place.n, place.j, batch, getLayout())));
-    Value result = emitVectorEpilogue(b, loc, op.getEpilogue()->front(),
-                                      arguments, parts == 2);
-    accumulator = vector::ShapeCastOp::create(b, loc, type, result);
-  }
-  if (real == accumulatorReal)
-    return accumulator;
-  return arith::TruncFOp::create(b, loc, VectorType::get(type.getShape(), real),
-                                 accumulator);
-}
-
 void ProductKernel::emitTile(Value m, Ring &ring) {
   Value accumulator = emitProduct(m, ring);
   int64_t tileN = plan.fragments.tileN();
-  Place place{index.add(m, warpM),
+  Place place{index.add(m, warpM), i,
               index.add(index.mul(blockN, plan.n), index.mul(warpTile, tileN)),
               index.add(index.mul(blockJ, plan.j), warpJ)};
-  store(arrange(finish(accumulator, place)), place);
+  Value result = applyEpilogue(accumulator, getPattern(), fragments, place);
+  store(arrange(round(result)), place);
 }
 
 void ProductKernel::store(Value fragment, const Place &place) {
   StoreFragmentOp::create(b, loc, getPattern(), fragments, fragment, output,
-                          place.m, i, place.n, place.j, getLayout());
+                          place.m, place.i, place.n, place.j, getLayout());
 }
 
 void ProductKernel::forEachTile(Ring ring,
@@ -268,22 +216,9 @@ void ProductKernel::forEachTile(Ring ring,
 void ProductKernel::emitBody(Block &block) {
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(&block);
-  ValueRange arguments = block.getArguments();
-  Value result = arguments[2];
-  input = asReals(arguments[0]);
-  weight = arguments[1];
-  output = asReals(result);
-  size_t numExtras = op.getExtras().size();
-  for (Value extra : arguments.slice(3, numExtras))
-    extras.push_back(asReals(extra));
-  batch = memref::DimOp::create(b, loc, result, op.getBatchDim());
+  ValueRange rest = bindArguments(block.getArguments());
+  weight = weights.front();
   findSlab();
-  auto workgroup =
-      gpu::AddressSpaceAttr::get(b.getContext(), gpu::AddressSpace::Workgroup);
-  shared = gpu::DynamicSharedMemoryOp::create(
-      b, loc,
-      MemRefType::get({ShapedType::kDynamic}, b.getI8Type(),
-                      MemRefLayoutAttrInterface(), workgroup));
   inputStages = createInputStages();
   // [stage][step][j][tile][lane][position]
   SmallVector<int64_t> shape = getPackedShape();
@@ -292,24 +227,12 @@ void ProductKernel::emitBody(Block &block) {
   shape.back() *= parts;
   weightStages = viewShared(shape, getElementTypeOrSelf(weight.getType()),
                             plan.getInputBytes(batchFirst, getElementBytes()));
-  emitBlock(arguments.drop_front(3 + numExtras));
-}
-
-void ProductKernel::waitForEarlierKernels() {
-  if (!overlapsLaunches)
-    return;
-  NVVM::GriddepcontrolOp::create(b, loc, NVVM::GridDepActionKind::wait);
-  // All blocks have begun when the next kernel's may: it takes no room of
-  // theirs.
-  NVVM::GriddepcontrolOp::create(b, loc,
-                                 NVVM::GridDepActionKind::launch_dependents);
+  emitBlock(rest);
 }
 
 void ProductKernel::lower(KernelModule &kernels, StringRef name) {
   overlapsLaunches = kernels.overlapsLaunches;
-  SmallVector<Value> operands{op.getInput(), op.getWeightOperands().front(),
-                              op.getInit()};
-  llvm::append_range(operands, op.getExtras());
+  SmallVector<Value> operands = getOperands();
   b.setInsertionPoint(op);
   llvm::append_range(operands, createOperands());
   gpu::GPUFuncOp kernel =

@@ -23,14 +23,11 @@
 #ifndef KS_LIB_CONVERSION_KSTOGPU_PRODUCTKERNEL_H
 #define KS_LIB_CONVERSION_KSTOGPU_PRODUCTKERNEL_H
 
-#include "../IndexBuilder.h"
-#include "KSToGPU.h"
-
-#include "mlir/IR/PatternMatch.h"
+#include "KernelBuilder.h"
 
 namespace ks {
 
-class ProductKernel {
+class ProductKernel : protected KernelBuilder {
 public:
   ProductKernel(mlir::RewriterBase &b, ProductOpInterface op, GPUPlanAttr attr);
   virtual ~ProductKernel() = default;
@@ -39,7 +36,6 @@ public:
   void lower(KernelModule &kernels, llvm::StringRef name);
 
 protected:
-  using Value = mlir::Value;
   /// One chunk of one tile of the batch.
   struct Chunk {
     Value m, k;
@@ -49,10 +45,6 @@ protected:
   /// Of one step.
   struct Operands {
     Value weights, activations;
-  };
-  /// First of the warp along the batch, n and j.
-  struct Place {
-    Value m, n, j;
   };
 
   // --- What kernels differ in ---
@@ -80,60 +72,33 @@ protected:
 
   // --- What they have in common ---
 
-  /// A part of the block's shared memory.
-  Value viewShared(llvm::ArrayRef<int64_t> shape, mlir::Type element,
-                   int64_t offset);
   /// Where chunks of packed weights lie.
   Value getWeightOffset(Value chunk);
   /// The chunk `distance` later: beyond the last one comes the next tile.
   Chunk getLater(const Chunk &chunk, Value distance);
   /// All steps of a chunk, which lies in `stage`.
   Value multiplyChunk(Value chunk, Value stage, Value accumulator);
-  /// Waits for the kernels launched before, whose results this one may read and
-  /// whose operands it may overwrite. Nothing in global memory is touched
-  /// before.
-  void waitForEarlierKernels();
   /// Calls `body` for each tile that is this block's.
   void forEachTile(Ring ring, llvm::function_ref<void(Value m, Ring &)> body);
   /// One tile of the batch: the product, the epilogue, and the result.
   void emitTile(Value m, Ring &ring);
 
-  int64_t getElementBytes() const {
-    return parts * real.getIntOrFloatBitWidth() / 8;
-  }
   llvm::SmallVector<int64_t> getPackedShape() {
     return attr.getPacking().getPackedShape(op.getPatternList().front());
   }
   int64_t getSharedBytes() const {
     return plan.getSharedBytes(p, batchFirst, getElementBytes());
   }
-  mlir::IntegerAttr getInteger(int64_t value) {
-    return b.getI64IntegerAttr(value);
-  }
   PatternAttr getPattern() { return PatternAttr::get(b.getContext(), p); }
-  LayoutAttr getLayout() {
-    return LayoutAttr::get(b.getContext(), op.getLayout());
-  }
 
-  mlir::RewriterBase &b;
-  mlir::Location loc;
-  IndexBuilder index;
-  ProductOpInterface op;
   GPUPlanAttr attr;
   GPUPlan plan;
   KSPattern p;
-  bool batchFirst;
-  bool overlapsLaunches = false;
-  int64_t parts; // Reals of an element.
-  mlir::Type real, accumulatorReal;
   FragmentsAttr fragments;
 
-  // Arguments of the kernel; complex ones as reals.
-  Value input, weight, output;
-  llvm::SmallVector<Value> extras;
-  Value batch;
-  // Shared memory; rings of stages in it.
-  Value shared, inputStages, weightStages;
+  Value weight;
+  // Rings of stages in shared memory.
+  Value inputStages, weightStages;
   // First entry of the block's first tile, and the distance to its next one.
   Value firstM, strideM;
   // First of the block; and of the warp, counted in the block.
@@ -143,14 +108,12 @@ protected:
   Value partM, partN, partJ;
 
 private:
-  Value asReals(Value memref);
   void findSlab();
   void emitBody(mlir::Block &block);
   Value emitProduct(Value m, Ring &ring);
   Operands loadStep(Value chunk, Value stage, Value step);
   Value multiplySteps(Value chunk, Value stage, Value first, int64_t count,
                       Value accumulator);
-  Value finish(Value accumulator, const Place &place);
 };
 
 /// The kernel in which all threads fill the ring by cp.async.

@@ -189,7 +189,7 @@ void WgmmaKernel::emitBlock(ValueRange extra) {
   // Others copy to this block's shared memory, and signal its barriers.
   b.setInsertionPointAfter(isMultiplier);
   if (plan.cluster > 1)
-    synchronize();
+    synchronize(plan.cluster);
 }
 
 std::unique_ptr<ProductKernel> ks::createWgmmaKernel(RewriterBase &b,

@@ -102,19 +102,36 @@ static void explain(ProductOpInterface op, const Problem &problem,
 // GPUs
 //===----------------------------------------------------------------------===//
 
+static Ties makeTies(bool tiedA, bool tiedD) {
+  Ties tied = Ties::None;
+  if (tiedA)
+    tied = tied | Ties::A;
+  if (tiedD)
+    tied = tied | Ties::D;
+  return tied;
+}
+
+static FragmentsAttr getFragmentsAttr(MLIRContext *context,
+                                      const FragmentLayout &layout) {
+  return FragmentsAttr::get(context,
+                            static_cast<GPUInstruction>(layout.instruction),
+                            layout.runK, layout.runN);
+}
+
+/// "target sm_90, batch 4096 (assumed): "
+static std::string getTargetText(const Problem &problem, bool isAssumed,
+                                 const GPUTarget &target) {
+  std::string text = "target " + target.name;
+  if (isAssumed)
+    text += llvm::formatv(", batch {0} (assumed)", *problem.batch);
+  return text + ": ";
+}
+
 GPUPlanAttr ks::getPlanAttr(ProductOpInterface op, const GPUPlan &plan) {
   MLIRContext *context = op->getContext();
-  Ties tied = Ties::None;
-  if (plan.tiedA)
-    tied = tied | Ties::A;
-  if (plan.tiedD)
-    tied = tied | Ties::D;
-  auto fragments = FragmentsAttr::get(
-      context, static_cast<GPUInstruction>(plan.fragments.instruction),
-      plan.fragments.runK, plan.fragments.runN);
-  auto packing =
-      GPUPackingAttr::get(context, fragments, plan.n, plan.k,
-                          plan.tiedD ? 1 : plan.j, tied, plan.isFolded);
+  auto packing = GPUPackingAttr::get(
+      context, getFragmentsAttr(context, plan.fragments), plan.n, plan.k,
+      plan.tiedD ? 1 : plan.j, makeTies(plan.tiedA, plan.tiedD), plan.isFolded);
   return GPUPlanAttr::get(
       context, plan.entries, plan.batchBlocks, plan.vector,
       {plan.warpsM, plan.warpsN, plan.warpsJ}, plan.stages, plan.cluster,
@@ -147,14 +164,10 @@ static void explain(ProductOpInterface op, const Problem &problem,
   const auto &[plan, cost] = ranked.front();
   remark::analysis(op->getLoc(), name)
       << llvm::formatv(
-             "target {0}{1}: {2}; predicted {3:f1} us, limited by "
-             "{4}: {5:f0} bytes of DRAM, {6:f0} bytes into SMs",
-             target.name,
-             isAssumed
-                 ? llvm::formatv(", batch {0} (assumed)", *problem.batch).str()
-                 : "",
-             describe(plan), cost.seconds * 1e6, cost.limit, cost.dramBytes,
-             cost.l2Bytes)
+             "{0}{1}; predicted {2:f1} us, limited by {3}: {4:f0} bytes of "
+             "DRAM, {5:f0} bytes into SMs",
+             getTargetText(problem, isAssumed, target), describe(plan),
+             cost.seconds * 1e6, cost.limit, cost.dramBytes, cost.l2Bytes)
              .str();
   for (const auto &[other, otherCost] : ranked.drop_front())
     remark::analysis(op->getLoc(), name)
@@ -164,31 +177,83 @@ static void explain(ProductOpInterface op, const Problem &problem,
                .str();
 }
 
+GPUChainPlanAttr ks::getPlanAttr(ProductOpInterface op,
+                                 const GPUChainPlan &plan) {
+  MLIRContext *context = op->getContext();
+  bool batchFirst = op.getLayout() == Layout::BatchFirst;
+  SmallVector<GPUChainFactorAttr> factors;
+  for (auto [factor, pattern] :
+       llvm::zip_equal(plan.factors, op.getPatternList())) {
+    auto packing = GPUPackingAttr::get(
+        context, getFragmentsAttr(context, factor.fragments), factor.n,
+        factor.getDepth(pattern),
+        factor.tiedD ? 1 : factor.getColumns(batchFirst),
+        makeTies(factor.tiedA, factor.tiedD), /*folded=*/false);
+    factors.push_back(GPUChainFactorAttr::get(context, factor.entries,
+                                              factor.vector, packing));
+  }
+  return GPUChainPlanAttr::get(context, plan.entries, plan.cluster, plan.warps,
+                               plan.isStaged, factors);
+}
+
+/// "32 entries in clusters of 4 blocks of 8 warps, whole rows stored"
+static std::string describe(const GPUChainPlan &plan) {
+  return llvm::formatv("{0} entries in clusters of {1} blocks of {2} warps{3}",
+                       plan.entries, plan.cluster, plan.warps,
+                       plan.isStaged ? ", whole rows stored" : "");
+}
+
+static LogicalResult selectChainPlan(ProductOpInterface op,
+                                     const Problem &problem, bool isAssumed,
+                                     const GPUTarget &target) {
+  std::vector<RankedGPUChainPlan> ranked = planChainForGPU(problem, target, 2);
+  if (ranked.empty())
+    return op->emitOpError("has ")
+           << problem.factors.size()
+           << " factors, which do not fit one kernel on " << target.name
+           << "; expected fewer, or smaller ones (run ks-split-chains first)";
+  op.setPlanAttr(getPlanAttr(op, ranked.front().plan));
+  auto name = remark::RemarkOpts::name("plan").category("ks-select-plan");
+  for (auto [number, candidate] : llvm::enumerate(ranked)) {
+    const GPUCost &cost = candidate.cost;
+    remark::analysis(op->getLoc(), name)
+        << llvm::formatv(
+               "{0}{1}: {2:f1} us, limited by {3}: {4:f0} bytes of DRAM, "
+               "{5:f0} bytes into SMs",
+               number == 0 ? getTargetText(problem, isAssumed, target)
+                           : "rejected ",
+               describe(candidate.plan), cost.seconds * 1e6, cost.limit,
+               cost.dramBytes, cost.l2Bytes)
+               .str();
+  }
+  return success();
+}
+
 /// Gives `op` a plan for `target`, or checks the one it has. `main`, if any, is
 /// its plan for other batches.
 static LogicalResult selectPlan(ProductOpInterface op, const GPUTarget &target,
                                 int64_t assumedBatch, GPUPlanAttr main) {
   Problem problem = getProblem(op);
   if (PlanAttrInterface pinned = op.getPlanAttr()) {
-    auto plan = dyn_cast<GPUPlanAttr>(pinned);
-    if (!plan)
+    std::string complaint;
+    if (auto plan = dyn_cast<GPUPlanAttr>(pinned))
+      complaint = checkGPUPlan(problem, plan.getPlan(op.getLayout()), target);
+    else if (auto chain = dyn_cast<GPUChainPlanAttr>(pinned))
+      complaint = checkGPUChainPlan(problem, chain.getPlan(), target);
+    else
       return op->emitOpError("has plan ")
              << pinned << ", which is not for " << target.name
-             << "; expected a #ks.gpu_plan";
-    std::string complaint =
-        checkGPUPlan(problem, plan.getPlan(op.getLayout()), target);
+             << "; expected a #ks.gpu_plan or #ks.gpu_chain_plan";
     if (!complaint.empty())
       return op->emitOpError("has a plan that does not fit ")
              << target.name << ": " << complaint;
     return success();
   }
-  if (problem.factors.size() != 1)
-    return op->emitOpError("has ")
-           << problem.factors.size()
-           << " factors; expected one on a GPU (run ks-split-chains first)";
   bool isAssumed = !problem.batch;
   if (isAssumed)
     problem.batch = assumedBatch;
+  if (problem.factors.size() != 1)
+    return selectChainPlan(op, problem, isAssumed, target);
   SmallVector<RankedGPUPlan> ranked;
   if (main)
     ranked.push_back(

@@ -9,6 +9,7 @@
 #ifndef KS_DIALECT_KS_IR_KS_H
 #define KS_DIALECT_KS_IR_KS_H
 
+#include "ks/Analysis/GPUChain.h"
 #include "ks/Analysis/GPUPlanner.h"
 
 #include "mlir/Bytecode/BytecodeOpInterface.h"

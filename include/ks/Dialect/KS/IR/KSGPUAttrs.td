@@ -188,4 +188,101 @@ def KS_GPUPlanAttr : KS_Attr<"GPUPlan", "gpu_plan",
   let genVerifyDecl = 1;
 }
 
+def KS_ChainBufferAttr : KS_Attr<"ChainBuffer", "chain_buffer"> {
+  let summary = "where activations between two factors lie";
+  let description = [{
+    In the shared memory of a cluster of blocks: ks/Analysis/GPUChain.h has the
+    map, and an example.
+
+    ```mlir
+    #ks.chain_buffer<a = 1, c = 64, d = 64, blocks = 4, along_j = true,
+      depth = 64, slab = 16, rows = 32, pitch = 1032>
+    ```
+
+    Constraints:
+    * (C1) all numbers are at least 1; blocks divides d if along_j, else a.
+  }];
+  let parameters = (ins
+    "int64_t":$a, "int64_t":$c, "int64_t":$d, // Of the pattern that reads it.
+    "int64_t":$blocks, // Of the cluster.
+    DefaultValuedParameter<"bool", "false">:$along_j, // They share out j; else i.
+    "int64_t":$depth,  // k of a group, with zeros behind c.
+    "int64_t":$slab,   // From k to k + 1.
+    "int64_t":$rows,   // Of a group.
+    "int64_t":$pitch   // From row to row.
+  );
+  let assemblyFormat = "`<` struct(params) `>`";
+  let extraClassDeclaration = [{
+    static ChainBufferAttr get(::mlir::MLIRContext *context,
+                               const ::ks::ChainBuffer &buffer);
+    ::ks::ChainBuffer getBuffer() const;
+  }];
+  let genVerifyDecl = 1;
+}
+
+def KS_GPUChainFactorAttr : KS_Attr<"GPUChainFactor", "gpu_chain_factor"> {
+  let summary = "how warps compute one factor of a chain";
+  let description = [{
+    A warp computes `packing.n` rows n for `entries` entries of the batch at a
+    time, and batch-first for `vector` neighbouring columns j; a lane's pieces of
+    activations are as many elements, along j or along the batch.
+
+    Constraints:
+    * (C1) entries is 1 to 512 and vector 1 to 16.
+  }];
+  let parameters = (ins
+    "int64_t":$entries,             // Of the batch, of a warp at a time.
+    "int64_t":$vector,              // Elements of a lane's piece.
+    "::ks::GPUPackingAttr":$packing // Layout of the packed weight.
+  );
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
+def KS_GPUChainPlanAttr : KS_Attr<"GPUChainPlan", "gpu_chain_plan",
+    [DeclareAttrInterfaceMethods<KS_PlanAttrInterface>]> {
+  let summary = "how a chain of KS factors runs as one kernel on a GPU";
+  let description = [{
+    A `cluster` of blocks takes `entries` of the batch through all factors; what
+    is between two factors lies in their shared memory. ks/Analysis/GPUChain.h
+    tells more. With `staged` results go through shared memory as well, so that
+    whole rows are stored; otherwise each warp stores what it has.
+
+    ```mlir
+    #ks.gpu_chain_plan<entries = 32, cluster = 4, warps = 8, staged = true,
+      factors = [
+        <entries = 32, vector = 1,
+         packing = <fragments = <mma16, run_k = 2, run_n = 8>, n = 64, k = 64, j = 1>>,
+        <entries = 32, vector = 4,
+         packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 16, k = 64, j = 4>>]>
+    ```
+
+    Threads, shared memory and the order in it follow.
+
+    Constraints:
+    * (C1) there is at least one factor.
+
+    For an op that carries it: packing.k is c, rounded up to whole steps of the
+    instruction; packing.j is vector (1 if tied along d, or batch-last); and
+    `checkGPUChainPlan` of the planner has no objection.
+  }];
+  let parameters = (ins
+    "int64_t":$entries, // Of the batch, of a cluster.
+    DefaultValuedParameter<"int64_t", "1">:$cluster, // Blocks.
+    "int64_t":$warps,   // Of a block.
+    DefaultValuedParameter<"bool", "false">:$staged, // Whole rows are stored.
+    ArrayRefParameter<"::ks::GPUChainFactorAttr">:$factors // In order of application.
+  );
+  let assemblyFormat = [{
+    `<` `entries` `=` $entries `,` (`cluster` `=` $cluster^ `,`)?
+        `warps` `=` $warps `,` (`staged` `=` $staged^ `,`)?
+        `factors` `=` `[` $factors `]` `>`
+  }];
+  let extraClassDeclaration = [{
+    /// The plan as a plain value, with what follows from it.
+    ::ks::GPUChainPlan getPlan() const;
+  }];
+  let genVerifyDecl = 1;
+}
+
 #endif // KS_DIALECT_KS_IR_KSGPUATTRS_TD

@@ -436,4 +436,56 @@ def KS_StoreLinesOp : KS_ResultFragmentOp<"store_lines"> {
   }];
 }
 
+//===----------------------------------------------------------------------===//
+// Chains
+//===----------------------------------------------------------------------===//
+
+def KS_StoreIntermediateOp : KS_ResultFragmentOp<"store_intermediate"> {
+  let summary = "hands this lane's part of a result over to the next factor";
+  let description = [{
+    As ks.store_fragment, but to where `buffer` says: feature (i·b + n)·d + j of
+    the result, as (i', k', j') of the pattern that reads it, goes to the block of
+    the cluster that has it. `destination` is that block's buffer of the same
+    name, [group][row][element], in shared memory. m is counted in the tile.
+
+    ```mlir
+    ks.store_intermediate <64, 64, 64, 1> <mma16, run_k = 2, run_n = 8> %y, %next[%m, %i, %n, %j]
+      as <a = 1, c = 64, d = 64, blocks = 4, along_j = true, depth = 64, slab = 16, rows = 32, pitch = 1032>
+      : vector<1x4x4x4xf16> to memref<1x32x1032xf16, #gpu.address_space<workgroup>>
+    ```
+  }];
+  let arguments = (ins
+    KS_PatternAttr:$pattern, KS_FragmentsAttr:$fragments,
+    KS_Fragment<4>:$fragment,
+    Arg<KS_AnyRealMemRef, "what the next factor reads", [MemWrite]>:$destination,
+    Index:$m, Index:$i, Index:$n, Index:$j,
+    KS_ChainBufferAttr:$buffer,
+    DefaultValuedAttr<KS_LayoutAttr, "::ks::Layout::BatchFirst">:$layout
+  );
+  let assemblyFormat = [{
+    $pattern $fragments $fragment `,` $destination
+    `[` $m `,` $i `,` $n `,` $j `]` `as` $buffer (`layout` $layout^)? attr-dict
+    `:` type($fragment) `to` type($destination)
+  }];
+}
+
+def KS_StoreRowsOp : KS_TileOp<"store_rows"> {
+  let summary = "stores rows of the result from shared memory";
+  let description = [{
+    destination[m + e, feature + q] = source[0, e, q] for q < `width` and all rows
+    e that the batch has. Called by all `threads` of a block.
+  }];
+  let arguments = (ins
+    Arg<KS_AnyRealMemRef, "rows", [MemRead]>:$source,
+    Arg<KS_AnyRealMemRef, "result", [MemWrite]>:$destination,
+    Index:$m, Index:$feature, // Where the first one begins, in reals.
+    I64Attr:$width,           // Of a row, in reals.
+    I64Attr:$threads          // Of the block.
+  );
+  let assemblyFormat = [{
+    $source `to` $destination `[` $m `,` $feature `]` `width` $width
+    `threads` $threads attr-dict `:` type($source) `to` type($destination)
+  }];
+}
+
 #endif // KS_DIALECT_KS_IR_KSTILEOPS_TD

@@ -26,6 +26,7 @@ inline constexpr llvm::StringLiteral kMainPlansAttr = "ks.main_plans";
 
 /// The attribute that states `plan` for `op`.
 GPUPlanAttr getPlanAttr(ProductOpInterface op, const GPUPlan &plan);
+GPUChainPlanAttr getPlanAttr(ProductOpInterface op, const GPUChainPlan &plan);
 CPUPlanAttr getPlanAttr(ProductOpInterface op, const CPUPlan &plan);
 
 /// Rewrites ks.to_dense as a chain applied to the identity.

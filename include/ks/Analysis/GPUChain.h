@@ -1,0 +1,147 @@
+//===- GPUChain.h - Plans for chains on GPUs --------------------*- C++ -*-===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// How a chain of factors runs as one kernel on a GPU, in which intermediates
+// never leave the chip; plain values, without IR.
+//
+// The kernel. A cluster of `cluster` blocks takes a tile of `entries` of the
+// batch through all factors. Whole rows of it lie in their shared memory: the
+// blocks share out the groups i of what the next factor reads, or its columns j
+// where there are too few groups, and each computes what follows from its part.
+// Results go to the block that needs them next, by stores to its shared memory,
+// in the order in which that one reads them. So global memory sees rows from
+// end to end, of input and result, whatever the patterns are; no factor's
+// stride is one of DRAM.
+//
+// Between two factors all blocks of the cluster wait for each other. Two
+// buffers take turns: what one factor reads and what it writes. Weights are
+// packed in the order of fragments, and each is read by one warp of the
+// cluster, straight to registers, some steps ahead; a cluster as a whole reads
+// all of them once for a tile.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef KS_ANALYSIS_GPUCHAIN_H
+#define KS_ANALYSIS_GPUCHAIN_H
+
+#include "ks/Analysis/GPUPlanner.h"
+
+#include <vector>
+
+namespace ks {
+
+/// Where the activations that a factor reads lie in the shared memory of a
+/// cluster. With (i, k, j) of its pattern, batch-first,
+///
+///   [i][entry][k · slab + j]        rows `pitch` apart,
+///
+/// and batch-last [i, j][k][entry]. Of all groups i, or of all columns j, each
+/// block has an equal part, in order. Behind the last k come zeros, up to
+/// `depth`.
+///
+/// Example. The second factor of a Monarch matrix, (1, 64, 64, 64), in clusters
+/// of four: each block has 16 columns j, and element k · 16 + j of an entry is
+/// feature k · 64 + 16 · rank + j.
+struct ChainBuffer {
+  int64_t a = 1, c = 1, d = 1; ///< Of the pattern that reads it.
+  int64_t blocks = 1;          ///< That share it,
+  bool isAlongJ = false;       ///< by columns j; else by groups i.
+  int64_t depth = 1;           ///< k of a group, with zeros.
+  int64_t slab = 1;            ///< From k to k + 1 (batch-first).
+  int64_t rows = 1;            ///< Of a group: entries, or k (batch-last).
+  int64_t pitch = 1;           ///< From row to row, in elements.
+
+  /// Groups and columns that one block has.
+  int64_t ownA() const { return isAlongJ ? a : a / blocks; }
+  int64_t ownD() const { return isAlongJ ? d / blocks : d; }
+  /// Pieces of `rows` rows.
+  int64_t getGroups(bool batchFirst) const {
+    return ownA() * (batchFirst ? 1 : ownD());
+  }
+  int64_t getElements(bool batchFirst) const {
+    return getGroups(batchFirst) * rows * pitch;
+  }
+};
+
+/// How warps compute one factor; see #ks.gpu_chain_factor.
+struct GPUChainFactor {
+  FragmentLayout fragments;
+  int64_t entries = 8; ///< Of the batch, of a warp at a time.
+  int64_t vector = 1;  ///< Elements of a lane's piece along j, or the batch.
+  int64_t n = 16;      ///< Rows n, of a warp at a time.
+  bool tiedA = false, tiedD = false; ///< Packed weights are shared.
+
+  int64_t getTileEntries(bool batchFirst) const {
+    return fragments.tileEntries * (batchFirst ? 1 : vector);
+  }
+  int64_t getTilesN() const { return n / fragments.tileN(); }
+  int64_t getTilesM(bool batchFirst) const {
+    return entries / getTileEntries(batchFirst);
+  }
+  /// Columns j of a warp.
+  int64_t getColumns(bool batchFirst) const { return batchFirst ? vector : 1; }
+  /// Rounded up to whole steps.
+  int64_t getDepth(const KSPattern &p) const {
+    int64_t step = fragments.stepK();
+    return (p.c + step - 1) / step * step;
+  }
+};
+
+/// How a chain runs in one kernel; see #ks.gpu_chain_plan.
+struct GPUChainPlan {
+  // --- Decisions ---
+  int64_t entries = 8; ///< Of the batch, of a cluster.
+  int64_t cluster = 1; ///< Blocks.
+  int64_t warps = 4;   ///< Of a block.
+  /// Results go to memory through shared memory, as whole rows.
+  bool isStaged = false;
+  std::vector<GPUChainFactor> factors;
+
+  // --- Derived ---
+  int64_t getThreads() const { return 32 * warps; }
+  /// What factor `number` reads; behind the last one, where results are staged.
+  ChainBuffer getBuffer(const Problem &problem, size_t number) const;
+  /// Pieces of a factor's work in a block, which its warps share out: groups,
+  /// blocks of j, of n and of entries.
+  std::array<int64_t, 4> getTasks(const Problem &problem, size_t number) const;
+  /// Steps whose weights a warp holds at a time: those it multiplies and those
+  /// under way are as many.
+  int64_t getStepsAhead(const Problem &problem, size_t number) const;
+  /// Where the two buffers begin, and where they end, in bytes.
+  std::array<int64_t, 3> getBufferBytes(const Problem &problem) const;
+  int64_t getSharedBytes(const Problem &problem) const {
+    return getBufferBytes(problem).back();
+  }
+  /// Registers of a lane, as a guess.
+  int64_t getRegisters(const Problem &problem) const;
+};
+
+/// What keeps `plan` from being realized for `problem` (on `target`); empty if
+/// nothing does. Says what was got and what was expected.
+std::string checkGPUChainPlan(const Problem &problem, const GPUChainPlan &plan);
+std::string checkGPUChainPlan(const Problem &problem, const GPUChainPlan &plan,
+                              const GPUTarget &target);
+
+struct RankedGPUChainPlan {
+  GPUChainPlan plan;
+  GPUCost cost;
+};
+
+/// What `plan`, which is legal, costs for `batch` entries.
+GPUCost predictGPUChain(const Problem &problem, const GPUChainPlan &plan,
+                        const GPUTarget &target, int64_t batch);
+
+/// Up to `count` legal plans for `problem`, fastest first; none if the chain
+/// does not fit one kernel.
+std::vector<RankedGPUChainPlan> planChainForGPU(const Problem &problem,
+                                                const GPUTarget &target,
+                                                unsigned count = 1);
+
+} // namespace ks
+
+#endif // KS_ANALYSIS_GPUCHAIN_H

@@ -1,0 +1,322 @@
+//===- GPUChain.cpp - What is legal, and what follows from a chain's plan -===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "ks/Analysis/GPUChain.h"
+
+#include "PlanCheck.h"
+
+#include "llvm/Support/MathExtras.h"
+
+#include <numeric>
+
+using namespace ks;
+
+static int64_t countBlocks(int64_t size, int64_t block) {
+  return (size + block - 1) / block;
+}
+static int64_t roundUp(int64_t value, int64_t unit) {
+  return countBlocks(value, unit) * unit;
+}
+
+//===----------------------------------------------------------------------===//
+// Shared memory
+//===----------------------------------------------------------------------===//
+
+/// Elements of 16 bytes: what copies move at a time.
+static int64_t getWidest(int64_t elementBytes) {
+  return std::max<int64_t>(1, 16 / elementBytes);
+}
+
+/// How often shared memory must be asked for one of the factor's loads.
+static int64_t countWavefronts(const ChainBuffer &buffer,
+                               const GPUChainFactor &factor, bool batchFirst,
+                               int64_t elementBytes) {
+  const FragmentLayout &fragments = factor.fragments;
+  int64_t piece = fragments.runK * factor.vector * elementBytes;
+  std::array<int64_t, 32> addresses;
+  for (int64_t lane = 0; lane < 32; ++lane) {
+    int64_t k = fragments.runK * fragments.laneK(lane);
+    int64_t m = fragments.laneM(lane);
+    addresses[lane] = batchFirst ? m * buffer.pitch + k * buffer.slab
+                                 : k * buffer.pitch + m * factor.vector;
+    addresses[lane] *= elementBytes;
+  }
+  return countWavefronts(addresses, std::min<int64_t>(16, piece & -piece));
+}
+
+/// The distances of k and of rows for which lanes' loads meet in the fewest
+/// banks, and of those the shortest.
+static void chooseDistances(ChainBuffer &buffer, const GPUChainFactor &factor,
+                            bool batchFirst, int64_t elementBytes) {
+  constexpr int64_t kBankBytes = 128;
+  int64_t widest = getWidest(elementBytes);
+  int64_t shortest = batchFirst ? roundUp(buffer.ownD(), factor.vector) : 1;
+  bool isFixed =
+      !batchFirst || buffer.ownD() == 1 || factor.fragments.runK != 1;
+  // Copies of 16 bytes stay possible where they are.
+  int64_t unit = shortest % widest == 0 ? widest : factor.vector;
+  int64_t longest = isFixed ? shortest : shortest + kBankBytes / elementBytes;
+  ChainBuffer best = buffer;
+  int64_t fewest = INT64_MAX;
+  // Copies of a part of the columns begin at a multiple of their number only.
+  int64_t mostTogether =
+      buffer.isAlongJ ? buffer.ownD() & -buffer.ownD() : INT64_MAX;
+  for (int64_t slab = shortest; slab <= longest; slab += unit) {
+    if (std::min(slab & -slab, widest) > mostTogether)
+      continue;
+    int64_t row = batchFirst ? buffer.depth * slab : factor.entries;
+    for (int64_t pad = 0; pad < kBankBytes / elementBytes; pad += widest) {
+      ChainBuffer candidate = buffer;
+      candidate.slab = slab;
+      candidate.pitch = roundUp(batchFirst ? row : buffer.pitch, widest) + pad;
+      int64_t wavefronts =
+          countWavefronts(candidate, factor, batchFirst, elementBytes);
+      if (std::pair(wavefronts, candidate.pitch) <
+          std::pair(fewest, best.pitch)) {
+        fewest = wavefronts;
+        best = candidate;
+      }
+    }
+  }
+  buffer = best;
+}
+
+ChainBuffer GPUChainPlan::getBuffer(const Problem &problem,
+                                    size_t number) const {
+  ChainBuffer buffer;
+  buffer.blocks = cluster;
+  buffer.rows = entries;
+  if (number == factors.size()) {
+    // Each block stores a part of a row from end to end.
+    int64_t features = problem.factors.back().pattern.outFeatures();
+    int64_t widest = getWidest(problem.elementBytes());
+    buffer.a = cluster;
+    buffer.c = buffer.depth = features / cluster;
+    buffer.pitch = roundUp(buffer.depth, widest) + widest;
+    return buffer;
+  }
+  const KSPattern &p = problem.factors[number].pattern;
+  const GPUChainFactor &factor = factors[number];
+  buffer.a = p.a;
+  buffer.c = p.c;
+  buffer.d = p.d;
+  buffer.isAlongJ = p.a % cluster != 0;
+  buffer.depth = factor.getDepth(p);
+  if (!problem.batchFirst)
+    buffer.rows = buffer.depth;
+  buffer.pitch = entries;
+  chooseDistances(buffer, factor, problem.batchFirst, problem.elementBytes());
+  return buffer;
+}
+
+std::array<int64_t, 3>
+GPUChainPlan::getBufferBytes(const Problem &problem) const {
+  // Lanes of the last columns and rows load what is behind their own.
+  constexpr int64_t kBehind = 256, kAlignment = 128;
+  std::array<int64_t, 2> bytes{};
+  for (size_t number = 0; number < factors.size() + (isStaged ? 1 : 0);
+       ++number) {
+    ChainBuffer buffer = getBuffer(problem, number);
+    int64_t size =
+        buffer.getElements(problem.batchFirst) * problem.elementBytes();
+    bytes[number % 2] =
+        std::max(bytes[number % 2], roundUp(size + kBehind, kAlignment));
+  }
+  return {0, bytes[0], bytes[0] + bytes[1]};
+}
+
+//===----------------------------------------------------------------------===//
+// Work of a warp
+//===----------------------------------------------------------------------===//
+
+std::array<int64_t, 4> GPUChainPlan::getTasks(const Problem &problem,
+                                              size_t number) const {
+  const KSPattern &p = problem.factors[number].pattern;
+  const GPUChainFactor &factor = factors[number];
+  bool isAlongJ = p.a % cluster != 0;
+  int64_t ownA = isAlongJ ? p.a : p.a / cluster;
+  int64_t ownD = isAlongJ ? p.d / cluster : p.d;
+  return {ownA, countBlocks(ownD, factor.getColumns(problem.batchFirst)),
+          countBlocks(p.b, factor.n), entries / factor.entries};
+}
+
+/// Registers of the weights of a step.
+static int64_t getWeightRegisters(const Problem &problem,
+                                  const GPUChainFactor &factor) {
+  bool isShared = factor.tiedD || !problem.batchFirst;
+  return (isShared ? 1 : factor.vector) * factor.getTilesN() *
+         factor.fragments.weightsPerLane() *
+         factor.fragments.partBytes(problem.elementBytes()) / 4;
+}
+
+int64_t GPUChainPlan::getStepsAhead(const Problem &problem,
+                                    size_t number) const {
+  constexpr int64_t kMostSteps = 4, kMostRegisters = 32;
+  const GPUChainFactor &factor = factors[number];
+  int64_t steps = factor.getDepth(problem.factors[number].pattern) /
+                  factor.fragments.stepK();
+  int64_t ahead = kMostSteps;
+  while (ahead > 1 &&
+         (steps % ahead != 0 ||
+          ahead * getWeightRegisters(problem, factor) > kMostRegisters))
+    ahead /= 2;
+  return ahead;
+}
+
+int64_t GPUChainPlan::getRegisters(const Problem &problem) const {
+  // Found by looking at what the assembler takes, as for one factor.
+  constexpr int64_t kAddresses = 48, kSplitTemporaries = 40;
+  bool batchFirst = problem.batchFirst;
+  int64_t parts = problem.isComplex ? 2 : 1, most = 0;
+  for (auto [number, factor] : llvm::enumerate(factors)) {
+    const FragmentLayout &fragments = factor.fragments;
+    int64_t results = factor.vector * factor.getTilesN() *
+                      factor.getTilesM(batchFirst) * fragments.slotsN() *
+                      fragments.slotsM() * parts * problem.accumulatorBytes / 4;
+    int64_t activations = factor.vector * factor.getTilesM(batchFirst) *
+                          FragmentLayout::slotsK * problem.elementBytes() / 4;
+    if (fragments.isSplit())
+      activations += activations / 2 + kSplitTemporaries;
+    bool hasEpilogue = problem.hasEpilogue && number + 1 == factors.size();
+    int64_t epilogue = hasEpilogue ? std::max<int64_t>(24, results / 2) : 0;
+    most = std::max(most, results * fragments.numSums() + activations +
+                              2 * getStepsAhead(problem, number) *
+                                  getWeightRegisters(problem, factor) +
+                              kAddresses + epilogue);
+  }
+  return most;
+}
+
+//===----------------------------------------------------------------------===//
+// Legality
+//===----------------------------------------------------------------------===//
+
+static void checkFactor(Check &check, const Problem &problem,
+                        const GPUChainPlan &plan, size_t number) {
+  const GPUChainFactor &factor = plan.factors[number];
+  const Problem::Factor &stated = problem.factors[number];
+  const KSPattern &p = stated.pattern;
+  const FragmentLayout &layout = factor.fragments;
+  bool batchFirst = problem.batchFirst;
+  check.require(!layout.isWgmma(),
+                "factor {0} has instruction {1}; expected mma16, mma8, "
+                "mma16_split or fma",
+                number, getName(layout.instruction));
+  checkInstruction(check, problem, layout.instruction, p.c);
+  check.require(factor.vector >= 1 && factor.vector <= 16,
+                "vector of factor {0} is {1}; expected 1 to 16", number,
+                factor.vector);
+  if (!check.isGood())
+    return;
+  check.multiple("n of a factor", factor.n, layout.tileN());
+  int64_t tile = factor.getTileEntries(batchFirst);
+  check.require(factor.entries % tile == 0 &&
+                    plan.entries % factor.entries == 0,
+                "factor {0} has entries = {1}; expected a multiple of {2} that "
+                "divides {3}",
+                number, factor.entries, tile, plan.entries);
+  bool isAlongJ = p.a % plan.cluster != 0;
+  check.require(!isAlongJ || p.d % plan.cluster == 0,
+                "cluster is {0} with factor {1}, <{2}, {3}, {4}, {5}>; "
+                "expected a divisor of its a or d",
+                plan.cluster, number, p.a, p.b, p.c, p.d);
+  if (!check.isGood())
+    return;
+  if (batchFirst) {
+    int64_t ownD = isAlongJ ? p.d / plan.cluster : p.d;
+    check.require(factor.vector <= ownD,
+                  "vector of factor {0} is {1}; expected at most the {2} "
+                  "columns j of a block",
+                  number, factor.vector, ownD);
+    check.require(!isAlongJ || ownD % factor.vector == 0,
+                  "vector of factor {0} is {1}; expected a divisor of the {2} "
+                  "columns j of a block",
+                  number, factor.vector, ownD);
+    check.require(layout.runK == 1 || factor.vector == ownD,
+                  "run_k of factor {0} is {1} with vector = {2}; expected 1, "
+                  "or vector = {3}",
+                  number, layout.runK, factor.vector, ownD);
+    check.require(layout.runN == 1 || factor.vector == p.d,
+                  "run_n of factor {0} is {1} with vector = {2}; expected 1, "
+                  "or vector = {3}",
+                  number, layout.runN, factor.vector, p.d);
+    check.multiple("number of n of a lane",
+                   factor.getTilesN() * layout.slotsN(), layout.runN);
+  } else {
+    check.require(layout.runK == 1 && layout.runN == 1,
+                  "run_k and run_n of factor {0} are {1} and {2}; expected 1 "
+                  "with layout batch_last",
+                  number, layout.runK, layout.runN);
+  }
+  check.require(factor.tiedA == stated.tiedA && factor.tiedD == stated.tiedD,
+                "packed weights of factor {0} are {1}tied along a and {2}tied "
+                "along d; expected what the weight is",
+                number, factor.tiedA ? "" : "not ", factor.tiedD ? "" : "not ");
+}
+
+static void checkPlan(Check &check, const Problem &problem,
+                      const GPUChainPlan &plan) {
+  check.require(plan.factors.size() == problem.factors.size(),
+                "it has {0} factors; expected one for each of {1}",
+                plan.factors.size(), problem.factors.size());
+  check.require(plan.cluster == 1 || plan.cluster == 2 || plan.cluster == 4 ||
+                    plan.cluster == 8,
+                "cluster is {0}; expected 1, 2, 4 or 8", plan.cluster);
+  check.require(plan.warps >= 1 && plan.warps <= 16,
+                "warps is {0}; expected 1 to 16", plan.warps);
+  check.require(plan.entries >= 1 && plan.entries <= 512,
+                "entries is {0}; expected 1 to 512", plan.entries);
+  for (size_t number = 0; check.isGood() && number < plan.factors.size();
+       ++number)
+    checkFactor(check, problem, plan, number);
+  if (!check.isGood())
+    return;
+  int64_t features = problem.factors.back().pattern.outFeatures();
+  check.require(!plan.isStaged || problem.batchFirst,
+                "results are staged; expected not with layout batch_last");
+  check.require(!plan.isStaged || features % plan.cluster == 0,
+                "results are staged with cluster = {0}; expected a divisor of "
+                "the {1} output features",
+                plan.cluster, features);
+  int64_t available =
+      std::min<int64_t>(255, 65536 / roundUp(plan.getThreads(), 128) / 8 * 8);
+  int64_t registers = plan.getRegisters(problem);
+  check.require(registers <= available,
+                "a lane needs about {0} registers; expected at most {1} with "
+                "{2} threads",
+                registers, available, plan.getThreads());
+}
+
+static void checkPlan(Check &check, const Problem &problem,
+                      const GPUChainPlan &plan, const GPUTarget &target) {
+  checkPlan(check, problem, plan);
+  if (!check.isGood())
+    return;
+  check.require(plan.cluster == 1 || target.capability >= 90,
+                "cluster is {0}; expected 1 on {1}", plan.cluster, target.name);
+  int64_t bytes = plan.getSharedBytes(problem) + kBulkAlignment;
+  check.require(bytes <= target.sharedPerBlock,
+                "a block takes {0} bytes of shared memory; expected at most "
+                "{1} on {2}",
+                bytes, target.sharedPerBlock, target.name);
+}
+
+std::string ks::checkGPUChainPlan(const Problem &problem,
+                                  const GPUChainPlan &plan) {
+  Check check(/*explains=*/true);
+  checkPlan(check, problem, plan);
+  return check.message;
+}
+
+std::string ks::checkGPUChainPlan(const Problem &problem,
+                                  const GPUChainPlan &plan,
+                                  const GPUTarget &target) {
+  Check check(/*explains=*/true);
+  checkPlan(check, problem, plan, target);
+  return check.message;
+}

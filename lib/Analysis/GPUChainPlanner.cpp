@@ -1,0 +1,375 @@
+//===- GPUChainPlanner.cpp - Choice of plans for chains -------------------===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What a cluster does for a tile of the batch is the same whatever the batch.
+// So for each size of tile, cluster and block, and each limit of registers,
+// each factor gets the shape of warps' work that takes the least time of an SM
+// on its own; the model then ranks these plans as wholes.
+//
+//===----------------------------------------------------------------------===//
+
+#include "PlanCheck.h"
+
+#include "ks/Analysis/GPUChain.h"
+#include "ks/Analysis/SplitFloat.h"
+
+#include "llvm/Support/MathExtras.h"
+
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+using namespace ks;
+
+static double toDouble(int64_t value) { return static_cast<double>(value); }
+
+//===----------------------------------------------------------------------===//
+// The model
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// What blocks take, in cycles of an SM and bytes.
+struct BlockWork {
+  double units = 0;       ///< Cycles of tensor cores or FMA pipes.
+  double shared = 0;      ///< Cycles of shared memory.
+  double latency = 0;     ///< Cycles of waiting, of its slowest warp.
+  double weightBytes = 0; ///< From L2.
+};
+
+/// Constants of the model, in cycles; fitted to an H100.
+struct ChainConstants {
+  double copyLatency = 1500;   ///< Of the input, from memory.
+  double loadLatency = 700;    ///< Of weights, from L2.
+  double stepLatency = 60;     ///< Of a step's loads and products.
+  double barrier = 300;        ///< Between factors; of a block,
+  double clusterBarrier = 900; ///< or a cluster.
+  double launch = 2.0e-6;      ///< Seconds.
+  double remoteStore = 4;      ///< Cycles of a warp's store to another block.
+  double norm = 2.5;           ///< Near infinity, all resources overlap.
+};
+} // namespace
+
+static constexpr ChainConstants kConstants;
+
+static double getUnitRate(const GPUTarget &target, WarpInstruction instruction,
+                          const Problem &problem) {
+  switch (instruction) {
+  case WarpInstruction::Mma16:
+    return target.mma16PerClock;
+  case WarpInstruction::Mma8:
+    return target.mma8PerClock;
+  case WarpInstruction::Mma16Split:
+    return target.getSplitPerClock();
+  default:
+    return problem.realBytes == 8 ? target.fma64PerClock : target.fma32PerClock;
+  }
+}
+
+/// What factor `number` takes of a block.
+static BlockWork getWork(const Problem &problem, const GPUChainPlan &plan,
+                         size_t number, const GPUTarget &target) {
+  const GPUChainFactor &factor = plan.factors[number];
+  const KSPattern &p = problem.factors[number].pattern;
+  const FragmentLayout &layout = factor.fragments;
+  bool batchFirst = problem.batchFirst;
+  int64_t elementBytes = problem.elementBytes();
+  std::array<int64_t, 4> tasks = plan.getTasks(problem, number);
+  double count = 1;
+  for (int64_t size : tasks)
+    count *= toDouble(size);
+  double steps = toDouble(factor.getDepth(p) / layout.stepK());
+  double columns = toDouble(factor.getColumns(batchFirst));
+  double tilesN = toDouble(factor.getTilesN());
+  double tilesM = toDouble(factor.getTilesM(batchFirst));
+
+  BlockWork work;
+  double complexFactor = problem.isComplex ? 4 : 1;
+  double products = count * toDouble(factor.n * factor.entries) * columns *
+                    toDouble(factor.getDepth(p)) * complexFactor;
+  work.units = products / getUnitRate(target, layout.instruction, problem);
+
+  // Loads of activations, at least as many wavefronts as they have lines.
+  int64_t piece = layout.runK * factor.vector * elementBytes;
+  double width = toDouble(std::min<int64_t>(16, piece & -piece));
+  double loads = steps * tilesM * toDouble(factor.vector) *
+                 FragmentLayout::slotsK * toDouble(elementBytes) / width;
+  double wavefronts = std::max(1.0, 32 * width / 128);
+  // Results, in runs of neighbours.
+  double results = tilesN * tilesM * toDouble(factor.vector) *
+                   toDouble(layout.slotsN() * layout.slotsM());
+  bool isRemote = plan.cluster > 1;
+  double stores = results / toDouble(std::max<int64_t>(1, layout.runN)) *
+                  (isRemote ? kConstants.remoteStore : 1);
+  work.shared = count * (loads * wavefronts + stores);
+
+  double weights =
+      tilesN * toDouble(layout.weightLanes()) *
+      toDouble(layout.weightsPerLane() * layout.partBytes(elementBytes)) *
+      (factor.tiedD || !batchFirst ? 1 : columns) * steps *
+      (problem.isComplex ? 2 : 1);
+  work.weightBytes = count * weights;
+  double perWarp = std::ceil(count / toDouble(plan.warps));
+  double windows = steps / toDouble(plan.getStepsAhead(problem, number));
+  work.latency =
+      perWarp * (kConstants.loadLatency + steps * kConstants.stepLatency +
+                 std::max(0.0, windows - 1) * kConstants.loadLatency / 3) +
+      (isRemote ? kConstants.clusterBarrier : kConstants.barrier);
+  return work;
+}
+
+static int64_t getBlocksPerSM(const Problem &problem, const GPUChainPlan &plan,
+                              const GPUTarget &target) {
+  int64_t registers = (plan.getRegisters(problem) + 7) / 8 * 8;
+  int64_t byRegisters =
+      target.registersPerSM /
+      (registers * static_cast<int64_t>(llvm::alignTo(plan.getThreads(), 64)));
+  int64_t byShared = target.sharedPerSM / (plan.getSharedBytes(problem) + 1024);
+  return std::max<int64_t>(1, std::min({byShared, byRegisters,
+                                        target.threadsPerSM / plan.getThreads(),
+                                        target.blocksPerSM}));
+}
+
+GPUCost ks::predictGPUChain(const Problem &problem, const GPUChainPlan &plan,
+                            const GPUTarget &target, int64_t batch) {
+  BlockWork work;
+  for (size_t number = 0; number < plan.factors.size(); ++number) {
+    BlockWork more = getWork(problem, plan, number, target);
+    work.units += more.units;
+    work.shared += more.shared;
+    work.latency += more.latency;
+    work.weightBytes += more.weightBytes;
+  }
+  double tiles = std::ceil(toDouble(batch) / toDouble(plan.entries));
+  double blocks = tiles * toDouble(plan.cluster);
+  // Large clusters do not find room on all of them.
+  double multiprocessors =
+      toDouble(plan.cluster > 2 ? target.multiprocessors * 10 / 11
+                                : target.multiprocessors);
+  double clock = target.gigahertz * 1e9;
+  double features = toDouble(problem.factors.front().pattern.inFeatures() +
+                             problem.factors.back().pattern.outFeatures());
+  double ioBytes = tiles * toDouble(plan.entries) * features *
+                   toDouble(problem.elementBytes());
+
+  GPUCost cost;
+  cost.blocksPerSM = getBlocksPerSM(problem, plan, target);
+  double atOnce = multiprocessors * toDouble(cost.blocksPerSM);
+  double waves = std::ceil(blocks / atOnce);
+  // Of a wave that is not full, SMs have fewer blocks.
+  double busy = std::min(blocks, multiprocessors);
+  double perSM = blocks / (waves > 1 ? multiprocessors : busy);
+  if (waves > 1)
+    perSM = std::max(perSM, waves * toDouble(cost.blocksPerSM) * 0.9);
+  cost.dramBytes = getMinimumBytes(problem, batch);
+  cost.l2Bytes = ioBytes + blocks * work.weightBytes;
+  cost.dram = cost.dramBytes / (0.92 * target.dramBandwidth);
+  cost.l2 = cost.l2Bytes / target.l2Bandwidth *
+            toDouble(target.multiprocessors) / busy;
+  double ioShared = 2 * ioBytes / blocks / 128;
+  cost.shared = perSM * (work.shared + ioShared) / clock;
+  cost.units = perSM * work.units / clock;
+  cost.launch = kConstants.launch;
+  double latency = waves * (work.latency + kConstants.copyLatency) / clock;
+  double sum = 0;
+  const std::pair<double, const char *> limits[] = {
+      {cost.dram, "DRAM"},
+      {cost.l2, "L2"},
+      {cost.shared, "shared memory"},
+      {cost.units, "multiplications"},
+      {latency, "latency"}};
+  double most = 0;
+  for (auto [seconds, name] : limits) {
+    sum += std::pow(seconds, kConstants.norm);
+    if (seconds > most) {
+      most = seconds;
+      cost.limit = name;
+    }
+  }
+  cost.seconds = cost.launch + std::pow(sum, 1 / kConstants.norm);
+  return cost;
+}
+
+//===----------------------------------------------------------------------===//
+// Enumeration
+//===----------------------------------------------------------------------===//
+
+namespace {
+class ChainEnumerator {
+public:
+  ChainEnumerator(const Problem &problem, const GPUTarget &target)
+      : problem(problem), target(target),
+        batch(problem.batch.value_or(kAssumedGPUBatch)) {}
+
+  std::vector<RankedGPUChainPlan> rank(unsigned count);
+
+private:
+  void addPlans(GPUChainPlan plan, int64_t registers);
+  bool chooseFactor(GPUChainPlan &plan, size_t number, int64_t registers);
+  std::vector<GPUChainFactor> getShapes(const GPUChainPlan &plan,
+                                        size_t number) const;
+  WarpInstruction getInstruction(const KSPattern &p) const;
+
+  const Problem &problem;
+  const GPUTarget &target;
+  int64_t batch;
+  std::vector<RankedGPUChainPlan> plans;
+};
+} // namespace
+
+WarpInstruction ChainEnumerator::getInstruction(const KSPattern &p) const {
+  if (problem.realBytes == 2)
+    return WarpInstruction::Mma16;
+  if (problem.realBytes != 4 || problem.isComplex)
+    return WarpInstruction::Fma;
+  if (problem.tf32)
+    return WarpInstruction::Mma8;
+  bool pays = target.getSplitPerClock() > target.fma32PerClock;
+  return pays && p.c >= kMinSplitDepth ? WarpInstruction::Mma16Split
+                                       : WarpInstruction::Fma;
+}
+
+std::vector<GPUChainFactor> ChainEnumerator::getShapes(const GPUChainPlan &plan,
+                                                       size_t number) const {
+  const Problem::Factor &stated = problem.factors[number];
+  const KSPattern &p = stated.pattern;
+  int64_t widest = std::max<int64_t>(1, 16 / problem.elementBytes());
+  int64_t ownD = p.a % plan.cluster == 0 ? p.d : p.d / plan.cluster;
+  std::vector<GPUChainFactor> shapes;
+  GPUChainFactor factor;
+  factor.fragments.instruction = getInstruction(p);
+  factor.tiedA = stated.tiedA;
+  factor.tiedD = stated.tiedD;
+  auto addRows = [&] {
+    int64_t tile = factor.getTileEntries(problem.batchFirst);
+    for (int64_t entries = tile; entries <= plan.entries; entries *= 2)
+      for (int64_t tilesN : {1, 2, 3, 4, 6, 8}) {
+        factor.entries = entries;
+        factor.n = tilesN * factor.fragments.tileN();
+        if (plan.entries % entries != 0 ||
+            (tilesN > 1 && factor.n >= p.b + factor.fragments.tileN()))
+          continue;
+        // Neighbouring n make a piece of the result.
+        factor.fragments.runN = 1;
+        if (problem.batchFirst && factor.vector == p.d)
+          factor.fragments.runN = std::gcd(widest / std::gcd(widest, p.d),
+                                           tilesN * factor.fragments.slotsN());
+        shapes.push_back(factor);
+      }
+  };
+  if (!problem.batchFirst) {
+    for (factor.vector = widest; factor.vector >= 1; factor.vector /= 2)
+      addRows();
+    return shapes;
+  }
+  for (int64_t vector = 1; vector <= std::min<int64_t>(16, ownD); ++vector) {
+    bool isAll = vector == ownD;
+    if (!isAll && (ownD % vector != 0 || vector > widest))
+      continue;
+    factor.vector = vector;
+    for (int64_t run : {1, 2, 4}) {
+      if (run > 1 && (!isAll || run * vector > widest))
+        continue;
+      factor.fragments.runK = run;
+      addRows();
+    }
+  }
+  return shapes;
+}
+
+/// The shape that takes the least time, with at most `registers`; false if
+/// there is none.
+bool ChainEnumerator::chooseFactor(GPUChainPlan &plan, size_t number,
+                                   int64_t registers) {
+  Problem single = problem;
+  single.factors = {problem.factors[number]};
+  single.hasEpilogue =
+      problem.hasEpilogue && number + 1 == problem.factors.size();
+  GPUChainPlan own = plan;
+  own.factors.resize(1);
+  double best = std::numeric_limits<double>::infinity();
+  GPUChainFactor chosen;
+  for (const GPUChainFactor &shape : getShapes(plan, number)) {
+    own.factors.front() = shape;
+    if (own.getRegisters(single) > registers)
+      continue;
+    BlockWork work = getWork(single, own, 0, target);
+    double l2Bytes = target.l2Bandwidth / toDouble(target.multiprocessors) /
+                     (target.gigahertz * 1e9);
+    double cycles =
+        std::max({work.units, work.shared, work.weightBytes / l2Bytes}) +
+        0.2 * (work.units + work.shared) + 0.5 * work.latency;
+    if (cycles < best) {
+      best = cycles;
+      chosen = shape;
+    }
+  }
+  plan.factors.push_back(chosen);
+  return std::isfinite(best);
+}
+
+void ChainEnumerator::addPlans(GPUChainPlan plan, int64_t registers) {
+  for (size_t number = 0; number < problem.factors.size(); ++number)
+    if (!chooseFactor(plan, number, registers))
+      return;
+  for (bool isStaged : {true, false}) {
+    plan.isStaged = isStaged;
+    if (!checkGPUChainPlan(problem, plan, target).empty())
+      continue;
+    GPUCost cost = predictGPUChain(problem, plan, target, batch);
+    // Pieces of rows that are shorter than a sector are stored again and again.
+    if (problem.batchFirst && !isStaged)
+      cost.seconds *= 1.3;
+    plans.push_back({plan, cost});
+  }
+}
+
+std::vector<RankedGPUChainPlan> ChainEnumerator::rank(unsigned count) {
+  auto divides = [&](int64_t cluster) {
+    return llvm::all_of(problem.factors, [&](const Problem::Factor &factor) {
+      const KSPattern &p = factor.pattern;
+      return p.a % cluster == 0 || p.d % cluster == 0;
+    });
+  };
+  for (int64_t cluster : {1, 2, 4, 8}) {
+    if ((cluster > 1 && target.capability < 90) || !divides(cluster))
+      continue;
+    for (int64_t entries : {8, 16, 32, 64, 128}) {
+      if (entries > 8 && entries >= 2 * batch)
+        continue;
+      for (int64_t warps : {4, 8, 16})
+        for (int64_t registers : {80, 128, 168, 255}) {
+          if (registers * warps * 32 > target.registersPerSM)
+            continue;
+          GPUChainPlan plan;
+          plan.entries = entries;
+          plan.cluster = cluster;
+          plan.warps = warps;
+          addPlans(plan, registers);
+        }
+    }
+  }
+  // Ties are broken by the order of enumeration.
+  std::vector<size_t> order(plans.size());
+  std::iota(order.begin(), order.end(), 0);
+  llvm::stable_sort(order, [&](size_t x, size_t y) {
+    return plans[x].cost.seconds < plans[y].cost.seconds;
+  });
+  std::vector<RankedGPUChainPlan> ranked;
+  for (size_t index : order) {
+    if (ranked.size() == count)
+      break;
+    ranked.push_back(plans[index]);
+  }
+  return ranked;
+}
+
+std::vector<RankedGPUChainPlan> ks::planChainForGPU(const Problem &problem,
+                                                    const GPUTarget &target,
+                                                    unsigned count) {
+  return ChainEnumerator(problem, target).rank(std::max(1U, count));
+}

@@ -1,0 +1,55 @@
+//===- PlanCheck.h - What is wrong with a plan ------------------*- C++ -*-===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef KS_LIB_ANALYSIS_PLANCHECK_H
+#define KS_LIB_ANALYSIS_PLANCHECK_H
+
+#include "ks/Analysis/FragmentLayout.h"
+#include "ks/Analysis/Problem.h"
+
+#include "llvm/Support/FormatVariadic.h"
+
+#include <array>
+#include <string>
+
+namespace ks {
+
+/// Collects the first complaint, if one is wanted.
+class Check {
+public:
+  explicit Check(bool explains) : explains(explains) {}
+  template <typename... Args>
+  void require(bool condition, const char *format, Args &&...args) {
+    if (!condition && good && explains)
+      message = llvm::formatv(format, std::forward<Args>(args)...).str();
+    good &= condition;
+  }
+  void multiple(const char *name, int64_t size, int64_t unit) {
+    require(size % unit == 0, "{0} is {1}; expected a multiple of {2}", name,
+            size, unit);
+  }
+  bool isGood() const { return good; }
+  std::string message;
+
+private:
+  bool explains, good = true;
+};
+
+/// Whether `instruction` multiplies the elements of `problem`, and sums of c
+/// products are exact enough.
+void checkInstruction(Check &check, const Problem &problem,
+                      WarpInstruction instruction, int64_t c);
+
+/// How often shared memory must be asked for a warp's loads of `width` bytes at
+/// `addresses`.
+int64_t countWavefronts(const std::array<int64_t, 32> &addresses,
+                        int64_t width);
+
+} // namespace ks
+
+#endif // KS_LIB_ANALYSIS_PLANCHECK_H

@@ -1,0 +1,128 @@
+//===- KernelBuilder.cpp - What all kernels have in common ----------------===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelBuilder.h"
+
+#include "../KSToVector/TileEmitter.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace ks;
+
+KernelBuilder::KernelBuilder(RewriterBase &b, ProductOpInterface op)
+    : b(b), loc(op->getLoc()), index(b, loc), op(op),
+      batchFirst(op.getLayout() == Layout::BatchFirst),
+      parts(isa<ComplexType>(op.getElementType()) ? 2 : 1),
+      real(getRealType(op.getElementType())),
+      accumulatorReal(getRealType(op.getAccumulatorType())) {}
+
+SmallVector<Value> KernelBuilder::getOperands() {
+  SmallVector<Value> operands{op.getInput()};
+  llvm::append_range(operands, op.getWeightOperands());
+  operands.push_back(op.getInit());
+  llvm::append_range(operands, op.getExtras());
+  return operands;
+}
+
+ValueRange KernelBuilder::bindArguments(ValueRange arguments) {
+  size_t numWeights = op.getWeightOperands().size();
+  size_t numExtras = op.getExtras().size();
+  Value result = arguments[1 + numWeights];
+  input = asReals(arguments[0]);
+  llvm::append_range(weights, arguments.slice(1, numWeights));
+  output = asReals(result);
+  for (Value extra : arguments.slice(2 + numWeights, numExtras))
+    extras.push_back(asReals(extra));
+  batch = memref::DimOp::create(b, loc, result, op.getBatchDim());
+  auto workgroup =
+      gpu::AddressSpaceAttr::get(b.getContext(), gpu::AddressSpace::Workgroup);
+  shared = gpu::DynamicSharedMemoryOp::create(
+      b, loc,
+      MemRefType::get({ShapedType::kDynamic}, b.getI8Type(),
+                      MemRefLayoutAttrInterface(), workgroup));
+  return arguments.drop_front(2 + numWeights + numExtras);
+}
+
+Value KernelBuilder::asReals(Value memref) {
+  return parts == 2 ? RealViewOp::create(b, loc, memref).getResult() : memref;
+}
+
+Value KernelBuilder::viewShared(ArrayRef<int64_t> shape, Type element,
+                                int64_t offset) {
+  auto type = cast<MemRefType>(shared.getType());
+  return memref::ViewOp::create(b, loc,
+                                MemRefType::get(shape, element,
+                                                MemRefLayoutAttrInterface(),
+                                                type.getMemorySpace()),
+                                shared, index.constant(offset), ValueRange{});
+}
+
+void KernelBuilder::waitForEarlierKernels() {
+  if (!overlapsLaunches)
+    return;
+  NVVM::GriddepcontrolOp::create(b, loc, NVVM::GridDepActionKind::wait);
+  // All blocks have begun when the next kernel's may: it takes no room of
+  // theirs.
+  NVVM::GriddepcontrolOp::create(b, loc,
+                                 NVVM::GridDepActionKind::launch_dependents);
+}
+
+void KernelBuilder::synchronize(int64_t cluster) {
+  if (cluster == 1) {
+    gpu::BarrierOp::create(b, loc);
+    return;
+  }
+  NVVM::ClusterArriveOp::create(b, loc, /*aligned=*/UnitAttr());
+  NVVM::ClusterWaitOp::create(b, loc, /*aligned=*/UnitAttr());
+}
+
+Value KernelBuilder::joinParts(Value accumulator, FragmentLayout layout) {
+  if (!layout.isSplit())
+    return accumulator;
+  auto type = cast<VectorType>(accumulator.getType());
+  SmallVector<int64_t> shape(type.getShape());
+  shape.back() /= layout.numSums();
+  return JoinPartsOp::create(
+      b, loc, VectorType::get(shape, type.getElementType()), accumulator);
+}
+
+Value KernelBuilder::applyEpilogue(Value accumulator, PatternAttr pattern,
+                                   FragmentsAttr fragments,
+                                   const Place &place) {
+  if (!op.hasEpilogue())
+    return accumulator;
+  auto type = cast<VectorType>(accumulator.getType());
+  auto flat = [&](Value value) -> Value {
+    auto shaped = cast<VectorType>(value.getType());
+    return vector::ShapeCastOp::create(
+        b, loc,
+        VectorType::get({shaped.getNumElements()}, shaped.getElementType()),
+        value);
+  };
+  SmallVector<Value> arguments{flat(accumulator)};
+  for (Value extra : extras)
+    arguments.push_back(flat(LoadFragmentOp::create(
+        b, loc, VectorType::get(type.getShape(), real), pattern, fragments,
+        extra, place.m, place.i, place.n, place.j, batch, getLayout())));
+  Value result = emitVectorEpilogue(b, loc, op.getEpilogue()->front(),
+                                    arguments, parts == 2);
+  return vector::ShapeCastOp::create(b, loc, type, result);
+}
+
+Value KernelBuilder::round(Value accumulator) {
+  if (real == accumulatorReal)
+    return accumulator;
+  auto type = cast<VectorType>(accumulator.getType());
+  return arith::TruncFOp::create(b, loc, VectorType::get(type.getShape(), real),
+                                 accumulator);
+}

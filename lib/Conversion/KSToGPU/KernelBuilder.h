@@ -1,0 +1,84 @@
+//===- KernelBuilder.h - What all kernels have in common --------*- C++ -*-===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef KS_LIB_CONVERSION_KSTOGPU_KERNELBUILDER_H
+#define KS_LIB_CONVERSION_KSTOGPU_KERNELBUILDER_H
+
+#include "../IndexBuilder.h"
+#include "KSToGPU.h"
+
+#include "mlir/IR/PatternMatch.h"
+
+namespace ks {
+
+/// Builds the kernel of a planned product, and what all of them need: operands,
+/// shared memory, the end of a product.
+class KernelBuilder {
+public:
+  KernelBuilder(mlir::RewriterBase &b, ProductOpInterface op);
+
+protected:
+  using Value = mlir::Value;
+  /// First of the warp: entry of the batch, group, row n, column j.
+  struct Place {
+    Value m, i, n, j;
+  };
+
+  /// Names the kernel's arguments: input, weights, result and extras, as in the
+  /// order of getOperands. Returns those behind them.
+  mlir::ValueRange bindArguments(mlir::ValueRange arguments);
+  /// What the launch passes for them.
+  llvm::SmallVector<Value> getOperands();
+  /// A complex array as its reals.
+  Value asReals(Value memref);
+  /// A part of the block's shared memory.
+  Value viewShared(llvm::ArrayRef<int64_t> shape, mlir::Type element,
+                   int64_t offset);
+  /// Waits for the kernels launched before, whose results this one may read and
+  /// whose operands it may overwrite. Nothing in global memory is touched
+  /// before.
+  void waitForEarlierKernels();
+  /// All threads of the block, or of the `cluster` of blocks.
+  void synchronize(int64_t cluster);
+  /// The sum of the parts of split operands; see ks.join_parts.
+  Value joinParts(Value accumulator, FragmentLayout layout);
+  /// The epilogue on an accumulator.
+  Value applyEpilogue(Value accumulator, PatternAttr pattern,
+                      FragmentsAttr fragments, const Place &place);
+  /// Rounded to the element type.
+  Value round(Value accumulator);
+
+  int64_t getElementBytes() const {
+    return parts * real.getIntOrFloatBitWidth() / 8;
+  }
+  mlir::IntegerAttr getInteger(int64_t value) {
+    return b.getI64IntegerAttr(value);
+  }
+  LayoutAttr getLayout() {
+    return LayoutAttr::get(b.getContext(), op.getLayout());
+  }
+
+  mlir::RewriterBase &b;
+  mlir::Location loc;
+  IndexBuilder index;
+  ProductOpInterface op;
+  bool batchFirst;
+  bool overlapsLaunches = false;
+  int64_t parts; // Reals of an element.
+  mlir::Type real, accumulatorReal;
+
+  // Arguments of the kernel; complex ones as reals.
+  Value input, output;
+  llvm::SmallVector<Value> weights, extras;
+  Value batch;
+  Value shared; ///< Memory of the block.
+};
+
+} // namespace ks
+
+#endif // KS_LIB_CONVERSION_KSTOGPU_KERNELBUILDER_H

@@ -359,11 +359,16 @@ std::vector<RankedGPUChainPlan> ChainEnumerator::rank(unsigned count) {
   llvm::stable_sort(order, [&](size_t x, size_t y) {
     return plans[x].cost.seconds < plans[y].cost.seconds;
   });
+  // Different limits of registers may give the same plan.
   std::vector<RankedGPUChainPlan> ranked;
   for (size_t index : order) {
     if (ranked.size() == count)
       break;
-    ranked.push_back(plans[index]);
+    bool isNew = llvm::none_of(ranked, [&](const RankedGPUChainPlan &other) {
+      return other.plan == plans[index].plan;
+    });
+    if (isNew)
+      ranked.push_back(plans[index]);
   }
   return ranked;
 }

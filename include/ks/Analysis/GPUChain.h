@@ -85,6 +85,13 @@ struct GPUChainFactor {
   }
   /// Columns j of a warp.
   int64_t getColumns(bool batchFirst) const { return batchFirst ? vector : 1; }
+  bool operator==(const GPUChainFactor &o) const {
+    return fragments.instruction == o.fragments.instruction &&
+           fragments.runK == o.fragments.runK &&
+           fragments.runN == o.fragments.runN && entries == o.entries &&
+           vector == o.vector && n == o.n && tiedA == o.tiedA &&
+           tiedD == o.tiedD;
+  }
   /// Rounded up to whole steps.
   int64_t getDepth(const KSPattern &p) const {
     int64_t step = fragments.stepK();
@@ -101,6 +108,11 @@ struct GPUChainPlan {
   /// Results go to memory through shared memory, as whole rows.
   bool isStaged = false;
   std::vector<GPUChainFactor> factors;
+
+  bool operator==(const GPUChainPlan &o) const {
+    return entries == o.entries && cluster == o.cluster && warps == o.warps &&
+           isStaged == o.isStaged && factors == o.factors;
+  }
 
   // --- Derived ---
   int64_t getThreads() const { return 32 * warps; }

@@ -205,8 +205,10 @@ static std::string describe(const GPUChainPlan &plan) {
 
 static LogicalResult selectChainPlan(ProductOpInterface op,
                                      const Problem &problem, bool isAssumed,
-                                     const GPUTarget &target) {
-  std::vector<RankedGPUChainPlan> ranked = planChainForGPU(problem, target, 2);
+                                     const GPUTarget &target, size_t rank) {
+  std::vector<RankedGPUChainPlan> ranked =
+      planChainForGPU(problem, target, static_cast<unsigned>(rank + 2));
+  ranked.erase(ranked.begin(), ranked.begin() + std::min(rank, ranked.size()));
   if (ranked.empty())
     return op->emitOpError("has ")
            << problem.factors.size()
@@ -232,7 +234,8 @@ static LogicalResult selectChainPlan(ProductOpInterface op,
 /// Gives `op` a plan for `target`, or checks the one it has. `main`, if any, is
 /// its plan for other batches.
 static LogicalResult selectPlan(ProductOpInterface op, const GPUTarget &target,
-                                int64_t assumedBatch, GPUPlanAttr main) {
+                                int64_t assumedBatch, GPUPlanAttr main,
+                                size_t rank) {
   Problem problem = getProblem(op);
   if (PlanAttrInterface pinned = op.getPlanAttr()) {
     std::string complaint;
@@ -253,13 +256,16 @@ static LogicalResult selectPlan(ProductOpInterface op, const GPUTarget &target,
   if (isAssumed)
     problem.batch = assumedBatch;
   if (problem.factors.size() != 1)
-    return selectChainPlan(op, problem, isAssumed, target);
+    return selectChainPlan(op, problem, isAssumed, target, rank);
   SmallVector<RankedGPUPlan> ranked;
   if (main)
     ranked.push_back(
         planForGPUBeside(problem, target, main.getPlan(op.getLayout())));
   else
-    ranked = planForGPU(problem, target, 2);
+    ranked = planForGPU(problem, target, static_cast<unsigned>(rank + 2));
+  // There is always one.
+  rank = std::min(rank, ranked.size() - 1);
+  ranked.erase(ranked.begin(), ranked.begin() + rank);
   op.setPlanAttr(getPlanAttr(op, ranked.front().plan));
   explain(op, problem, isAssumed, target, ranked);
   return success();
@@ -291,6 +297,11 @@ struct SelectPlanPass : ks::impl::SelectPlanBase<SelectPlanPass> {
           << batch.getValue() << "; expected 0 (the planner's) or more";
       return signalPassFailure();
     }
+    if (rank < 0) {
+      getOperation()->emitError("got rank = ")
+          << rank.getValue() << "; expected 0 (the best plan) or more";
+      return signalPassFailure();
+    }
     if (threads < 0) {
       getOperation()->emitError("got threads = ")
           << threads.getValue() << "; expected 0 (those of the target) or more";
@@ -315,8 +326,8 @@ struct SelectPlanPass : ks::impl::SelectPlanBase<SelectPlanPass> {
       GPUPlanAttr main;
       if (mains && number < mains.size())
         main = dyn_cast<GPUPlanAttr>(mains[number]);
-      return WalkResult(
-          selectPlan(op, *gpu, batch ? batch : kAssumedGPUBatch, main));
+      return WalkResult(selectPlan(op, *gpu, batch ? batch : kAssumedGPUBatch,
+                                   main, static_cast<size_t>(rank.getValue())));
     });
     if (result.wasInterrupted())
       signalPassFailure();

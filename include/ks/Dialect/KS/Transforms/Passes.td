@@ -64,6 +64,8 @@ def SelectPlan : Pass<"ks-select-plan"> {
            "Threads to plan for; 0: those of the target">,
     Option<"batch", "batch", "int64_t", /*default=*/"0",
            "Batch to assume where it is not known; 0: the planner's choice">,
+    Option<"rank", "rank", "int64_t", /*default=*/"0",
+           "How many better plans to pass over on GPUs: for measurements">,
   ];
 }
 

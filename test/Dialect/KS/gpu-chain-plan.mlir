@@ -1,0 +1,26 @@
+// RUN: ks-opt %s | ks-opt | FileCheck %s
+
+// CHECK-LABEL: func @planned(
+//       CHECK:   plan #ks.gpu_chain_plan<entries = 32, cluster = 4, warps = 8, staged = true, factors = [
+//  CHECK-SAME:     <entries = 32, vector = 1, packing = <fragments = <mma16, run_k = 2, run_n = 8>, n = 64, k = 64, j = 1>>,
+//  CHECK-SAME:     <entries = 32, vector = 4, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 16, k = 64, j = 4>>]>
+func.func @planned(%x: tensor<?x4096xf16>, %k0: tensor<64x64x64x1xf16>,
+                   %k1: tensor<1x64x64x64xf16>, %i: tensor<?x4096xf16>) -> tensor<?x4096xf16> {
+  %y = ks.chain [<64, 64, 64, 1>, <1, 64, 64, 64>]
+         ins(%x, %k0, %k1 : tensor<?x4096xf16>, tensor<64x64x64x1xf16>, tensor<1x64x64x64xf16>)
+         outs(%i : tensor<?x4096xf16>)
+         plan #ks.gpu_chain_plan<entries = 32, cluster = 4, warps = 8, staged = true, factors = [
+           <entries = 32, vector = 1, packing = <fragments = <mma16, run_k = 2, run_n = 8>, n = 64, k = 64, j = 1>>,
+           <entries = 32, vector = 4, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 16, k = 64, j = 4>>]>
+         -> tensor<?x4096xf16>
+  return %y : tensor<?x4096xf16>
+}
+
+// What is not said: one block, results stored as they are.
+// CHECK-LABEL: func private @defaults() attributes {a = #ks.gpu_chain_plan<entries = 8, warps = 4, factors = [
+func.func private @defaults() attributes {a = #ks.gpu_chain_plan<entries = 8, warps = 4, factors = [
+  <entries = 8, vector = 1, packing = <fragments = <fma, run_k = 1, run_n = 1>, n = 4, k = 4, j = 1>>]>}
+
+// CHECK-LABEL: func private @buffer()
+//  CHECK-SAME:   #ks.chain_buffer<a = 1, c = 64, d = 64, blocks = 4, along_j = true, depth = 64, slab = 16, rows = 32, pitch = 1032>
+func.func private @buffer() attributes {a = #ks.chain_buffer<a = 1, c = 64, d = 64, blocks = 4, along_j = true, depth = 64, slab = 16, rows = 32, pitch = 1032>}

@@ -86,6 +86,34 @@ static void chooseDistances(ChainBuffer &buffer, const GPUChainFactor &factor,
   buffer = best;
 }
 
+int64_t ks::getStoreRun(const KSPattern &p, const FragmentLayout &layout,
+                        int64_t vector, const ChainBuffer &buffer,
+                        bool batchFirst, int64_t limit) {
+  int64_t together = buffer.pitch;
+  auto mustDivide = [&](int64_t size) { together = std::gcd(together, size); };
+  if (!batchFirst) {
+    // Of 2t and 2t + 1, which are neighbours, or half a tile apart.
+    bool isSplit = layout.isWeightsFirst() && vector >= limit;
+    mustDivide(isSplit ? vector : vector * layout.slotsM());
+  } else {
+    mustDivide(p.b * p.d);
+    mustDivide(layout.runN * std::gcd(p.d, vector));
+    if (vector != p.d)
+      mustDivide(vector);
+    // A group is one piece where all columns are there, without a gap.
+    if (buffer.slab == buffer.d && buffer.ownD() == buffer.d) {
+      mustDivide(buffer.c * buffer.d);
+    } else {
+      mustDivide(buffer.ownD());
+      mustDivide(buffer.slab);
+    }
+  }
+  int64_t run = 1;
+  while (run * 2 <= limit && together % (run * 2) == 0)
+    run *= 2;
+  return run;
+}
+
 ChainBuffer GPUChainPlan::getBuffer(const Problem &problem,
                                     size_t number) const {
   ChainBuffer buffer;
@@ -168,27 +196,34 @@ int64_t GPUChainPlan::getStepsAhead(const Problem &problem,
   return ahead;
 }
 
-int64_t GPUChainPlan::getRegisters(const Problem &problem) const {
+int64_t GPUChainPlan::getRegisters(const Problem &problem,
+                                   size_t number) const {
   // Found by looking at what the assembler takes, as for one factor.
   constexpr int64_t kAddresses = 48, kSplitTemporaries = 40;
+  const GPUChainFactor &factor = factors[number];
+  const FragmentLayout &fragments = factor.fragments;
   bool batchFirst = problem.batchFirst;
-  int64_t parts = problem.isComplex ? 2 : 1, most = 0;
-  for (auto [number, factor] : llvm::enumerate(factors)) {
-    const FragmentLayout &fragments = factor.fragments;
-    int64_t results = factor.vector * factor.getTilesN() *
-                      factor.getTilesM(batchFirst) * fragments.slotsN() *
-                      fragments.slotsM() * parts * problem.accumulatorBytes / 4;
-    int64_t activations = factor.vector * factor.getTilesM(batchFirst) *
-                          FragmentLayout::slotsK * problem.elementBytes() / 4;
-    if (fragments.isSplit())
-      activations += activations / 2 + kSplitTemporaries;
-    bool hasEpilogue = problem.hasEpilogue && number + 1 == factors.size();
-    int64_t epilogue = hasEpilogue ? std::max<int64_t>(24, results / 2) : 0;
-    most = std::max(most, results * fragments.numSums() + activations +
-                              2 * getStepsAhead(problem, number) *
-                                  getWeightRegisters(problem, factor) +
-                              kAddresses + epilogue);
-  }
+  int64_t parts = problem.isComplex ? 2 : 1;
+  int64_t tilesM = factor.getTilesM(batchFirst);
+  int64_t results = factor.vector * factor.getTilesN() * tilesM *
+                    fragments.slotsN() * fragments.slotsM() * parts *
+                    problem.accumulatorBytes / 4;
+  int64_t activations = factor.vector * tilesM * FragmentLayout::slotsK *
+                        problem.elementBytes() / 4;
+  if (fragments.isSplit())
+    activations += activations / 2 + kSplitTemporaries;
+  bool hasEpilogue = problem.hasEpilogue && number + 1 == factors.size();
+  int64_t epilogue = hasEpilogue ? std::max<int64_t>(24, results / 2) : 0;
+  return results * fragments.numSums() + activations +
+         2 * getStepsAhead(problem, number) *
+             getWeightRegisters(problem, factor) +
+         kAddresses + epilogue;
+}
+
+int64_t GPUChainPlan::getRegisters(const Problem &problem) const {
+  int64_t most = 0;
+  for (size_t number = 0; number < factors.size(); ++number)
+    most = std::max(most, getRegisters(problem, number));
   return most;
 }
 

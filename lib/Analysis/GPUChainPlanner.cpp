@@ -41,16 +41,18 @@ struct BlockWork {
   double weightBytes = 0; ///< From L2.
 };
 
-/// Constants of the model, in cycles; fitted to an H100.
+/// Constants of the model, in cycles if nothing else is said; fitted to 126
+/// plans of nine chains on an H100.
 struct ChainConstants {
-  double copyLatency = 1500;   ///< Of the input, from memory.
-  double loadLatency = 700;    ///< Of weights, from L2.
-  double stepLatency = 60;     ///< Of a step's loads and products.
-  double barrier = 300;        ///< Between factors; of a block,
-  double clusterBarrier = 900; ///< or a cluster.
-  double launch = 2.0e-6;      ///< Seconds.
-  double remoteStore = 4;      ///< Cycles of a warp's store to another block.
-  double norm = 2.5;           ///< Near infinity, all resources overlap.
+  double launch = 1.5e-6;       ///< Seconds.
+  double loadLatency = 870;     ///< Of a warp's weights, from L2.
+  double clusterBarrier = 5300; ///< Of blocks that wait for each other.
+  double remoteStore = 1.2;     ///< Of a lane's store to another block,
+  double sector = 0.3;          ///< of a sector that a warp stores to memory.
+  /// What a block waits for by itself, of what it takes of an SM: the more
+  /// blocks there are, the less of it is seen.
+  double serialShared = 0.15, serialDRAM = 1.3;
+  double norm = 2.4; ///< Near infinity, all resources overlap.
 };
 } // namespace
 
@@ -70,9 +72,25 @@ static double getUnitRate(const GPUTarget &target, WarpInstruction instruction,
   }
 }
 
-/// What factor `number` takes of a block.
+/// Cycles of a byte that a warp stores to memory: pieces of a sector take
+/// longer than whole ones.
+static double getSectorCycles(const Problem &problem,
+                              const GPUChainFactor &factor,
+                              const KSPattern &p) {
+  constexpr double kSector = 32;
+  if (!problem.batchFirst)
+    return kConstants.sector / kSector;
+  int64_t together = factor.vector;
+  if (factor.vector == p.d)
+    together *= factor.fragments.lanesN() * factor.fragments.runN;
+  double bytes = std::min(kSector, toDouble(together * problem.elementBytes()));
+  return kConstants.sector / bytes * std::sqrt(kSector / bytes);
+}
+
+/// What factor `number` takes of a block; `next` is where its results go.
 static BlockWork getWork(const Problem &problem, const GPUChainPlan &plan,
-                         size_t number, const GPUTarget &target) {
+                         size_t number, const ChainBuffer &next,
+                         const GPUTarget &target) {
   const GPUChainFactor &factor = plan.factors[number];
   const KSPattern &p = problem.factors[number].pattern;
   const FragmentLayout &layout = factor.fragments;
@@ -99,13 +117,23 @@ static BlockWork getWork(const Problem &problem, const GPUChainPlan &plan,
   double loads = steps * tilesM * toDouble(factor.vector) *
                  FragmentLayout::slotsK * toDouble(elementBytes) / width;
   double wavefronts = std::max(1.0, 32 * width / 128);
-  // Results, in runs of neighbours.
+  // Results, in runs of neighbours; those for other blocks lane by lane.
   double results = tilesN * tilesM * toDouble(factor.vector) *
                    toDouble(layout.slotsN() * layout.slotsM());
-  bool isRemote = plan.cluster > 1;
-  double stores = results / toDouble(std::max<int64_t>(1, layout.runN)) *
-                  (isRemote ? kConstants.remoteStore : 1);
-  work.shared = count * (loads * wavefronts + stores);
+  bool isStored = number + 1 < plan.factors.size() || plan.isStaged;
+  bool isRemote = isStored && plan.cluster > 1;
+  int64_t widest = std::max<int64_t>(1, 16 / elementBytes);
+  int64_t run =
+      isStored ? getStoreRun(p, layout, factor.vector, next, batchFirst, widest)
+               : std::gcd(factor.vector * layout.runN, widest);
+  double bytesOfStore = toDouble(FragmentLayout::lanes * run * elementBytes);
+  double ofStore = std::max(1.0, bytesOfStore / 128);
+  if (isRemote)
+    ofStore = FragmentLayout::lanes * kConstants.remoteStore;
+  else if (!isStored)
+    ofStore = bytesOfStore * getSectorCycles(problem, factor, p);
+  work.shared =
+      count * (loads * wavefronts + results / toDouble(run) * ofStore);
 
   double weights =
       tilesN * toDouble(layout.weightLanes()) *
@@ -116,10 +144,17 @@ static BlockWork getWork(const Problem &problem, const GPUChainPlan &plan,
   double perWarp = std::ceil(count / toDouble(plan.warps));
   double windows = steps / toDouble(plan.getStepsAhead(problem, number));
   work.latency =
-      perWarp * (kConstants.loadLatency + steps * kConstants.stepLatency +
-                 std::max(0.0, windows - 1) * kConstants.loadLatency / 3) +
-      (isRemote ? kConstants.clusterBarrier : kConstants.barrier);
+      perWarp * kConstants.loadLatency * (1 + std::max(0.0, windows - 1) / 3) +
+      (isRemote ? kConstants.clusterBarrier : 0);
   return work;
+}
+
+/// Where results of factor `number` go, if it is to shared memory.
+static ChainBuffer getNext(const Problem &problem, const GPUChainPlan &plan,
+                           size_t number) {
+  if (number + 1 < plan.factors.size() || plan.isStaged)
+    return plan.getBuffer(problem, number + 1);
+  return {};
 }
 
 static int64_t getBlocksPerSM(const Problem &problem, const GPUChainPlan &plan,
@@ -138,7 +173,8 @@ GPUCost ks::predictGPUChain(const Problem &problem, const GPUChainPlan &plan,
                             const GPUTarget &target, int64_t batch) {
   BlockWork work;
   for (size_t number = 0; number < plan.factors.size(); ++number) {
-    BlockWork more = getWork(problem, plan, number, target);
+    BlockWork more =
+        getWork(problem, plan, number, getNext(problem, plan, number), target);
     work.units += more.units;
     work.shared += more.shared;
     work.latency += more.latency;
@@ -158,31 +194,32 @@ GPUCost ks::predictGPUChain(const Problem &problem, const GPUChainPlan &plan,
 
   GPUCost cost;
   cost.blocksPerSM = getBlocksPerSM(problem, plan, target);
-  double atOnce = multiprocessors * toDouble(cost.blocksPerSM);
-  double waves = std::ceil(blocks / atOnce);
-  // Of a wave that is not full, SMs have fewer blocks.
-  double busy = std::min(blocks, multiprocessors);
-  double perSM = blocks / (waves > 1 ? multiprocessors : busy);
-  if (waves > 1)
-    perSM = std::max(perSM, waves * toDouble(cost.blocksPerSM) * 0.9);
+  cost.launch = kConstants.launch;
   cost.dramBytes = getMinimumBytes(problem, batch);
   cost.l2Bytes = ioBytes + blocks * work.weightBytes;
-  cost.dram = cost.dramBytes / (0.92 * target.dramBandwidth);
-  cost.l2 = cost.l2Bytes / target.l2Bandwidth *
-            toDouble(target.multiprocessors) / busy;
-  double ioShared = 2 * ioBytes / blocks / 128;
-  cost.shared = perSM * (work.shared + ioShared) / clock;
-  cost.units = perSM * work.units / clock;
-  cost.launch = kConstants.launch;
-  double latency = waves * (work.latency + kConstants.copyLatency) / clock;
-  double sum = 0;
+  double busy = std::min(blocks, multiprocessors);
+  double perSM = std::max(1.0, blocks / multiprocessors);
+  double waves = std::ceil(perSM / toDouble(cost.blocksPerSM));
+
+  // Of one block, on its share of the GPU.
+  double dram = cost.dramBytes / blocks * busy / target.dramBandwidth;
+  double l2 = cost.l2Bytes / blocks * toDouble(target.multiprocessors) /
+              target.l2Bandwidth;
+  double shared = (work.shared + 2 * ioBytes / blocks / 128) / clock;
+  double units = work.units / clock;
+  double alone = work.latency / clock + kConstants.serialShared * shared +
+                 kConstants.serialDRAM * dram;
+  cost.dram = perSM * dram;
+  cost.l2 = perSM * l2;
+  cost.shared = perSM * shared;
+  cost.units = perSM * units;
+  double sum = 0, most = 0;
   const std::pair<double, const char *> limits[] = {
       {cost.dram, "DRAM"},
       {cost.l2, "L2"},
       {cost.shared, "shared memory"},
       {cost.units, "multiplications"},
-      {latency, "latency"}};
-  double most = 0;
+      {waves * alone, "latency"}};
   for (auto [seconds, name] : limits) {
     sum += std::pow(seconds, kConstants.norm);
     if (seconds > most) {
@@ -282,24 +319,19 @@ std::vector<GPUChainFactor> ChainEnumerator::getShapes(const GPUChainPlan &plan,
 }
 
 /// The shape that takes the least time, with at most `registers`; false if
-/// there is none.
+/// there is none. Where results go is known.
 bool ChainEnumerator::chooseFactor(GPUChainPlan &plan, size_t number,
                                    int64_t registers) {
-  Problem single = problem;
-  single.factors = {problem.factors[number]};
-  single.hasEpilogue =
-      problem.hasEpilogue && number + 1 == problem.factors.size();
-  GPUChainPlan own = plan;
-  own.factors.resize(1);
+  ChainBuffer next = getNext(problem, plan, number);
+  double l2Bytes = target.l2Bandwidth / toDouble(target.multiprocessors) /
+                   (target.gigahertz * 1e9);
   double best = std::numeric_limits<double>::infinity();
   GPUChainFactor chosen;
   for (const GPUChainFactor &shape : getShapes(plan, number)) {
-    own.factors.front() = shape;
-    if (own.getRegisters(single) > registers)
+    plan.factors[number] = shape;
+    if (plan.getRegisters(problem, number) > registers)
       continue;
-    BlockWork work = getWork(single, own, 0, target);
-    double l2Bytes = target.l2Bandwidth / toDouble(target.multiprocessors) /
-                     (target.gigahertz * 1e9);
+    BlockWork work = getWork(problem, plan, number, next, target);
     double cycles =
         std::max({work.units, work.shared, work.weightBytes / l2Bytes}) +
         0.2 * (work.units + work.shared) + 0.5 * work.latency;
@@ -308,24 +340,18 @@ bool ChainEnumerator::chooseFactor(GPUChainPlan &plan, size_t number,
       chosen = shape;
     }
   }
-  plan.factors.push_back(chosen);
+  plan.factors[number] = chosen;
   return std::isfinite(best);
 }
 
 void ChainEnumerator::addPlans(GPUChainPlan plan, int64_t registers) {
-  for (size_t number = 0; number < problem.factors.size(); ++number)
+  plan.factors.resize(problem.factors.size());
+  for (size_t number = problem.factors.size(); number-- > 0;)
     if (!chooseFactor(plan, number, registers))
       return;
-  for (bool isStaged : {true, false}) {
-    plan.isStaged = isStaged;
-    if (!checkGPUChainPlan(problem, plan, target).empty())
-      continue;
-    GPUCost cost = predictGPUChain(problem, plan, target, batch);
-    // Pieces of rows that are shorter than a sector are stored again and again.
-    if (problem.batchFirst && !isStaged)
-      cost.seconds *= 1.3;
-    plans.push_back({plan, cost});
-  }
+  if (!checkGPUChainPlan(problem, plan, target).empty())
+    return;
+  plans.push_back({plan, predictGPUChain(problem, plan, target, batch)});
 }
 
 std::vector<RankedGPUChainPlan> ChainEnumerator::rank(unsigned count) {
@@ -349,7 +375,11 @@ std::vector<RankedGPUChainPlan> ChainEnumerator::rank(unsigned count) {
           plan.entries = entries;
           plan.cluster = cluster;
           plan.warps = warps;
-          addPlans(plan, registers);
+          for (bool isStaged : {true, false}) {
+            plan.isStaged = isStaged && problem.batchFirst;
+            if (plan.isStaged == isStaged)
+              addPlans(plan, registers);
+          }
         }
     }
   }

@@ -1,15 +1,16 @@
 // RUN: ks-opt %s --ks-select-plan=target=sm_86 -split-input-file -verify-diagnostics
 
-func.func @chain(%x: tensor<?x4xf16>, %k: tensor<1x4x4x1xf16>, %init: tensor<?x4xf16>) -> tensor<?x4xf16> {
-  // expected-error @+1 {{has 2 factors; expected one on a GPU (run ks-split-chains first)}}
-  %y = ks.chain [<1, 4, 4, 1>, <1, 4, 4, 1>] ins(%x, %k, %k : tensor<?x4xf16>, tensor<1x4x4x1xf16>, tensor<1x4x4x1xf16>) outs(%init : tensor<?x4xf16>) -> tensor<?x4xf16>
-  return %y : tensor<?x4xf16>
+// A row of the input alone is larger than shared memory.
+func.func @chain(%x: tensor<?x65536xf16>, %k: tensor<1024x64x64x1xf16>, %init: tensor<?x65536xf16>) -> tensor<?x65536xf16> {
+  // expected-error @+1 {{has 2 factors, which do not fit one kernel on sm_86; expected fewer, or smaller ones (run ks-split-chains first)}}
+  %y = ks.chain [<1024, 64, 64, 1>, <1024, 64, 64, 1>] ins(%x, %k, %k : tensor<?x65536xf16>, tensor<1024x64x64x1xf16>, tensor<1024x64x64x1xf16>) outs(%init : tensor<?x65536xf16>) -> tensor<?x65536xf16>
+  return %y : tensor<?x65536xf16>
 }
 
 // -----
 
 func.func @cpu(%x: tensor<?x16xf32>, %k: tensor<1x16x16x1xf32>, %init: tensor<?x16xf32>) -> tensor<?x16xf32> {
-  // expected-error @+1 {{which is not for sm_86; expected a #ks.gpu_plan}}
+  // expected-error @+1 {{which is not for sm_86; expected a #ks.gpu_plan or #ks.gpu_chain_plan}}
   %y = ks.matmul <1, 16, 16, 1> ins(%x, %k : tensor<?x16xf32>, tensor<1x16x16x1xf32>) outs(%init : tensor<?x16xf32>)
     plan #ks.cpu_plan<batch_block = 8, parallel = batch, tiles = [<rows = 2, vectors = 1, lanes = 16, unroll = 1, stationary = weights, packing = <vectors = 1, lanes = 16, n = 16, j = 1>>]>
     -> tensor<?x16xf32>

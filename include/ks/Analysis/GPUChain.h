@@ -68,6 +68,13 @@ struct ChainBuffer {
   }
 };
 
+/// Elements of a lane's result, of a factor with pattern `p` and `vector`
+/// columns, that are neighbours in the `buffer` they go to, and begin at a
+/// multiple of their number; at most `limit`. The lane stores them at a time.
+int64_t getStoreRun(const KSPattern &p, const FragmentLayout &layout,
+                    int64_t vector, const ChainBuffer &buffer, bool batchFirst,
+                    int64_t limit);
+
 /// How warps compute one factor; see #ks.gpu_chain_factor.
 struct GPUChainFactor {
   FragmentLayout fragments;
@@ -129,7 +136,8 @@ struct GPUChainPlan {
   int64_t getSharedBytes(const Problem &problem) const {
     return getBufferBytes(problem).back();
   }
-  /// Registers of a lane, as a guess.
+  /// Registers of a lane, as a guess: of a factor, and of all of them.
+  int64_t getRegisters(const Problem &problem, size_t number) const;
   int64_t getRegisters(const Problem &problem) const;
 };
 

@@ -41,21 +41,9 @@ public:
   SmallVector<ResultPiece> getPieces() { return map.getPieces(); }
   int64_t getParts() const { return map.getParts(); }
 
-  /// Neighbours in a piece that are neighbours in the buffer, too, and begin at
-  /// a multiple of their number: as many as an access of `limit` takes.
-  int64_t getRun(int64_t limit) {
-    int64_t columns = type.getDimSize(0);
-    if (!batchFirst)
-      return getCommonPowerOfTwo(
-          limit, {map.getPieces().front().columns, buffer.pitch});
-    int64_t ofPiece = columns == p.d ? 0 : columns;
-    // A group is one piece where all columns are there, without a gap.
-    bool isDense = buffer.slab == buffer.d && buffer.ownD() == buffer.d;
-    int64_t ofBuffer = isDense ? buffer.c * buffer.d : buffer.ownD();
-    return getCommonPowerOfTwo(
-        limit,
-        {p.b * p.d, layout.runN * p.d, ofPiece, layout.runN * columns, ofBuffer,
-         isDense ? 0 : buffer.d, isDense ? 0 : buffer.slab, buffer.pitch});
+  int64_t getRun(int64_t limit) const {
+    return getStoreRun(p, layout, type.getDimSize(0), buffer, batchFirst,
+                       limit);
   }
 
   /// Whether (n, j) is inside of the pattern; null if it always is.

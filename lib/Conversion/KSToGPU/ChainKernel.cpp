@@ -10,6 +10,7 @@
 //
 //   rows of the input to shared memory
 //   for each factor
+//     the first weights to registers
 //     all blocks of the cluster wait for each other
 //     for each piece of work of the warp
 //       accumulator = Σ warp_mma(load_weights, load_activations)
@@ -49,6 +50,13 @@ public:
   void lower(KernelModule &kernels, StringRef name);
 
 private:
+  /// A piece of work: what is computed, where its activations lie, and which
+  /// block of weights it takes.
+  struct Task {
+    Value i, n, j, row; ///< First of it; entries are counted in the tile.
+    Value group, column;
+    Value weightBlock;
+  };
   /// The weights of some steps, as loops carry them.
   using Window = SmallVector<Value>;
 
@@ -57,10 +65,12 @@ private:
   void copyInput();
   void clearDepth(size_t number);
   void emitFactor(size_t number);
-  void emitTask(size_t number, Value task);
-  Value multiply(Value group, Value row, Value column, Value weightBlock);
-  Value multiplyWindow(const Window &window, Value step, Value group, Value row,
-                       Value column, Value accumulator);
+  Task getTask(Value number);
+  void emitTasks(int64_t count, Window window);
+  void emitTask(const Task &task, Window &window, Value nextWeightBlock);
+  Value multiply(const Task &task, Window &window, Value nextWeightBlock);
+  Value multiplyWindow(const Window &window, Value step, const Task &task,
+                       Value accumulator);
   Window loadWindow(Value step, Value weightBlock);
   void store(Value fragment, const Place &place, Value row);
 
@@ -128,7 +138,6 @@ void ChainKernel::copyInput() {
         getInteger(plan.getThreads()), getInteger(parts), getLayout());
   }
   NVVM::CpAsyncCommitGroupOp::create(b, loc);
-  NVVM::CpAsyncWaitGroupOp::create(b, loc, b.getI32IntegerAttr(0));
 }
 
 /// Writes the zeros behind the last k of a buffer that no copy fills.
@@ -178,8 +187,8 @@ ChainKernel::Window ChainKernel::loadWindow(Value step, Value weightBlock) {
   return window;
 }
 
-Value ChainKernel::multiplyWindow(const Window &window, Value step, Value group,
-                                  Value row, Value column, Value accumulator) {
+Value ChainKernel::multiplyWindow(const Window &window, Value step,
+                                  const Task &task, Value accumulator) {
   const GPUChainFactor &factor = getFactor();
   const ChainBuffer &place = places[number];
   auto type = VectorType::get({factor.vector, factor.getTilesM(batchFirst),
@@ -190,9 +199,9 @@ Value ChainKernel::multiplyWindow(const Window &window, Value step, Value group,
     Value k = index.mul(index.add(step, static_cast<int64_t>(u)),
                         factor.fragments.stepK());
     Value activations = LoadActivationsOp::create(
-        b, loc, type, getFragments(), buffers[number], group,
-        batchFirst ? row : k,
-        batchFirst ? index.add(index.mul(k, slab), column) : row,
+        b, loc, type, getFragments(), buffers[number], task.group,
+        batchFirst ? task.row : k,
+        batchFirst ? index.add(index.mul(k, slab), task.column) : task.row,
         getInteger(slab), getLayout());
     accumulator =
         WarpMmaOp::create(b, loc, accumulator.getType(), getFragments(), loaded,
@@ -201,10 +210,11 @@ Value ChainKernel::multiplyWindow(const Window &window, Value step, Value group,
   return accumulator;
 }
 
-/// The product of `row` entries of `group` from column j `column` on. While
-/// steps are multiplied the weights of the next ones are under way.
-Value ChainKernel::multiply(Value group, Value row, Value column,
-                            Value weightBlock) {
+/// The product of a piece of work, whose first weights are in `window`; these
+/// become those of the piece that is next, if there is one. While steps are
+/// multiplied the weights of the next ones are under way.
+Value ChainKernel::multiply(const Task &task, Window &window,
+                            Value nextWeightBlock) {
   const GPUChainFactor &factor = getFactor();
   const FragmentLayout &layout = factor.fragments;
   auto type = VectorType::get(
@@ -215,7 +225,6 @@ Value ChainKernel::multiply(Value group, Value row, Value column,
   int64_t steps = factor.getDepth(getPattern()) / layout.stepK();
   int64_t ahead = plan.getStepsAhead(problem, number);
   Value first = index.constant(0);
-  Window window = loadWindow(first, weightBlock);
   if (steps > ahead) {
     SmallVector<Value> carried{accumulator};
     llvm::append_range(carried, window);
@@ -226,9 +235,9 @@ Value ChainKernel::multiply(Value group, Value row, Value column,
       b.setInsertionPointToStart(loop.getBody());
       Value step = loop.getInductionVar();
       Window current(loop.getRegionIterArgs().drop_front());
-      Window next = loadWindow(index.add(step, ahead), weightBlock);
+      Window next = loadWindow(index.add(step, ahead), task.weightBlock);
       SmallVector<Value> yielded{multiplyWindow(
-          current, step, group, row, column, loop.getRegionIterArgs().front())};
+          current, step, task, loop.getRegionIterArgs().front())};
       llvm::append_range(yielded, next);
       scf::YieldOp::create(b, loc, yielded);
     }
@@ -236,7 +245,10 @@ Value ChainKernel::multiply(Value group, Value row, Value column,
     window.assign(loop.result_begin() + 1, loop.result_end());
     first = index.constant(steps - ahead);
   }
-  return multiplyWindow(window, first, group, row, column, accumulator);
+  Window last = window;
+  if (nextWeightBlock)
+    window = loadWindow(index.constant(0), nextWeightBlock);
+  return multiplyWindow(last, first, task, accumulator);
 }
 
 void ChainKernel::store(Value fragment, const Place &place, Value row) {
@@ -252,41 +264,73 @@ void ChainKernel::store(Value fragment, const Place &place, Value row) {
       ChainBufferAttr::get(b.getContext(), places[number + 1]), getLayout());
 }
 
-/// One of the pieces of work that warps share out.
-void ChainKernel::emitTask(size_t t, Value task) {
+/// What piece number `task` of the block's work is.
+ChainKernel::Task ChainKernel::getTask(Value number) {
   const GPUChainFactor &factor = getFactor();
   const KSPattern &p = getPattern();
-  const ChainBuffer &place = places[t];
-  std::array<int64_t, 4> tasks = plan.getTasks(problem, t);
-  SmallVector<Value> at = index.delinearize(task, tasks);
+  const ChainBuffer &place = places[this->number];
+  std::array<int64_t, 4> sizes = plan.getTasks(problem, this->number);
+  SmallVector<Value> at = index.delinearize(number, sizes);
   int64_t columns = factor.getColumns(batchFirst);
   Value ownI = at[0], ownJ = index.mul(at[1], columns);
-  Value i = ownI, j = ownJ, n = index.mul(at[2], factor.n);
+  Task task;
+  task.i = ownI;
+  task.j = ownJ;
   if (place.isAlongJ)
-    j = index.add(j, index.mul(rank, place.ownD()));
+    task.j = index.add(ownJ, index.mul(rank, place.ownD()));
   else
-    i = index.add(i, index.mul(rank, place.ownA()));
-  Value row = index.mul(at[3], factor.entries);
+    task.i = index.add(ownI, index.mul(rank, place.ownA()));
+  task.n = index.mul(at[2], factor.n);
+  task.row = index.mul(at[3], factor.entries);
+  task.group = ownI;
+  task.column = ownJ;
+  if (!batchFirst) {
+    task.group = index.add(index.mul(ownI, place.ownD()), ownJ);
+    task.column = index.constant(0);
+  }
 
   // packed[i][j block][n block]
   int64_t blocksJ = factor.tiedD ? 1 : (p.d + columns - 1) / columns;
-  Value block = factor.tiedA ? index.constant(0) : i;
+  Value block = factor.tiedA ? index.constant(0) : task.i;
   block = index.mul(block, blocksJ);
   if (!factor.tiedD)
-    block = index.add(block, index.div(j, columns));
-  block = index.add(index.mul(block, tasks[2]), at[2]);
+    block = index.add(block, index.div(task.j, columns));
+  task.weightBlock = index.add(index.mul(block, sizes[2]), at[2]);
+  return task;
+}
 
-  Value group = ownI, column = ownJ;
-  if (!batchFirst) {
-    group = index.add(index.mul(ownI, place.ownD()), ownJ);
-    column = index.constant(0);
-  }
+/// Computes a piece of work, and hands it over.
+void ChainKernel::emitTask(const Task &task, Window &window,
+                           Value nextWeightBlock) {
   Value result =
-      joinParts(multiply(group, row, column, block), factor.fragments);
-  Place where{index.add(firstM, row), i, n, j};
+      joinParts(multiply(task, window, nextWeightBlock), getFactor().fragments);
+  Place place{index.add(firstM, task.row), task.i, task.n, task.j};
   if (isLast())
-    result = applyEpilogue(result, getPatternAttr(), getFragments(), where);
-  store(round(result), where, row);
+    result = applyEpilogue(result, getPatternAttr(), getFragments(), place);
+  store(round(result), place, task.row);
+}
+
+/// All pieces of the warp. The weights of the next one are under way while one
+/// is finished.
+void ChainKernel::emitTasks(int64_t count, Window window) {
+  Value end = index.constant(count);
+  bool hasNext = count > plan.warps;
+  auto loop = scf::ForOp::create(b, loc, warp, end, index.constant(plan.warps),
+                                 hasNext ? ValueRange(window) : ValueRange());
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  Value number = loop.getInductionVar(), nextWeightBlock;
+  if (hasNext) {
+    window.assign(loop.getRegionIterArgs().begin(),
+                  loop.getRegionIterArgs().end());
+    // Behind the last one there is none; it is loaded again.
+    nextWeightBlock =
+        getTask(index.min(index.add(number, plan.warps), count - 1))
+            .weightBlock;
+  }
+  emitTask(getTask(number), window, nextWeightBlock);
+  if (hasNext)
+    scf::YieldOp::create(b, loc, window);
 }
 
 void ChainKernel::emitFactor(size_t t) {
@@ -297,24 +341,23 @@ void ChainKernel::emitFactor(size_t t) {
   shape[3] *= shape[0] * shape[1] * shape[2];
   shape.erase(shape.begin(), shape.begin() + 3);
   shape.back() *= parts;
-  SmallVector<int64_t> strides = computeStrides(shape);
   auto type =
       MemRefType::get(shape, getElementTypeOrSelf(weights[t].getType()));
   weightBlocks = memref::ReinterpretCastOp::create(
-      b, loc, type, weights[t], /*offset=*/0, shape, strides);
-
-  if (t + 1 < plan.factors.size())
-    clearDepth(t + 1);
+      b, loc, type, weights[t], /*offset=*/0, shape, computeStrides(shape));
   int64_t count = 1;
   for (int64_t size : plan.getTasks(problem, t))
     count *= size;
-  auto loop = scf::ForOp::create(b, loc, warp, index.constant(count),
-                                 index.constant(plan.warps));
-  {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(loop.getBody());
-    emitTask(t, loop.getInductionVar());
-  }
+
+  // The first weights come while activations do.
+  Window window = loadWindow(index.constant(0),
+                             getTask(index.min(warp, count - 1)).weightBlock);
+  if (t == 0)
+    NVVM::CpAsyncWaitGroupOp::create(b, loc, b.getI32IntegerAttr(0));
+  synchronize(plan.cluster);
+  if (t + 1 < plan.factors.size())
+    clearDepth(t + 1);
+  emitTasks(count, window);
 }
 
 //===----------------------------------------------------------------------===//
@@ -330,10 +373,8 @@ void ChainKernel::emitBody(ValueRange arguments) {
   createBuffers();
   waitForEarlierKernels();
   copyInput();
-  for (size_t t = 0; t < plan.factors.size(); ++t) {
-    synchronize(plan.cluster);
+  for (size_t t = 0; t < plan.factors.size(); ++t)
     emitFactor(t);
-  }
   if (!plan.isStaged)
     return;
   synchronize(plan.cluster);

@@ -24,12 +24,13 @@
 //       CHECK:       %[[FIRST:.*]] = arith.muli %[[RANK]], %c2
 //       CHECK:       %[[I:.*]] = arith.addi %[[GROUP]], %[[FIRST]]
 //       CHECK:       ks.copy_activations <4, 8, 6, 1> %[[X]][%[[M]], %[[I]], %c0, %c0] to %[[B0]][%[[GROUP]]] depth 16 slab 1 rows 16 width 16 threads 128
+// The first weights come while activations do.
+//       CHECK:     %[[P0:.*]] = memref.reinterpret_cast %[[W0]] {{.*}} to memref<4x1x1x1x32x8xf16>
+//       CHECK:     ks.load_weights %[[P0]]
 //       CHECK:     nvvm.cp.async.wait.group 0
 //  CHECK-NEXT:     nvvm.cluster.arrive
 //  CHECK-NEXT:     nvvm.cluster.wait
-//       CHECK:     %[[P0:.*]] = memref.reinterpret_cast %[[W0]] {{.*}} to memref<4x1x1x1x32x8xf16>
 //       CHECK:     scf.for %[[TASK:.*]] = %[[WARP]] to %c2 step %c4 {
-//       CHECK:       ks.load_weights %[[P0]]
 //       CHECK:       ks.load_activations <mma16, run_k = 2, run_n = 2> %[[B0]][%[[TASK]], %c0, %c0] slab 1
 //       CHECK:       ks.warp_mma
 //       CHECK:       %[[H:.*]] = arith.truncf
@@ -70,11 +71,11 @@ func.func @monarch(%x: memref<?x24xf16, strided<[?, 1], offset: ?>>, %k0: memref
 //   CHECK-NOT:   known_cluster_size
 //       CHECK:   scf.for %[[GROUP:.*]] = %c0 to %c2 step %c1 {
 //       CHECK:     ks.copy_activations <1, 6, 64, 2> %{{.*}}[%{{.*}}, %{{.*}}, %c0, %{{.*}}] to %{{.*}}[%[[GROUP]]] depth 64 slab 1 rows 64 width 8 threads 64 layout batch_last
+// CHECK-COUNT-4:   ks.load_weights
 //       CHECK:   gpu.barrier
 //       CHECK:   scf.for %{{.*}} = %{{.*}} to %c{{[0-9]+}} step %c64 {
 //       CHECK:     memref.store %cst{{.*}}, %{{.*}}[{{.*}}] : memref<4x4x8xf32, #gpu.address_space<workgroup>>
 //       CHECK:   scf.for
-// CHECK-COUNT-4:   ks.load_weights
 //       CHECK:     scf.for %{{.*}} = %c0 to %c12 step %c4 iter_args({{.*}}) -> (vector<1x2x1x1xf32>, vector<1x2x4xf32>, vector<1x2x4xf32>, vector<1x2x4xf32>, vector<1x2x4xf32>) {
 // CHECK-COUNT-4:     ks.load_weights
 // CHECK-COUNT-4:     ks.warp_mma
@@ -90,5 +91,28 @@ func.func @last(%x: memref<128x?xf32, strided<[?, 1], offset: ?>>, %k0: memref<1
     plan #ks.gpu_chain_plan<entries = 8, warps = 2, factors = [
       <entries = 8, vector = 1, packing = <fragments = <fma, run_k = 1, run_n = 1>, n = 8, k = 64, j = 1>>,
       <entries = 8, vector = 1, packing = <fragments = <fma, run_k = 1, run_n = 1>, n = 8, k = 4, j = 1>>]>
+  return
+}
+
+// A warp has two pieces of work: the weights of the second one are under way while the
+// first one is finished.
+
+// CHECK-LABEL: gpu.func @pieces_0(
+//       CHECK:   %[[FIRST:.*]] = ks.load_weights
+//       CHECK:   scf.for %[[TASK:.*]] = %{{.*}} to %c4 step %c2 iter_args(%[[WEIGHTS:.*]] = %[[FIRST]]) -> (vector<1x1x8xf16>) {
+//       CHECK:     %[[NEXT:.*]] = arith.addi %[[TASK]], %c2
+//       CHECK:     arith.minsi %[[NEXT]], %c3
+//       CHECK:     %[[LATER:.*]] = ks.load_weights
+//       CHECK:     ks.warp_mma {{.*}} %[[WEIGHTS]],
+//       CHECK:     ks.store_intermediate
+//       CHECK:     scf.yield %[[LATER]]
+func.func @pieces(%x: memref<?x64xf16, strided<[?, 1], offset: ?>>, %k0: memref<1024xf16>, %k1: memref<1024xf16>,
+                  %y: memref<?x64xf16, strided<[?, 1], offset: ?>>) {
+  ks.chain [<4, 16, 16, 1>, <1, 16, 16, 4>]
+    ins(%x, %k0, %k1 : memref<?x64xf16, strided<[?, 1], offset: ?>>, memref<1024xf16>, memref<1024xf16>)
+    outs(%y : memref<?x64xf16, strided<[?, 1], offset: ?>>)
+    plan #ks.gpu_chain_plan<entries = 8, warps = 2, factors = [
+      <entries = 8, vector = 1, packing = <fragments = <mma16, run_k = 2, run_n = 2>, n = 16, k = 16, j = 1>>,
+      <entries = 8, vector = 4, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 16, k = 16, j = 4>>]>
   return
 }

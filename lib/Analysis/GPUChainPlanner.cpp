@@ -180,7 +180,8 @@ GPUCost ks::predictGPUChain(const Problem &problem, const GPUChainPlan &plan,
     work.latency += more.latency;
     work.weightBytes += more.weightBytes;
   }
-  double tiles = std::ceil(toDouble(batch) / toDouble(plan.entries));
+  double tiles =
+      std::ceil(toDouble(std::max<int64_t>(1, batch)) / toDouble(plan.entries));
   double blocks = tiles * toDouble(plan.cluster);
   // Large clusters do not find room on all of them.
   double multiprocessors =

@@ -66,6 +66,20 @@ struct ChainBuffer {
   int64_t getElements(bool batchFirst) const {
     return getGroups(batchFirst) * rows * pitch;
   }
+
+  /// Which block has a feature of an entry of the tile, and where.
+  struct Place {
+    int64_t block, element;
+  };
+  Place getPlace(int64_t feature, int64_t entry, bool batchFirst) const {
+    int64_t i = feature / (c * d), k = feature / d % c, j = feature % d;
+    int64_t block = isAlongJ ? j / ownD() : i / ownA();
+    i %= ownA();
+    j %= ownD();
+    if (batchFirst)
+      return {block, (i * rows + entry) * pitch + k * slab + j};
+    return {block, ((i * ownD() + j) * rows + k) * pitch + entry};
+  }
 };
 
 /// Elements of a lane's result, of a factor with pattern `p` and `vector`

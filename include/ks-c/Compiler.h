@@ -65,11 +65,12 @@ typedef enum KsPath {
 /// Rungs of the ladder at which ksEmit can stop.
 typedef enum KsRung {
   KS_RUNG_MATH = 0,
-  KS_RUNG_PLANS = 1,
-  KS_RUNG_BUFFERS = 2,
-  KS_RUNG_TILES = 3,
-  KS_RUNG_MACHINE = 4,
-  KS_RUNG_BINARY = 5 ///< Of GPUs only: PTX.
+  KS_RUNG_KERNELS = 1,
+  KS_RUNG_PLANS = 2,
+  KS_RUNG_BUFFERS = 3,
+  KS_RUNG_TILES = 4,
+  KS_RUNG_MACHINE = 5,
+  KS_RUNG_BINARY = 6 ///< Of GPUs only: PTX.
 } KsRung;
 
 /// Options of compilation. Start from ksDefaultCompileOptions().

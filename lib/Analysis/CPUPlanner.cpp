@@ -293,6 +293,16 @@ static bool shouldStageInput(const Problem &problem, const CPUTile &tile) {
   return problem.batchFirst && pitch % kAliasing == 0 && reads >= kReads;
 }
 
+double ks::predictCPU(const Problem &problem, const CPUTarget &target,
+                      double cycles) {
+  int64_t batch = problem.batch.value_or(kAssumedBatch);
+  double compute =
+      cycles * static_cast<double>(batch) /
+      (target.gigahertz * 1e9 * static_cast<double>(target.threads));
+  return std::max(compute,
+                  getMinimumBytes(problem, batch) / target.memoryBandwidth);
+}
+
 llvm::SmallVector<CPUPlan> ks::planForCPU(const Problem &problem,
                                           const CPUTarget &target,
                                           unsigned count) {
@@ -321,11 +331,7 @@ llvm::SmallVector<CPUPlan> ks::planForCPU(const Problem &problem,
       tile.keepActivations &= plan.parallelBatch;
     plan.stageInput =
         plan.parallelBatch && shouldStageInput(problem, plan.tiles.front());
-    double compute =
-        cycles * static_cast<double>(batch) /
-        (target.gigahertz * 1e9 * static_cast<double>(target.threads));
-    double memory = getMinimumBytes(problem, batch) / target.memoryBandwidth;
-    plan.seconds = std::max(compute, memory);
+    plan.seconds = predictCPU(problem, target, cycles);
     plans.push_back(std::move(plan));
   }
   return plans;

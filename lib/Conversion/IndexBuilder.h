@@ -51,6 +51,10 @@ public:
     return b.createOrFold<mlir::arith::CmpIOp>(
         loc, mlir::arith::CmpIPredicate::slt, x, y);
   }
+  Value equal(Value x, Value y) {
+    return b.createOrFold<mlir::arith::CmpIOp>(
+        loc, mlir::arith::CmpIPredicate::eq, x, y);
+  }
   Value less(Value x, int64_t y) { return less(x, constant(y)); }
   Value select(Value condition, Value x, Value y) {
     return b.createOrFold<mlir::arith::SelectOp>(loc, condition, x, y);

@@ -161,13 +161,13 @@ llvm::Error LaunchReader::readLaunch(gpu::LaunchFuncOp op,
 
 llvm::Error LaunchReader::readAlloc(memref::AllocOp op) {
   auto index = static_cast<uint32_t>(workspace.size());
-  llvm::Expected<ArrayInfo> info =
-      getArrayInfo(op.getType(), "workspace" + Twine(index));
+  llvm::Expected<ArrayInfo> info = getArrayInfo(
+      op.getType(),
+      (kind == Operand::Kind::Packed ? "merged" : "workspace") + Twine(index));
   if (!info)
     return info.takeError();
   workspace.push_back(std::move(*info));
-  operands[op] = {
-      Operand::Kind::Workspace, Operand::Form::Descriptor, index, {}};
+  operands[op] = {kind, Operand::Form::Descriptor, index, {}};
   return llvm::Error::success();
 }
 

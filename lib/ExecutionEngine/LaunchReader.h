@@ -31,10 +31,13 @@ llvm::Expected<ArrayInfo> getArrayInfo(mlir::Type type, llvm::Twine name);
 /// memory for intermediates and constants.
 class LaunchReader {
 public:
-  /// Adds constants to `code` and intermediates to `workspace`.
+  /// Adds constants to `code` and intermediates to `workspace`, a list of
+  /// arrays of the given kind.
   LaunchReader(OperandMap operands, TargetCode &code,
-               std::vector<ArrayInfo> &workspace)
-      : operands(std::move(operands)), code(code), workspace(workspace) {}
+               std::vector<ArrayInfo> &workspace,
+               Operand::Kind kind = Operand::Kind::Workspace)
+      : operands(std::move(operands)), code(code), workspace(workspace),
+        kind(kind) {}
 
   llvm::Error read(mlir::func::FuncOp func, std::vector<Launch> &launches);
 
@@ -48,6 +51,7 @@ private:
   OperandMap operands;
   TargetCode &code;
   std::vector<ArrayInfo> &workspace;
+  Operand::Kind kind;
 };
 
 } // namespace ks

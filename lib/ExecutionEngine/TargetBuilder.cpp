@@ -149,6 +149,39 @@ static func::FuncOp getNamed(ModuleOp module, func::FuncOp entry,
                 : func::FuncOp();
 }
 
+/// The op of @f_pack that merges others into `weight`, if any.
+static MergeWeightsOp getMerge(Value weight, Operation *reader) {
+  MergeWeightsOp last;
+  for (Operation *user : weight.getUsers())
+    if (auto merge = dyn_cast<MergeWeightsOp>(user))
+      if (merge.getInit() == weight && merge->isBeforeInBlock(reader) &&
+          (!last || last->isBeforeInBlock(merge)))
+        last = merge;
+  return last;
+}
+
+/// Writes what `weight` is, as `reader` finds it: an argument, a constant, or
+/// what is merged of others.
+static void describeWeight(Value weight, Operation *reader,
+                           ArrayRef<int64_t> arguments, raw_ostream &os) {
+  while (auto cast = weight.getDefiningOp<memref::CastOp>())
+    weight = cast.getSource();
+  if (auto argument = dyn_cast<BlockArgument>(weight)) {
+    os << arguments[argument.getArgNumber()];
+    return;
+  }
+  if (MergeWeightsOp merge = getMerge(weight, reader)) {
+    os << "(" << weight.getType() << " ";
+    describeWeight(merge.getRightWeight(), merge, arguments, os);
+    os << " " << merge.getRight() << " ";
+    describeWeight(merge.getLeftWeight(), merge, arguments, os);
+    os << " " << merge.getLeft() << " " << merge.getPattern() << ")";
+    return;
+  }
+  // Names of constants are those of one version.
+  os << weight.getAsOpaquePointer();
+}
+
 /// What each op of @f_pack packs, and how: equal keys stand for equal bytes.
 static std::vector<std::string> getPackedKeys(func::FuncOp pack,
                                               ArrayRef<int64_t> arguments) {
@@ -156,26 +189,48 @@ static std::vector<std::string> getPackedKeys(func::FuncOp pack,
   for (auto op : pack.front().getOps<PackWeightsOp>()) {
     std::string key;
     llvm::raw_string_ostream os(key);
-    if (auto weight = dyn_cast<BlockArgument>(op.getWeight()))
-      os << arguments[weight.getArgNumber()];
+    describeWeight(op.getWeight(), op, arguments, os);
     os << " " << op.getPattern() << " " << op.getPacking();
     keys.push_back(key);
   }
   return keys;
 }
 
+/// Takes out of @f_pack what `known` versions have packed, and merges that
+/// nothing else reads.
+static void dropKnown(func::FuncOp pack, ArrayRef<std::string> keys,
+                      ArrayRef<std::string> known) {
+  auto packs = llvm::to_vector(pack.front().getOps<PackWeightsOp>());
+  for (auto [op, key] : llvm::zip_equal(packs, keys))
+    if (llvm::is_contained(known, key))
+      op.erase();
+  auto merges = llvm::to_vector(pack.front().getOps<MergeWeightsOp>());
+  for (MergeWeightsOp merge : llvm::reverse(merges)) {
+    bool isRead = llvm::any_of(merge.getInit().getUsers(), [&](Operation *op) {
+      return isa<MergeWeightsOp, PackWeightsOp>(op) && op != merge;
+    });
+    if (!isRead)
+      merge.erase();
+  }
+  // Memory that only a merge wrote to.
+  for (auto alloc : llvm::to_vector(pack.front().getOps<memref::AllocOp>()))
+    if (llvm::all_of(alloc->getUsers(), llvm::IsaPred<memref::DeallocOp>)) {
+      for (Operation *user : llvm::make_early_inc_range(alloc->getUsers()))
+        user->erase();
+      alloc.erase();
+    }
+}
+
 /// Reads @f_pack: adds the weights that no earlier version has packed.
 llvm::Error TargetBuilder::readPacking(func::FuncOp pack, Version &version) {
   ArrayRef<int64_t> arguments = getArguments(getEntry(version), "ks.pack_args");
   SmallVector<uint32_t> indices;
-  SmallVector<bool> isNew;
   for (auto [key, type] :
        llvm::zip_equal(version.packedKeys,
                        pack.getArgumentTypes().drop_front(arguments.size()))) {
     auto known = llvm::find(packedKeys, key);
     indices.push_back(static_cast<uint32_t>(known - packedKeys.begin()));
-    isNew.push_back(known == packedKeys.end());
-    if (!isNew.back())
+    if (known != packedKeys.end())
       continue;
     packedKeys.push_back(key);
     llvm::Expected<ArrayInfo> info =
@@ -184,19 +239,17 @@ llvm::Error TargetBuilder::readPacking(func::FuncOp pack, Version &version) {
       return info.takeError();
     code.packed.push_back(std::move(*info));
   }
-  std::vector<ArrayInfo> none;
+  // Merged weights that are yet to be packed lie behind the packed ones.
   std::vector<Launch> launches;
   OperandMap map = bindArguments(pack, arguments, indices);
   if (llvm::Error error =
-          LaunchReader(std::move(map), code, none).read(pack, launches))
+          LaunchReader(std::move(map), code, code.packed, Operand::Kind::Packed)
+              .read(pack, launches))
     return error;
-  // One for each op, in order.
-  std::vector<Launch> added;
-  for (auto [launch, adds] : llvm::zip_equal(launches, isNew))
-    if (adds)
-      added.push_back(std::move(launch));
-  takeKernels(version, added);
-  llvm::append_range(code.pack, added);
+  while (packedKeys.size() < code.packed.size())
+    packedKeys.push_back(code.packed[packedKeys.size()].name);
+  takeKernels(version, launches);
+  llvm::append_range(code.pack, launches);
   return llvm::Error::success();
 }
 
@@ -261,9 +314,11 @@ llvm::Error TargetBuilder::lowerVersion(Version &version) {
   llvm::raw_string_ostream plan(variant.plan);
   llvm::interleave(version.plans, plan, "; ");
   func::FuncOp pack = getNamed(*version.module, getEntry(version), "ks.pack");
-  if (pack)
+  if (pack) {
     version.packedKeys =
         getPackedKeys(pack, getArguments(getEntry(version), "ks.pack_args"));
+    dropKnown(pack, version.packedKeys, packedKeys);
+  }
   if (llvm::Error error = run(*version.module, Rung::Buffers, Rung::Tiles))
     return error;
   pack = getNamed(*version.module, getEntry(version), "ks.pack");

@@ -46,11 +46,18 @@ static void addMachine(OpPassManager &pm) {
 
 void ks::buildGPUPipeline(OpPassManager &pm,
                           const GPUPipelineOptions &options) {
-  auto toPlans = [&] {
+  auto toKernels = [&] {
     addCleanUp(pm);
-    addResultsInPlace(pm);
     pm.addPass(createDecomposeToDense());
+    FuseFactorsOptions fuse;
+    fuse.target = options.target;
+    fuse.batch = options.batch;
+    pm.addPass(createFuseFactors(fuse));
+    // What was not divided, as it has memrefs.
     pm.addPass(createSplitChains());
+  };
+  auto toPlans = [&] {
+    addResultsInPlace(pm);
     SelectPlanOptions plan;
     plan.target = options.target;
     plan.batch = options.batch;
@@ -64,7 +71,8 @@ void ks::buildGPUPipeline(OpPassManager &pm,
       convert.overlapLaunches = target->overlapsLaunches();
     pm.addPass(createConvertKSToGPU(convert));
   };
-  addStages(pm, options.from, options.to, {toPlans, toBuffers, toTiles});
+  addStages(pm, options.from, options.to,
+            {toKernels, toPlans, toBuffers, toTiles});
   if (options.from <= Rung::Tiles && options.to >= Rung::Machine)
     addMachine(pm);
   if (options.to != Rung::Binary)

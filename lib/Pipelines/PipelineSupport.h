@@ -22,7 +22,7 @@ void addCleanUp(mlir::OpPassManager &pm);
 void addResultsInPlace(mlir::OpPassManager &pm);
 
 /// Calls the stages that lead from rung `from` to rung `to`; stage s makes
-/// rung s + 1.
+/// rung s + 1, or is null where a pipeline has nothing to do for it.
 void addStages(mlir::OpPassManager &pm, Rung from, Rung to,
                llvm::ArrayRef<llvm::function_ref<void()>> stages);
 

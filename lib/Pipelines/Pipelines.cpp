@@ -28,12 +28,13 @@ using namespace mlir;
 using namespace ks;
 
 llvm::StringRef ks::getRungNames() {
-  return "math, plans, buffers, tiles, machine, binary";
+  return "math, kernels, plans, buffers, tiles, machine, binary";
 }
 
 std::optional<Rung> ks::parseRung(llvm::StringRef name) {
   return llvm::StringSwitch<std::optional<Rung>>(name)
       .Case("math", Rung::Math)
+      .Case("kernels", Rung::Kernels)
       .Case("plans", Rung::Plans)
       .Case("buffers", Rung::Buffers)
       .Case("tiles", Rung::Tiles)
@@ -86,6 +87,8 @@ void ks::addStages(OpPassManager &pm, Rung from, Rung to,
                    ArrayRef<function_ref<void()>> stages) {
   for (auto [index, stage] : llvm::enumerate(stages))
     if (index >= static_cast<size_t>(from) && index < static_cast<size_t>(to)) {
+      if (!stage)
+        continue;
       stage();
       addCleanUp(pm);
     }
@@ -93,10 +96,16 @@ void ks::addStages(OpPassManager &pm, Rung from, Rung to,
 
 void ks::buildCPUPipeline(OpPassManager &pm,
                           const CPUPipelineOptions &options) {
-  auto toPlans = [&] {
+  auto toKernels = [&] {
     addCleanUp(pm);
-    addResultsInPlace(pm);
     pm.addPass(createDecomposeToDense());
+    FuseFactorsOptions fuse;
+    fuse.target = options.target;
+    fuse.threads = options.threads;
+    pm.addPass(createFuseFactors(fuse));
+  };
+  auto toPlans = [&] {
+    addResultsInPlace(pm);
     SelectPlanOptions plan;
     plan.target = options.target;
     plan.threads = options.threads;
@@ -110,7 +119,7 @@ void ks::buildCPUPipeline(OpPassManager &pm,
   };
   auto toMachine = [&] { addMachine(pm); };
   addStages(pm, options.from, options.to,
-            {toPlans, toBuffers, toTiles, toMachine});
+            {toKernels, toPlans, toBuffers, toTiles, toMachine});
 }
 
 void ks::buildLoopsPipeline(OpPassManager &pm, Rung from, Rung to) {
@@ -121,7 +130,7 @@ void ks::buildLoopsPipeline(OpPassManager &pm, Rung from, Rung to) {
   auto toBuffers = [&] { pm.addPass(createBufferize()); };
   auto toTiles = [&] { pm.addPass(createConvertLinalgToLoopsPass()); };
   auto toMachine = [&] { addMachine(pm); };
-  addStages(pm, from, to, {toPlans, toBuffers, toTiles, toMachine});
+  addStages(pm, from, to, {nullptr, toPlans, toBuffers, toTiles, toMachine});
 }
 
 namespace {
@@ -131,6 +140,7 @@ struct RungOption : PassPipelineOptions<RungOption> {
       *this, "to", llvm::cl::desc("Rung to stop at"),
       llvm::cl::values(
           clEnumValN(Rung::Math, "math", "products as written"),
+          clEnumValN(Rung::Kernels, "kernels", "one product for each kernel"),
           clEnumValN(Rung::Plans, "plans", "products with plans"),
           clEnumValN(Rung::Buffers, "buffers", "the same on memrefs"),
           clEnumValN(Rung::Tiles, "tiles", "loops over tiles"),
@@ -149,6 +159,7 @@ struct CPUOptions : PassPipelineOptions<CPUOptions> {
       *this, "to", llvm::cl::desc("Rung to stop at"),
       llvm::cl::values(
           clEnumValN(Rung::Math, "math", "products as written"),
+          clEnumValN(Rung::Kernels, "kernels", "one product for each kernel"),
           clEnumValN(Rung::Plans, "plans", "products with plans"),
           clEnumValN(Rung::Buffers, "buffers", "the same on memrefs"),
           clEnumValN(Rung::Tiles, "tiles", "loops over tiles"),
@@ -170,6 +181,7 @@ struct GPUOptions : PassPipelineOptions<GPUOptions> {
       *this, "to", llvm::cl::desc("Rung to stop at"),
       llvm::cl::values(
           clEnumValN(Rung::Math, "math", "products as written"),
+          clEnumValN(Rung::Kernels, "kernels", "one product for each kernel"),
           clEnumValN(Rung::Plans, "plans", "products with plans"),
           clEnumValN(Rung::Buffers, "buffers", "the same on memrefs"),
           clEnumValN(Rung::Tiles, "tiles", "kernels of tile ops"),

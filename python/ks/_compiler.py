@@ -19,7 +19,7 @@ from ks._epilogue import Epilogue
 from ks._info import ArgumentInfo, CompileTimes, show_signature, to_info
 
 PATHS = ("cpu", "loops", "reference")
-RUNGS = ("math", "plans", "buffers", "tiles", "machine", "binary")
+RUNGS = ("math", "kernels", "plans", "buffers", "tiles", "machine", "binary")
 
 Result: TypeAlias = "np.ndarray | tuple[np.ndarray, ...] | None"
 
@@ -290,7 +290,7 @@ def emit(
     """The IR of a chain or module at a rung of the ladder, as text.
 
     Args:
-        rung: "math", "plans", "buffers", "tiles", "machine", or for GPUs "binary" (PTX).
+        rung: "math", "kernels", "plans", "buffers", "tiles", "machine", or for GPUs "binary" (PTX).
         source, dtype, layout, target, batch, epilogue, precision, threads, path:
             See `compile`.
 

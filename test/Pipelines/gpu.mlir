@@ -1,5 +1,6 @@
 // From a chain to PTX for each architecture; assembled where ptxas is there.
 
+// RUN: ks-opt %s --ks-to-nvvm="chip=sm_80 to=kernels" | FileCheck %s --check-prefix=KERNELS
 // RUN: ks-opt %s --ks-to-nvvm="chip=sm_80 to=plans" | FileCheck %s --check-prefix=PLANS
 // RUN: ks-opt %s --ks-to-nvvm="chip=sm_80 to=tiles" | FileCheck %s --check-prefix=TILES
 // RUN: ks-opt %s --ks-to-nvvm="chip=sm_80 to=machine" | FileCheck %s --check-prefix=MACHINE
@@ -14,6 +15,8 @@
 
 // UNKNOWN: unknown target 'sm_42'; expected one of host, {{.*}}, sm_80, sm_86, sm_89, sm_90, sm_100, sm_120
 
+// KERNELS-COUNT-2: ks.matmul
+// KERNELS-NOT: ks.chain
 // PLANS-COUNT-2: ks.matmul {{.*}} plan #ks.gpu_plan<
 // TILES: gpu.launch_func @ks_kernels::@layer_packed_0
 // TILES: gpu.launch_func @ks_kernels::@layer_packed_1

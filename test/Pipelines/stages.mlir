@@ -8,6 +8,7 @@
 //   ks-opt test/Pipelines/stages.mlir --ks-to-cpu="to=plans target=x86-64-v3 threads=1"
 //
 // RUN: ks-opt %s --ks-to-cpu="to=math target=x86-64-v3 threads=1"    | FileCheck %s --check-prefix=MATH
+// RUN: ks-opt %s --ks-to-cpu="to=kernels target=x86-64-v3 threads=1" | FileCheck %s --check-prefix=KERNELS
 // RUN: ks-opt %s --ks-to-cpu="to=plans target=x86-64-v3 threads=1"   | FileCheck %s --check-prefix=PLANS
 // RUN: ks-opt %s --ks-to-cpu="to=buffers target=x86-64-v3 threads=1" | FileCheck %s --check-prefix=BUFFERS
 // RUN: ks-opt %s --ks-to-cpu="to=tiles target=x86-64-v3 threads=1"   | FileCheck %s --check-prefix=TILES
@@ -60,10 +61,24 @@ func.func @layer(%x: tensor<?x64xf32>, %k0: tensor<2x32x32x1xf32>, %k1: tensor<1
 //          MATH:   return %{{.*}} : tensor<?x64xf32>
 
 //===----------------------------------------------------------------------===//
-// Rung 3: plans
+// Rung 2: kernels
 //===----------------------------------------------------------------------===//
 //
-// (Rung 2 merges and splits chains; on this path the op is the kernel.)
+// From here on an op is a kernel. On a CPU a chain is one: what lies between its
+// factors stays in cache. ks-fuse-factors would also multiply factors with each
+// other where that is faster, but not without permission, as it changes roundings:
+// had the op `fastmath<reassoc>`, and were the weights marked `ks.frozen`, so that
+// they can be multiplied once and for all, there might be a ks.merge_weights here
+// (fuse-factors.mlir).
+
+//    KERNELS-LABEL: func.func @layer(
+//      KERNELS-NOT:   ks.merge_weights
+//          KERNELS:   ks.chain [<2, 32, 32, 1>, <1, 32, 32, 2>]
+//      KERNELS-NOT:   plan
+
+//===----------------------------------------------------------------------===//
+// Rung 3: plans
+//===----------------------------------------------------------------------===//
 //
 // Three passes have run.
 //

@@ -85,3 +85,20 @@ func.func @tf32(%x: tensor<4x?xf32>, %k: tensor<1x4x4x1xf32>, %init: tensor<4x?x
          outs(%dense : tensor<4x4xf32>) -> tensor<4x4xf32>
   return %y, %z : tensor<4x?xf32>, tensor<4x4xf32>
 }
+
+// What is merged in f32 and rounded to f16 is merged in f64; permissions stay.
+
+// CHECK-LABEL: func.func @merged(
+//  CHECK-SAME:   tensor<2x2x2x1xf64> {ks.frozen}
+//       CHECK:   ks.merge_weights <2, 2, 2, 1>, <1, 2, 2, 2> into <1, 4, 4, 1>
+//  CHECK-SAME:     outs(%{{.*}} : tensor<1x4x4x1xf64>)
+//       CHECK:   ks.matmul <1, 4, 4, 1> fastmath<reassoc>
+func.func @merged(%x: tensor<?x4xf16>, %k0: tensor<2x2x2x1xf16> {ks.frozen}, %k1: tensor<1x2x2x2xf32>,
+                  %merged: tensor<1x4x4x1xf16>, %init: tensor<?x4xf16>) -> tensor<?x4xf16> {
+  %k = ks.merge_weights <2, 2, 2, 1>, <1, 2, 2, 2> into <1, 4, 4, 1>
+         ins(%k0, %k1 : tensor<2x2x2x1xf16>, tensor<1x2x2x2xf32>)
+         outs(%merged : tensor<1x4x4x1xf16>) -> tensor<1x4x4x1xf16>
+  %y = ks.matmul <1, 4, 4, 1> fastmath<reassoc> ins(%x, %k : tensor<?x4xf16>, tensor<1x4x4x1xf16>)
+         outs(%init : tensor<?x4xf16>) -> tensor<?x4xf16>
+  return %y : tensor<?x4xf16>
+}

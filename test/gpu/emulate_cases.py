@@ -43,6 +43,10 @@ def compile_text(text: str, path: Path, target: str, ks_run: Path) -> None:
         raise RuntimeError(done.stderr)
 
 
+def reference(case, data):
+    return ks_differential.reference(case, data, tf32=is_tf32(case))
+
+
 class Emulator:
     def __init__(self, build: Path = BUILD):
         self.device = Device(str(build / "test" / "unit" / "libKSFakeDriver.so"))
@@ -60,9 +64,11 @@ class Emulator:
             layer.pack([t for a, t in chosen if a.is_weight], packed, 0)
             layer.bind(packed, [t for a, t in chosen if not a.is_weight], workspace)(0)
 
-    def check(self, case, path: Path, weights: list | None = None) -> str | None:
+    def check(
+        self, case, path: Path, weights: list | None = None, reference=reference
+    ) -> str | None:
         """What is wrong with the case, if anything. `weights` are those that the layer has
-        itself."""
+        itself; `reference` makes the result, and its bound, of a case and its data."""
         device = self.device
         device.reset()
         device.failure = None
@@ -92,7 +98,7 @@ class Emulator:
             if frame.tobytes() != copy.tobytes():
                 return f"memory around the arrays changed (frame {number})"
         with np.errstate(all="ignore"):
-            expected = ks_differential.reference(case, data, tf32=is_tf32(case))
+            expected = reference(case, data)
         return ks_differential.compare(case, got, expected)
 
 

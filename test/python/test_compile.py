@@ -154,7 +154,7 @@ def test_rungs(rung, expected, gone):
 def test_emit_takes_text_and_paths():
     assert "linalg.generic" in ks.emit(CHAIN.mlir(), "plans", path="loops")
     assert "f64" in ks.emit(CHAIN, "buffers", path="reference")
-    with pytest.raises(ValueError, match="rung is 'asm'; expected one of math, plans"):
+    with pytest.raises(ValueError, match="rung is 'asm'; expected one of math, kernels, plans"):
         ks.emit(CHAIN, "asm")
     with pytest.raises(ks.CompileError, match="<mlir>:1:1: error"):
         ks.emit("nonsense")

@@ -73,6 +73,11 @@ constexpr int64_t kAssumedBatch = 512;
 llvm::SmallVector<CPUTile> rankTiles(const Problem &problem, unsigned index,
                                      const CPUTarget &target);
 
+/// Seconds of a problem whose factors take `cycles` per entry of the batch, in
+/// all.
+double predictCPU(const Problem &problem, const CPUTarget &target,
+                  double cycles);
+
 /// Up to `count` plans, fastest first; plan p takes every factor's p-th tile.
 /// Never empty for a valid problem.
 llvm::SmallVector<CPUPlan>

@@ -14,7 +14,8 @@ include "mlir/Pass/PassBase.td"
 def ConvertKSToLinalg : Pass<"convert-ks-to-linalg"> {
   let summary = "state KS products as linalg.generic ops: their meaning";
   let description = [{
-    Input: `ks.matmul`, `ks.chain`, `ks.to_dense` on tensors or memrefs.
+    Input: `ks.matmul`, `ks.chain`, `ks.to_dense`, `ks.merge_weights` on tensors
+    or memrefs.
     Output: for each factor, the feature axis is expanded to (a, c, d), one
     `linalg.generic` accumulates over k into (batch, a, b, d), and, where there
     is an epilogue or a rounding to do, a second one does it.
@@ -34,7 +35,8 @@ def ConvertKSToVector : Pass<"convert-ks-to-vector", "::mlir::ModuleOp"> {
   let summary = "realize CPU plans as parallel loops over vector tiles";
   let description = [{
     Input: products on memrefs, with a `#ks.cpu_plan` and packed weights, and
-    `ks.pack_weights` on memrefs.
+    `ks.pack_weights` and `ks.merge_weights` on memrefs; the latter become linalg
+    ops, as in `convert-ks-to-linalg`.
     Output: `scf.parallel` over what the plan shares out, `scf.for` over panels
     and register tiles, and in them vector loads, multiply-adds (contracted to
     FMA where the target has it) and stores on the native layout. Activations
@@ -46,8 +48,9 @@ def ConvertKSToVector : Pass<"convert-ks-to-vector", "::mlir::ModuleOp"> {
   }];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::complex::ComplexDialect",
-    "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",
-    "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"
+    "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+    "::mlir::vector::VectorDialect"
   ];
 }
 
@@ -55,7 +58,8 @@ def ConvertKSToGPU : Pass<"convert-ks-to-gpu", "::mlir::ModuleOp"> {
   let summary = "realize GPU plans as kernels of tile ops";
   let description = [{
     Input: `ks.matmul` on memrefs, with a `#ks.gpu_plan` and packed weights, and
-    `ks.pack_weights` on memrefs with a `#ks.gpu_packing`.
+    `ks.pack_weights` on memrefs with a `#ks.gpu_packing`, and
+    `ks.merge_weights` on memrefs.
     Output: a `gpu.func` for each in the gpu.module `@ks_kernels`, and a
     `gpu.launch_func` in its place. A product's kernel is loops, asynchronous
     copies to shared memory and tile ops on fragments (`ks.load_weights`,

@@ -28,6 +28,7 @@ namespace ks {
 /// How far a pipeline goes. Numbers are those of the ladder.
 enum class Rung {
   Math,    ///< 1: as written, canonicalized
+  Kernels, ///< 2: one product for each kernel
   Plans,   ///< 3: every product has a plan, weights are packed
   Buffers, ///< 3 on memrefs
   Tiles,   ///< 4: parallel loops over vector tiles
@@ -35,7 +36,7 @@ enum class Rung {
   Binary,  ///< 6: PTX (GPUs only)
 };
 
-/// "math, plans, buffers, tiles, machine, binary".
+/// "math, kernels, plans, buffers, tiles, machine, binary".
 llvm::StringRef getRungNames();
 std::optional<Rung> parseRung(llvm::StringRef name);
 

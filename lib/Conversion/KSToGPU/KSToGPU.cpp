@@ -120,13 +120,18 @@ struct ConvertKSToGPUPass : ks::impl::ConvertKSToGPUBase<ConvertKSToGPUPass> {
     for (auto func : getOperation().getOps<func::FuncOp>()) {
       SmallVector<Operation *> ops;
       func.walk([&](Operation *op) {
-        if (isa<ProductOpInterface, PackWeightsOp>(op))
+        if (isa<ProductOpInterface, MergeWeightsOp, PackWeightsOp>(op))
           ops.push_back(op);
       });
       for (auto [number, op] : llvm::enumerate(ops)) {
         std::string name = (func.getName() + "_" + Twine(number)).str();
         if (auto pack = dyn_cast<PackWeightsOp>(op)) {
           if (failed(lowerPackWeightsToGPU(rewriter, pack, kernels, name)))
+            return signalPassFailure();
+          continue;
+        }
+        if (auto merge = dyn_cast<MergeWeightsOp>(op)) {
+          if (failed(lowerMergeWeightsToGPU(rewriter, merge, kernels, name)))
             return signalPassFailure();
           continue;
         }

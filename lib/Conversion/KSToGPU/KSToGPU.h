@@ -33,6 +33,13 @@ void createLaunch(mlir::OpBuilder &b, mlir::gpu::GPUFuncOp kernel,
                   mlir::Value blocks, int64_t threads, int64_t sharedBytes,
                   mlir::ValueRange operands);
 
+/// Replaces a `ks.merge_weights` on memrefs by a kernel of one thread per
+/// element of the result.
+llvm::LogicalResult lowerMergeWeightsToGPU(mlir::RewriterBase &b,
+                                           MergeWeightsOp op,
+                                           KernelModule &kernels,
+                                           llvm::StringRef name);
+
 /// Replaces a `ks.pack_weights` on memrefs, with a #ks.gpu_packing, by a kernel
 /// of one thread per packed element.
 llvm::LogicalResult lowerPackWeightsToGPU(mlir::RewriterBase &b,

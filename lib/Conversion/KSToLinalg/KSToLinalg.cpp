@@ -6,11 +6,14 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "KSToLinalg.h"
 #include "ks/Conversion/Passes.h"
+
+#include "../Scalars.h"
+
 #include "ks/Dialect/KS/IR/KS.h"
 #include "ks/Dialect/KS/Transforms/Transforms.h"
 
-#include "mlir/Dialect/Complex/IR/Complex.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -30,34 +33,6 @@ namespace {
 
 constexpr auto kParallel = utils::IteratorType::parallel;
 constexpr auto kReduction = utils::IteratorType::reduction;
-
-//===----------------------------------------------------------------------===//
-// Scalars
-//===----------------------------------------------------------------------===//
-
-Value createZero(OpBuilder &b, Location loc, Type type) {
-  if (auto complexType = dyn_cast<ComplexType>(type)) {
-    Attribute zero = b.getZeroAttr(complexType.getElementType());
-    return complex::ConstantOp::create(b, loc, type,
-                                       b.getArrayAttr({zero, zero}));
-  }
-  return arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
-}
-
-/// acc + k * x, in the type of `acc`.
-Value createMultiplyAdd(OpBuilder &b, Location loc, Value acc, Value k,
-                        Value x) {
-  Type type = acc.getType();
-  if (isa<ComplexType>(type))
-    return complex::AddOp::create(b, loc, acc,
-                                  complex::MulOp::create(b, loc, k, x));
-  if (k.getType() != type) {
-    k = arith::ExtFOp::create(b, loc, type, k);
-    x = arith::ExtFOp::create(b, loc, type, x);
-  }
-  return arith::AddFOp::create(b, loc, acc,
-                               arith::MulFOp::create(b, loc, k, x));
-}
 
 //===----------------------------------------------------------------------===//
 // Lowering of one product
@@ -294,6 +269,15 @@ struct LowerProduct : OpInterfaceRewritePattern<ProductOpInterface> {
   }
 };
 
+struct LowerMerge : OpRewritePattern<MergeWeightsOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(MergeWeightsOp op,
+                                PatternRewriter &rewriter) const override {
+    lowerMergeWeightsToLinalg(rewriter, op);
+    return success();
+  }
+};
+
 struct ConvertKSToLinalgPass
     : ks::impl::ConvertKSToLinalgBase<ConvertKSToLinalgPass> {
   void runOnOperation() override {
@@ -301,7 +285,7 @@ struct ConvertKSToLinalgPass
     populateDecomposeToDensePatterns(decompose);
     walkAndApplyPatterns(getOperation(), std::move(decompose));
     RewritePatternSet patterns(&getContext());
-    patterns.add<LowerProduct>(&getContext());
+    patterns.add<LowerMerge, LowerProduct>(&getContext());
     walkAndApplyPatterns(getOperation(), std::move(patterns));
     // What could not be lowered has said why.
     WalkResult left = getOperation()->walk([](Operation *op) {

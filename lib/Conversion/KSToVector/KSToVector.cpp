@@ -21,11 +21,14 @@
 
 #include "TileEmitter.h"
 
+#include "../KSToLinalg/KSToLinalg.h"
+
 #include "ks/Conversion/Passes.h"
 #include "ks/Dialect/KS/IR/KS.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Complex/IR/Complex.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -330,11 +333,14 @@ struct ConvertKSToVectorPass
   void runOnOperation() override {
     SmallVector<ProductOpInterface> products;
     SmallVector<PackWeightsOp> packs;
+    SmallVector<MergeWeightsOp> merges;
     getOperation().walk([&](Operation *op) {
       if (auto product = dyn_cast<ProductOpInterface>(op))
         products.push_back(product);
       else if (auto pack = dyn_cast<PackWeightsOp>(op))
         packs.push_back(pack);
+      else if (auto merge = dyn_cast<MergeWeightsOp>(op))
+        merges.push_back(merge);
     });
     IRRewriter rewriter(&getContext());
     for (ProductOpInterface product : products) {
@@ -344,6 +350,9 @@ struct ConvertKSToVectorPass
                       cast<CPUPlanAttr>(product.getPlanAttr()))
           .lower();
     }
+    // Once per weight: as linalg says it is.
+    for (MergeWeightsOp merge : merges)
+      lowerMergeWeightsToLinalg(rewriter, merge);
     for (PackWeightsOp pack : packs) {
       if (pack->getNumResults() != 0 ||
           !isa<CPUPackingAttr>(pack.getPacking())) {

@@ -94,7 +94,8 @@ llvm::Expected<std::string> ks::buildChainModule(const RunOptions &options) {
     std::string type =
         llvm::formatv("tensor<{0}x{1}x{2}x{3}x{4}>", tiedA ? 1 : p.a, p.b, p.c,
                       tiedD ? 1 : p.d, element);
-    parameters += llvm::formatv(", %w{0}: {1}", t, type);
+    parameters += llvm::formatv(", %w{0}: {1}{2}", t, type,
+                                options.isFrozen ? " {ks.frozen}" : "");
     names += llvm::formatv(", %w{0}", t);
     types += ", " + type;
     list += llvm::formatv("{0}<{1}, {2}, {3}, {4}>", t ? ", " : "", p.a, p.b,
@@ -108,12 +109,13 @@ llvm::Expected<std::string> ks::buildChainModule(const RunOptions &options) {
                          isFirst ? 0 : 1, in);
   return llvm::formatv(R"(func.func @chain({0}) -> {1} {{{7}
   %init = tensor.empty({8}) : {1}
-  %y = ks.chain [{2}] layout(batch_{3}) precision({4})
+  %y = ks.chain [{2}] layout(batch_{3}) precision({4}){9}
          ins({5} : {6}) outs(%init : {1}) -> {1}
   return %y : {1}
 }
 )",
                        parameters, out, list, options.layout, options.precision,
-                       names, types, size, options.hasAnyBatch ? "%batch" : "")
+                       names, types, size, options.hasAnyBatch ? "%batch" : "",
+                       options.isReassoc ? " fastmath<reassoc>" : "")
       .str();
 }

@@ -29,6 +29,8 @@ struct RunOptions {
   std::vector<std::string> args, outs;
   int64_t batch = 512;
   bool hasAnyBatch = false; ///< Of the program of --chain.
+  bool isFrozen = false;    ///< Weights of --chain do not change.
+  bool isReassoc = false;   ///< Factors of --chain may be merged.
   uint64_t seed = 1;
   int64_t threads = 0;
   unsigned optLevel = 2;

@@ -39,6 +39,10 @@ static llvm::Error check(const RunOptions &options) {
             ? "nothing to run; expected FILE.mlir, or --chain "
               "\"a,b,c,d;a,b,c,d\" (see ks-run --help)"
             : "both a file and --chain are given; expected one of them");
+  if (options.chain.empty() && (options.isFrozen || options.isReassoc))
+    return makeError("--frozen or --reassoc is given with a file; expected "
+                     "--chain (in a file, write {ks.frozen} behind arguments, "
+                     "and fastmath<reassoc> in products)");
   if (options.batch < 0)
     return makeError("--batch is " + llvm::Twine(options.batch) +
                      "; expected 0 or more");
@@ -179,6 +183,8 @@ llvm::Expected<RunOptions> ks::parseCommandLine(int argc, char **argv) {
           readInteger(list, OPT_plans, "--plans", options.plans))
     return std::move(error);
   options.assemble = !list.hasArg(OPT_no_cubin);
+  options.isFrozen = list.hasArg(OPT_frozen);
+  options.isReassoc = list.hasArg(OPT_reassoc);
   options.verify = list.hasArg(OPT_verify);
   options.time = list.hasArg(OPT_time);
   options.json = list.hasArg(OPT_json);

@@ -28,6 +28,8 @@ defm batch : Value<"batch", "N|any", "Batch, for --chain and for random argument
 defm type : Value<"type", "T", "Element type for --chain: f16, bf16, f32 (default), f64, c64, c128">;
 defm layout : Value<"layout", "first|last", "Where the batch is, for --chain (default first)">;
 defm precision : Value<"precision", "ieee|tf32", "Precision of f32, for --chain (default ieee)">;
+def frozen : Switch<"frozen", "For --chain: weights do not change after packing">;
+def reassoc : Switch<"reassoc", "For --chain: factors may be multiplied with each other, if they are frozen">;
 defm tied : Value<"tied", "a;d;ad;-", "Per factor, the axes along which its weight is shared">;
 defm seed : Value<"seed", "N", "Seed of random arguments (default 1)">;
 defm target : Value<"target", "NAME", "Machine: host (default), a kind of CPU, cuda (the GPU of this machine), sm_80 and later (compiles only; several, with commas, for --emit artifact)">;
@@ -36,7 +38,7 @@ defm opt_level : Value<"opt-level", "0..3", "LLVM's optimization level (default 
 def verify : Switch<"verify", "Compare the results with the same program in f64">;
 def time : Switch<"time", "Time it, against the floor of this machine">;
 def json : Switch<"json", "Print all figures as one JSON object">;
-defm emit : Value<"emit", "RUNG", "Print the IR at a rung and stop: math, plans, buffers, tiles, machine, binary; or artifact, with -o">;
+defm emit : Value<"emit", "RUNG", "Print the IR at a rung and stop: math, kernels, plans, buffers, tiles, machine, binary; or artifact, with -o">;
 def o : Separate<["-"], "o">, HelpText<"Where --emit artifact goes">, MetaVarName<"layer.ks">;
 def no_cubin : Switch<"no-cubin", "Do not assemble: artefacts hold PTX alone">;
 defm plan : Value<"plan", "#ks.gpu_plan<...>", "Plan for products that have none, instead of the planner's">;

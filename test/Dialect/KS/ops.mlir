@@ -19,7 +19,7 @@
 
 // Defaults are attributes that the pretty form leaves out.
 // GENERIC-LABEL: sym_name = "matmul_f16"
-//       GENERIC:   "ks.matmul"(%{{.*}}, %{{.*}}, %{{.*}}) <{layout = #ks<layout batch_first>, pattern = #ks.pattern<6, 64, 64, 1>, precision = #ks<precision ieee>}>
+//       GENERIC:   "ks.matmul"(%{{.*}}, %{{.*}}, %{{.*}}) <{fastmath = #arith.fastmath<none>, layout = #ks<layout batch_first>, pattern = #ks.pattern<6, 64, 64, 1>, precision = #ks<precision ieee>}>
 func.func @matmul_f16(%x: tensor<?x384xf16>, %k: tensor<6x64x64x1xf16>,
                       %init: tensor<?x384xf16>) -> tensor<?x384xf16> {
   %y = ks.matmul <6, 64, 64, 1>

@@ -43,12 +43,12 @@ struct OneFactorChainToMatmul : OpRewritePattern<ChainOp> {
                                 PatternRewriter &rewriter) const override {
     if (op.getPatterns().size() != 1)
       return rewriter.notifyMatchFailure(op, "more than one factor");
-    auto matmul =
-        MatmulOp::create(rewriter, op.getLoc(), op.getResultTypes(),
-                         cast<PatternAttr>(op.getPatterns()[0]), op.getInput(),
-                         op.getWeights().front(), op.getExtras(), op.getInit(),
-                         op.getLayoutAttr(), op.getPrecisionAttr(),
-                         op.getPlanAttr(), op.getEpilogueRegions().size());
+    auto matmul = MatmulOp::create(
+        rewriter, op.getLoc(), op.getResultTypes(),
+        cast<PatternAttr>(op.getPatterns()[0]), op.getInput(),
+        op.getWeights().front(), op.getExtras(), op.getInit(),
+        op.getLayoutAttr(), op.getPrecisionAttr(), op.getFastmathAttr(),
+        op.getPlanAttr(), op.getEpilogueRegions().size());
     if (Region *epilogue = op.getEpilogue())
       rewriter.inlineRegionBefore(*epilogue, *matmul.getEpilogue(),
                                   matmul.getEpilogue()->end());
@@ -77,8 +77,10 @@ struct FlattenChain : OpRewritePattern<ChainOp> {
       return rewriter.notifyMatchFailure(
           op, "input is not a chain with a single use");
     if (inner.getLayout() != op.getLayout() ||
-        inner.getPrecision() != op.getPrecision())
-      return rewriter.notifyMatchFailure(op, "layout or precision differ");
+        inner.getPrecision() != op.getPrecision() ||
+        inner.getFastmath() != op.getFastmath())
+      return rewriter.notifyMatchFailure(
+          op, "layout, precision or fastmath differ");
     if (inner.getEpilogue() || inner.getPlan() || op.getPlan())
       return rewriter.notifyMatchFailure(op, "an epilogue or a plan is there");
     if (failed(verifyCompatibleShape(getBatchShape(inner.getInput(), op),

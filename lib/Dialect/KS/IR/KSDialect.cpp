@@ -10,6 +10,7 @@
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -31,6 +32,44 @@ void KSDialect::initialize() {
 #include "ks/Dialect/KS/IR/KSOps.cpp.inc"
       >();
 }
+
+//===----------------------------------------------------------------------===//
+// Attributes of functions
+//===----------------------------------------------------------------------===//
+
+LogicalResult KSDialect::verifyOperationAttribute(Operation *op,
+                                                  NamedAttribute attribute) {
+  // C1
+  if (attribute.getName() == kFrozenAttr)
+    return op->emitOpError(
+        "has attribute ks.frozen; expected it on an argument "
+        "of a function, as in %k: tensor<...> {ks.frozen}");
+  return success();
+}
+
+LogicalResult KSDialect::verifyRegionArgAttribute(Operation *op,
+                                                  unsigned region,
+                                                  unsigned number,
+                                                  NamedAttribute attribute) {
+  // C1
+  if (attribute.getName() != kFrozenAttr)
+    return success();
+  if (!isa<UnitAttr>(attribute.getValue()))
+    return op->emitOpError("argument ")
+           << number << " has ks.frozen = " << attribute.getValue()
+           << "; expected a unit attribute, {ks.frozen}";
+  auto func = dyn_cast<FunctionOpInterface>(op);
+  Type type = func ? func.getArgumentTypes()[number] : Type();
+  if (!isa_and_nonnull<RankedTensorType, BaseMemRefType>(type))
+    return op->emitOpError("argument ")
+           << number << " has ks.frozen and type " << type
+           << "; expected a tensor or a memref";
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Types and ties
+//===----------------------------------------------------------------------===//
 
 Type ks::getAccumulatorType(Type elementType) {
   if (elementType.isF16() || elementType.isBF16())

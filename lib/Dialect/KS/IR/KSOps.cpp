@@ -176,6 +176,15 @@ void ks::detail::nameEpilogueArguments(Region &region,
 }
 
 //===----------------------------------------------------------------------===//
+// MergeWeightsOp
+//===----------------------------------------------------------------------===//
+
+bool MergeWeightsOp::isChainable() {
+  return getProduct(getLeft().getPattern(), getRight().getPattern()) ==
+         getPattern().getPattern();
+}
+
+//===----------------------------------------------------------------------===//
 // ToDenseOp
 //===----------------------------------------------------------------------===//
 

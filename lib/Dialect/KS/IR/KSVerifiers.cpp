@@ -15,6 +15,7 @@
 
 #include "mlir/Dialect/Complex/IR/Complex.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
 using namespace ks;
@@ -378,6 +379,74 @@ LogicalResult PackWeightsOp::verify() {
            << Type(init) << "; expected shape and element type of " << expected;
   // C3
   return verifyOneKind(*this);
+}
+
+static std::string patternToString(const KSPattern &p) {
+  return llvm::formatv("<{0}, {1}, {2}, {3}>", p.a, p.b, p.c, p.d);
+}
+
+/// C5 of ks.merge_weights.
+static LogicalResult verifyMergedTypes(MergeWeightsOp op) {
+  Type accumulator, element;
+  for (Value operand : op->getOperands()) {
+    Type type = getElementTypeOrSelf(operand.getType());
+    Type own = getAccumulatorType(type);
+    if (!accumulator)
+      accumulator = own;
+    bool isOther = type != own && element && type != element;
+    if (own != accumulator || isOther)
+      return op.emitOpError("has operands of types ")
+             << op->getOperandTypes()
+             << "; expected one element type, or its accumulator type";
+    if (type != own)
+      element = type;
+  }
+  return success();
+}
+
+LogicalResult MergeWeightsOp::verify() {
+  KSPattern left = getLeft().getPattern(), right = getRight().getPattern();
+  KSPattern merged = getPattern().getPattern();
+  // C1
+  if (!isComposable(left, right))
+    return emitOpError("left factor takes a*c*d = ")
+           << left.inFeatures()
+           << " features; expected a*b*d = " << right.outFeatures()
+           << " of the right one (factors are listed in the order they are "
+              "applied)";
+  // C2
+  std::optional<KSPattern> product = getProduct(left, right);
+  KSPattern dense{1, left.outFeatures(), right.inFeatures(), 1};
+  if (merged != product && merged != dense)
+    return emitOpError("merges into ")
+           << patternToString(merged) << "; expected "
+           << (product ? patternToString(*product) + ", the product, or "
+                       : std::string())
+           << patternToString(dense) << ", the dense pattern"
+           << (product ? "" : " (the two are not chainable)");
+  // C3
+  auto rightType = cast<ShapedType>(getRightWeight().getType());
+  auto leftType = cast<ShapedType>(getLeftWeight().getType());
+  if (failed(verifyWeightShape(*this, "right weight", right,
+                               rightType.getShape())) ||
+      failed(
+          verifyWeightShape(*this, "left weight", left, leftType.getShape())))
+    return failure();
+  // C4
+  ArrayRef<int64_t> shape = cast<ShapedType>(getInit().getType()).getShape();
+  if (failed(verifyWeightShape(*this, "outs", merged, shape)))
+    return failure();
+  for (auto [axis, dim, full] :
+       {std::tuple("a", 0, merged.a), std::tuple("d", 3, merged.d)})
+    if (shape[dim] != full &&
+        (rightType.getDimSize(dim) != 1 || leftType.getDimSize(dim) != 1))
+      return emitOpError("outs has shape ")
+             << shapeToString(shape) << ", tied along " << axis << "; expected "
+             << full << " there, as not both weights have size 1 along "
+             << axis;
+  if (failed(verifyMergedTypes(*this))) // C5
+    return failure();
+  return verifyOneKind(*this); // C6
 }
 
 LogicalResult ToDenseOp::verify() {

@@ -64,6 +64,8 @@ void ks::registerBufferizableOpInterfaceExternalModels(
     MatmulOp::attachInterface<DestinationStyleInterface<MatmulOp>>(*context);
     ChainOp::attachInterface<DestinationStyleInterface<ChainOp>>(*context);
     ToDenseOp::attachInterface<DestinationStyleInterface<ToDenseOp>>(*context);
+    MergeWeightsOp::attachInterface<DestinationStyleInterface<MergeWeightsOp>>(
+        *context);
     PackWeightsOp::attachInterface<DestinationStyleInterface<PackWeightsOp>>(
         *context);
     // Bufferization inserts these.

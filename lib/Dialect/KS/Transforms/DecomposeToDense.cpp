@@ -82,7 +82,8 @@ struct ApplyToIdentity : OpRewritePattern<ToDenseOp> {
         createIdentity(rewriter, loc, memory), op.getWeights(),
         /*extras=*/ValueRange(), op.getInit(),
         LayoutAttr::get(getContext(), Layout::BatchLast),
-        PrecisionAttr::get(getContext(), Precision::IEEE), /*plan=*/nullptr,
+        PrecisionAttr::get(getContext(), Precision::IEEE),
+        /*fastmath=*/{}, /*plan=*/nullptr,
         /*epilogueRegionsCount=*/0);
     if (!onTensors)
       memref::DeallocOp::create(rewriter, loc, memory);

@@ -7,7 +7,8 @@
 //===----------------------------------------------------------------------===//
 //
 // Packing leaves the hot path in two steps: next to each product, where a
-// constant folds; then out of the function, where the weight is an argument.
+// constant folds; then out of the function, where the weight is an argument. So
+// does what makes a weight out of others (ks.merge_weights).
 //
 //===----------------------------------------------------------------------===//
 
@@ -121,11 +122,17 @@ private:
   func::FuncOp createPack();
   func::FuncOp createPacked();
   void createCalls(func::FuncOp pack, func::FuncOp packed);
+  void findSlice();
 
   func::FuncOp func;
   SymbolTable &symbols;
   OpBuilder b;
-  SmallVector<PackWeightsOp> packs;   // of arguments
+  /// What makes packed weights out of arguments, in order: packs, and what is
+  /// in front of them.
+  SetVector<Operation *> slice;
+  llvm::SmallDenseSet<Operation *>
+      leaving;                        // of the slice: nothing else uses it
+  SmallVector<PackWeightsOp> packs;   // of the slice
   SmallVector<int64_t> packArguments; // arguments that packing needs
   SmallVector<int64_t> hotArguments;  // arguments that the rest needs
   SmallVector<RankedTensorType> packedTypes;
@@ -141,15 +148,19 @@ func::FuncOp FunctionSplitter::createPack() {
   llvm::append_range(inputs, results); // the destinations
   func::FuncOp created = createFunction("_pack", inputs, results);
   ValueRange arguments = created.getArguments();
+  IRMapping mapping;
+  for (auto [number, argument] : llvm::zip_equal(
+           packArguments, arguments.take_front(packArguments.size())))
+    mapping.map(func.getArgument(number), argument);
+  ValueRange destinations = arguments.take_back(packs.size());
   SmallVector<Value> values;
-  for (auto [pack, init] :
-       llvm::zip_equal(packs, arguments.take_back(packs.size()))) {
-    IRMapping mapping;
-    for (auto [number, argument] : llvm::zip_equal(
-             packArguments, arguments.take_front(packArguments.size())))
-      mapping.map(func.getArgument(number), argument);
-    mapping.map(pack.getInit(), init);
-    values.push_back(b.clone(*pack, mapping)->getResult(0));
+  for (Operation *op : slice) {
+    if (auto pack = dyn_cast<PackWeightsOp>(op)) {
+      mapping.map(pack.getInit(), destinations[values.size()]);
+      values.push_back(b.clone(*pack, mapping)->getResult(0));
+    } else {
+      b.clone(*op, mapping);
+    }
   }
   func::ReturnOp::create(b, func.getLoc(), values);
   return created;
@@ -167,8 +178,10 @@ func::FuncOp FunctionSplitter::createPacked() {
        llvm::zip_equal(packs, created.getArguments().take_back(packs.size()))) {
     pack->getResult(0).replaceAllUsesWith(argument);
     packedTypes.push_back(cast<RankedTensorType>(argument.getType()));
-    pack->erase();
   }
+  for (Operation *op : llvm::reverse(slice))
+    if (leaving.contains(op))
+      op->erase();
   for (auto [number, argument] :
        llvm::zip_equal(hotArguments,
                        created.getArguments().take_front(hotArguments.size())))
@@ -200,35 +213,95 @@ void FunctionSplitter::createCalls(func::FuncOp pack, func::FuncOp packed) {
   func->setAttr("ks.packed_args", b.getDenseI64ArrayAttr(hotArguments));
 }
 
-void FunctionSplitter::split() {
-  if (func.isDeclaration() || !func.getFunctionBody().hasOneBlock())
-    return;
-  for (auto pack : func.front().getOps<PackWeightsOp>())
-    if (pack->getNumResults() != 0 && isa<BlockArgument>(pack.getWeight()))
-      packs.push_back(pack);
-  if (packs.empty())
-    return;
+/// Adds the ops that make `weight`, in order, and the arguments they need.
+/// False if it is made of something else than weights.
+static bool collectWeightOps(Value weight, SetVector<Operation *> &ops,
+                             SetVector<Value> &arguments) {
+  Operation *op = weight.getDefiningOp();
+  if (!op) {
+    arguments.insert(weight);
+    return isa<func::FuncOp>(
+        cast<BlockArgument>(weight).getOwner()->getParentOp());
+  }
+  bool makesWeight = isa<MergeWeightsOp, tensor::EmptyOp>(op) ||
+                     op->hasTrait<OpTrait::ConstantLike>();
+  if (!makesWeight)
+    return false;
+  for (Value operand : op->getOperands())
+    if (!collectWeightOps(operand, ops, arguments))
+      return false;
+  ops.insert(op);
+  return true;
+}
+
+void FunctionSplitter::findSlice() {
+  SetVector<Value> needed; // of the function's arguments
+  for (auto pack : func.front().getOps<PackWeightsOp>()) {
+    SetVector<Operation *> ops;
+    SetVector<Value> arguments;
+    // A constant that was not folded stays where it is.
+    if (pack->getNumResults() == 0 ||
+        !collectWeightOps(pack.getWeight(), ops, arguments) ||
+        arguments.empty())
+      continue;
+    slice.insert_range(ops);
+    slice.insert(pack);
+    packs.push_back(pack);
+    needed.insert_range(arguments);
+  }
+  for (Operation *op : llvm::reverse(slice))
+    if (isa<PackWeightsOp>(op) ||
+        llvm::all_of(op->getUsers(),
+                     [&](Operation *user) { return leaving.contains(user); }))
+      leaving.insert(op);
   for (BlockArgument argument : func.getArguments()) {
-    bool isPacked = llvm::any_of(packs, [&](PackWeightsOp pack) {
-      return pack.getWeight() == argument;
-    });
-    if (isPacked)
+    if (needed.contains(argument))
       packArguments.push_back(argument.getArgNumber());
-    bool isOnlyPacked =
-        isPacked && llvm::all_of(argument.getUsers(), [&](Operation *user) {
-          return llvm::is_contained(packs, user);
-        });
+    bool isOnlyPacked = needed.contains(argument) &&
+                        llvm::all_of(argument.getUsers(), [&](Operation *user) {
+                          return leaving.contains(user);
+                        });
     if (!isOnlyPacked)
       hotArguments.push_back(argument.getArgNumber());
   }
+}
+
+void FunctionSplitter::split() {
+  if (func.isDeclaration() || !func.getFunctionBody().hasOneBlock())
+    return;
+  findSlice();
+  if (packs.empty())
+    return;
   func::FuncOp pack = createPack();
   func::FuncOp packed = createPacked();
   createCalls(pack, packed);
 }
 
+/// Replaces merges of constants, from the first on, by constants.
+static void foldMerges(ModuleOp module) {
+  SmallVector<MergeWeightsOp> merges;
+  module.walk([&](MergeWeightsOp op) { merges.push_back(op); });
+  for (MergeWeightsOp op : merges) {
+    DenseElementsAttr merged =
+        op->getNumResults() ? mergeConstants(op) : DenseElementsAttr();
+    if (!merged)
+      continue;
+    OpBuilder b(op);
+    op->getResult(0).replaceAllUsesWith(
+        arith::ConstantOp::create(b, op.getLoc(), merged));
+    SmallVector<Value> operands(op->getOperands());
+    op.erase();
+    for (Value operand : operands)
+      if (Operation *source = operand.getDefiningOp();
+          source && isOpTriviallyDead(source))
+        source->erase();
+  }
+}
+
 namespace {
 struct PackWeightsPass : ks::impl::PackWeightsBase<PackWeightsPass> {
   void runOnOperation() override {
+    foldMerges(getOperation());
     getOperation().walk([](ProductOpInterface op) { packOperands(op); });
     SymbolTable symbols(getOperation());
     for (auto func : llvm::to_vector(getOperation().getOps<func::FuncOp>()))

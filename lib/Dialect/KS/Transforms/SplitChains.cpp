@@ -8,6 +8,7 @@
 
 #include "ks/Dialect/KS/IR/KS.h"
 #include "ks/Dialect/KS/Transforms/Passes.h"
+#include "ks/Dialect/KS/Transforms/Transforms.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -21,24 +22,28 @@ namespace ks {
 using namespace mlir;
 using namespace ks;
 
-/// Memory for `features` of each entry of the batch of `op`.
-static Value createIntermediate(RewriterBase &b, ChainOp op, int64_t features) {
-  Location loc = op.getLoc();
-  auto product = cast<ProductOpInterface>(op.getOperation());
-  int64_t batchDim = product.getBatchDim();
+Value ks::createIntermediate(OpBuilder &b, ProductOpInterface op,
+                             int64_t features) {
+  Location loc = op->getLoc();
+  int64_t batchDim = op.getBatchDim();
   SmallVector<int64_t> shape(2, features);
-  shape[batchDim] = product.getBatch();
+  shape[batchDim] = op.getBatch();
   SmallVector<Value> dynamic;
-  if (product.isOnTensors()) {
+  if (op.isOnTensors()) {
     if (ShapedType::isDynamic(shape[batchDim]))
       dynamic.push_back(tensor::DimOp::create(b, loc, op.getInit(), batchDim));
-    return tensor::EmptyOp::create(b, loc, shape, product.getElementType(),
-                                   dynamic);
+    return tensor::EmptyOp::create(b, loc, shape, op.getElementType(), dynamic);
   }
   if (ShapedType::isDynamic(shape[batchDim]))
     dynamic.push_back(memref::DimOp::create(b, loc, op.getInit(), batchDim));
   return memref::AllocOp::create(
-      b, loc, MemRefType::get(shape, product.getElementType()), dynamic);
+      b, loc, MemRefType::get(shape, op.getElementType()), dynamic);
+}
+
+void ks::moveEpilogue(RewriterBase &b, ProductOpInterface from,
+                      ProductOpInterface to) {
+  if (Region *epilogue = from.getEpilogue())
+    b.inlineRegionBefore(*epilogue, *to.getEpilogue(), to.getEpilogue()->end());
 }
 
 static void splitChain(RewriterBase &b, ChainOp op) {
@@ -52,7 +57,8 @@ static void splitChain(RewriterBase &b, ChainOp op) {
     bool isLast = t + 1 == patterns.size();
     Value init = op.getInit();
     if (!isLast) {
-      init = createIntermediate(b, op, pattern.outFeatures());
+      init = createIntermediate(b, cast<ProductOpInterface>(*op),
+                                pattern.outFeatures());
       if (!isOnTensors)
         buffers.push_back(init);
     }
@@ -60,11 +66,11 @@ static void splitChain(RewriterBase &b, ChainOp op) {
         b, loc, isOnTensors ? TypeRange(init.getType()) : TypeRange(),
         PatternAttr::get(b.getContext(), pattern), source, weight,
         isLast ? ValueRange(op.getExtras()) : ValueRange(), init,
-        op.getLayoutAttr(), op.getPrecisionAttr(), /*plan=*/{},
-        isLast ? op.getEpilogueRegions().size() : 0);
-    if (isLast && op.getEpilogue())
-      b.inlineRegionBefore(*op.getEpilogue(), *matmul.getEpilogue(),
-                           matmul.getEpilogue()->end());
+        op.getLayoutAttr(), op.getPrecisionAttr(), op.getFastmathAttr(),
+        /*plan=*/{}, isLast ? op.getEpilogueRegions().size() : 0);
+    if (isLast)
+      moveEpilogue(b, cast<ProductOpInterface>(*op),
+                   cast<ProductOpInterface>(*matmul));
     source = isOnTensors ? matmul->getResult(0) : init;
   }
   for (Value buffer : buffers)

@@ -41,6 +41,9 @@ mlir::Type getAccumulatorType(mlir::Type elementType);
 /// `type`, or the type of its parts if it is complex.
 mlir::Type getRealType(mlir::Type type);
 
+/// Of a function's argument: it does not change between packing and runs.
+inline constexpr llvm::StringLiteral kFrozenAttr = "ks.frozen";
+
 /// Which axes of a weight of `pattern` are tied (have size 1 instead of the
 /// pattern's). `shape` is a×b×c×d with 1 where tied.
 Ties getTies(const KSPattern &pattern, llvm::ArrayRef<int64_t> shape);

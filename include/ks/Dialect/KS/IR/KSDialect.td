@@ -27,7 +27,7 @@ def KS_Dialect : Dialect {
       rung 1  math       ks.matmul, ks.chain                the user
         │                                                   ks-fuse-factors
       rung 2  kernels    one ks op = one kernel
-        │                                                   ks-select-plan
+        │                ks.merge_weights                   ks-select-plan
       rung 3  plans      ks ops with a `plan`
         │                ks.pack_weights, @f_pack/@f_packed ks-pack-weights
         │                the same on memrefs                ks-bufferize
@@ -48,10 +48,19 @@ def KS_Dialect : Dialect {
     tensor has size 1 there: all i (or all j) then share it.
 
     **Contract of numbers.** f16 and bf16 accumulate in f32. Each factor's
-    result is rounded to the element type, fused or not.
+    result is rounded to the element type, fused or not. Multiplying factors
+    with each other changes that, and needs two permissions: weights that do not
+    change after packing, which are constants and arguments marked `ks.frozen`,
+    and `fastmath<reassoc>` on the products.
+
+    **Attributes of functions.**
+    * (C1) `ks.frozen`, a unit attribute of an argument that is a tensor or a
+      memref: it does not change between packing and runs.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect"];
   let useDefaultAttributePrinterParser = 1;
+  let hasOperationAttrVerify = 1;
+  let hasRegionArgAttrVerify = 1;
 }
 
 #endif // KS_DIALECT_KS_IR_KSDIALECT_TD

@@ -13,6 +13,7 @@ include "ks/Dialect/KS/IR/KSAttrs.td"
 include "ks/Dialect/KS/IR/KSGPUAttrs.td"
 include "ks/Dialect/KS/IR/KSInterfaces.td"
 include "ks/Dialect/KS/IR/KSTileOps.td"
+include "mlir/Dialect/Arith/IR/ArithBase.td"
 include "mlir/IR/OpAsmInterface.td"
 include "mlir/Interfaces/DestinationStyleOpInterface.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
@@ -33,6 +34,10 @@ def KS_Tensor : RankedTensorOf<[KS_ElementType]>;
 def KS_Shaped : AnyTypeOf<[KS_Tensor, MemRefRankOf<[KS_ElementType], [1, 2, 4]>],
     "ranked tensor or memref of f16, bf16, f32, f64, complex<f32> or "
     "complex<f64>">;
+
+/// What a product permits beyond the contract of numbers.
+def KS_FastMath : DefaultValuedAttr<Arith_FastMathAttr,
+    "::mlir::arith::FastMathFlags::none">;
 
 //===----------------------------------------------------------------------===//
 // Products
@@ -146,10 +151,12 @@ def KS_MatmulOp : KS_ProductOp<"matmul"> {
     KS_Shaped:$init,
     DefaultValuedAttr<KS_LayoutAttr, "::ks::Layout::BatchFirst">:$layout,
     DefaultValuedAttr<KS_PrecisionAttr, "::ks::Precision::IEEE">:$precision,
+    KS_FastMath:$fastmath,
     OptionalAttr<KS_PlanAttrInterface>:$plan
   );
   let assemblyFormat = [{
     $pattern custom<Clauses>($layout, $precision)
+    (`fastmath` `` $fastmath^)?
     `ins` `(` $input `,` $weight `:` type($input) `,` type($weight) `)`
     `outs` `(` $init `:` type($init) `)`
     custom<Epilogue>($extras, type($extras), $epilogueRegions)
@@ -181,6 +188,11 @@ def KS_ChainOp : KS_ProductOp<"chain", [AttrSizedOperandSegments]> {
     `outs` is overwritten, never read. The epilogue sees the last factor's
     accumulator (f32 for f16 and bf16) before it is rounded, and yields the
     value that is then rounded, once, to the element type.
+
+    `fastmath<reassoc>` permits to multiply weights with each other first
+    (`ks-fuse-factors`, `ks.merge_weights`), where these do not change: constants,
+    and arguments marked `ks.frozen`. Roundings between factors are then gone.
+    Other flags mean nothing to a product.
 
     Constraints, in the order in which they are verified (C1 and C2, on the
     sizes of a pattern, are those of `#ks.pattern`):
@@ -217,10 +229,12 @@ def KS_ChainOp : KS_ProductOp<"chain", [AttrSizedOperandSegments]> {
     KS_Shaped:$init,
     DefaultValuedAttr<KS_LayoutAttr, "::ks::Layout::BatchFirst">:$layout,
     DefaultValuedAttr<KS_PrecisionAttr, "::ks::Precision::IEEE">:$precision,
+    KS_FastMath:$fastmath,
     OptionalAttr<KS_PlanAttrInterface>:$plan
   );
   let assemblyFormat = [{
     custom<Patterns>($patterns) custom<Clauses>($layout, $precision)
+    (`fastmath` `` $fastmath^)?
     `ins` `(` $input `,` $weights `:` type($input) `,` type($weights) `)`
     `outs` `(` $init `:` type($init) `)`
     custom<Epilogue>($extras, type($extras), $epilogueRegions)
@@ -303,6 +317,68 @@ def KS_PackWeightsOp : KS_WeightOp<"pack_weights"> {
   let assemblyFormat = [{
     $pattern `into` $packing `ins` `(` $weight `:` type($weight) `)`
     `outs` `(` $init `:` type($init) `)` attr-dict (`->` type($results)^)?
+  }];
+}
+
+def KS_MergeWeightsOp : KS_WeightOp<"merge_weights"> {
+  let summary = "multiplies the weights of two neighbours: one factor for two";
+  let description = [{
+    The weight of the product of two factors, which are listed in the order in
+    which they are applied. Made by `ks-fuse-factors`; like packing it happens
+    once per weight: it is folded for constants and hoisted into `@f_pack`
+    otherwise (`ks-pack-weights`).
+
+    ```mlir
+    %k = ks.merge_weights <2, 2, 2, 1>, <1, 2, 2, 2> into <1, 4, 4, 1>
+           ins(%k0, %k1 : tensor<2x2x2x1xf16>, tensor<1x2x2x2xf16>)
+           outs(%init : tensor<1x4x4x1xf32>) -> tensor<1x4x4x1xf32>
+    ```
+
+    With right = (a2, b2, c2, d2), which is applied first, left = (a1, b1, c1, d1)
+    and h = a2/a1, g = d1/d2, r = a1·c1/a2 = b2·d2/d1, the product of a
+    chainable pair has the pattern (a1, b1·g, h·c2, d2) and the weight
+
+      K[i, n·g+q, s·c2+k, j]
+        = Σ_{t<r} K1[i, n, s·r+t, q·d2+j] · K2[i·h+s, t·g+q, k, j]
+
+    for n<b1, q<g, s<h, k<c2. Any pair can be multiplied out to the dense matrix,
+    the factor (1, N, M, 1) with N rows and M columns: K[0, R, C, 0] is the sum of
+    K1 at (R, m) times K2 at (m, C) over all m in both supports.
+
+    Sums are in the accumulator type, in the order of t or m, and rounded once to
+    the element type of `outs`. Factors may be in the accumulator type themselves,
+    so that several merges in a row round once, at the end.
+
+    Constraints:
+    * (C1) the factors fit: a·b·d of the right one is a·c·d of the left one.
+    * (C2) `into` is the product of the two, if they are chainable, or the dense
+      pattern of their product.
+    * (C3) weights have shape a×b×c×d, with 1 where they are tied along a or d.
+    * (C4) `outs` has the shape of `into`, with 1 for a or d where it is tied; it
+      may be tied along an axis only where both weights have size 1 there.
+    * (C5) all element types have the same accumulator type, and those that are
+      not that type are the same.
+    * (C6) factors, `outs` and result are all tensors, or factors and `outs` are
+      memrefs and there is no result.
+  }];
+  let arguments = (ins
+    KS_PatternAttr:$right,    // Of the factor that is applied first.
+    KS_PatternAttr:$left,     // Of the one that is applied to its result.
+    KS_PatternAttr:$pattern,  // Of their product.
+    KS_Shaped:$rightWeight,   // a×b×c×d, size 1 where tied.
+    KS_Shaped:$leftWeight,    // The same.
+    KS_Shaped:$init           // Receives the weight of the product.
+  );
+  let assemblyFormat = [{
+    $right `,` $left `into` $pattern
+    `ins` `(` $rightWeight `,` $leftWeight `:`
+              type($rightWeight) `,` type($leftWeight) `)`
+    `outs` `(` $init `:` type($init) `)` attr-dict (`->` type($results)^)?
+  }];
+  let extraClassDeclaration = baseDeclaration # [{
+    /// Whether the weight of a chainable pair's product is asked for; otherwise
+    /// the dense matrix.
+    bool isChainable();
   }];
 }
 

@@ -24,6 +24,42 @@ def DecomposeToDense : Pass<"ks-decompose-to-dense"> {
   ];
 }
 
+def FuseFactors : Pass<"ks-fuse-factors"> {
+  let summary = "choose which factors share a kernel: one ks op per kernel";
+  let description = [{
+    Input: products on tensors. Output: one op for each kernel, `ks.matmul` or
+    `ks.chain`; where factors are multiplied with each other, its weight is made
+    by `ks.merge_weights`.
+
+    A product joins the next one through an intermediate that nothing else uses,
+    where layout, precision and batch agree; an epilogue ends what can be joined.
+    The pass then asks `groupFactors` (ks/Analysis/FactorGrouping.h) for the
+    fastest way to run the factors, with the planners' times of kernels:
+    neighbours merged, all multiplied out to the dense matrix, or apart. On CPUs
+    factors that follow each other are one kernel, a `ks.chain`. Where the batch
+    is known at run time only, one is assumed.
+
+    Merging changes roundings and takes weights for what they were when they were
+    packed. It needs both permissions: `fastmath<reassoc>` on the ops, and weights
+    that are constants or arguments marked `ks.frozen`. Without them nothing is
+    merged.
+
+    Products that have a plan, packed weights or memrefs are left alone. Remarks
+    (category `ks-fuse-factors`) tell what was chosen, and what the alternatives
+    would have cost. Refuses a target that the table (ks/Analysis/Target.h) does
+    not know.
+  }];
+  let dependentDialects = ["::mlir::tensor::TensorDialect"];
+  let options = [
+    Option<"target", "target", "std::string", /*default=*/"\"host\"",
+           "Machine to plan for: host, or a row of a target table">,
+    Option<"threads", "threads", "int64_t", /*default=*/"0",
+           "Threads to plan for; 0: those of the target">,
+    Option<"batch", "batch", "int64_t", /*default=*/"0",
+           "Batch to assume where it is not known; 0: the planner's choice">,
+  ];
+}
+
 def SplitChains : Pass<"ks-split-chains"> {
   let summary = "one ks.matmul per factor of a chain";
   let description = [{
@@ -74,10 +110,12 @@ def PackWeights : Pass<"ks-pack-weights", "::mlir::ModuleOp"> {
   let description = [{
     Input: functions with planned products, on tensors or memrefs.
     Output: every weight of such a product is packed by `ks.pack_weights`, and
-    packing is moved out of the hot path:
+    packing is moved out of the hot path, together with `ks.merge_weights` in
+    front of it:
 
-    * a constant weight is folded into a packed constant;
-    * where weights are arguments of a function `@f`, that function is split:
+    * a constant weight is merged and folded into a packed constant;
+    * where weights are arguments of a function `@f`, or are made from arguments
+      and constants alone, that function is split:
       `@f_pack` packs all of them into destinations and is called once,
       `@f_packed` takes the packed weights and is the hot one, and `@f` calls
       both. `@f` carries the names of the two (`ks.pack`, `ks.packed`) and

@@ -15,6 +15,7 @@
 #include "ks/Dialect/KS/IR/KS.h"
 
 namespace mlir {
+class RewriterBase;
 class RewritePatternSet;
 } // namespace mlir
 
@@ -31,6 +32,18 @@ CPUPlanAttr getPlanAttr(ProductOpInterface op, const CPUPlan &plan);
 
 /// Rewrites ks.to_dense as a chain applied to the identity.
 void populateDecomposeToDensePatterns(mlir::RewritePatternSet &patterns);
+
+/// Memory for `features` of each entry of the batch of `op`.
+mlir::Value createIntermediate(mlir::OpBuilder &b, ProductOpInterface op,
+                               int64_t features);
+
+/// Moves the epilogue of `from` to `to`, which has an empty one if `from` has.
+void moveEpilogue(mlir::RewriterBase &b, ProductOpInterface from,
+                  ProductOpInterface to);
+
+/// The weight that `op` makes, if both of its operands are constants; null
+/// otherwise.
+mlir::DenseElementsAttr mergeConstants(MergeWeightsOp op);
 
 /// The values of `weight` of `pattern`, in the order of `packing`.
 mlir::DenseElementsAttr packConstant(mlir::DenseElementsAttr weight,

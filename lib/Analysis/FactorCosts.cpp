@@ -1,0 +1,137 @@
+//===- FactorCosts.cpp - Times of kernels of several factors --------------===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What the planners say of the kernels that FactorGrouping.h asks about.
+//
+//===----------------------------------------------------------------------===//
+
+#include "ks/Analysis/CPUPlanner.h"
+#include "ks/Analysis/FactorGrouping.h"
+#include "ks/Analysis/GPUPlanner.h"
+
+#include <map>
+#include <tuple>
+
+using namespace ks;
+
+namespace {
+
+/// What a factor costs depends on its pattern, its ties and where it stands.
+using FactorKey =
+    std::tuple<int64_t, int64_t, int64_t, int64_t, bool, bool, bool>;
+
+FactorKey getKey(const Problem::Factor &factor, bool isAtEdge) {
+  const KSPattern &p = factor.pattern;
+  return {p.a, p.b, p.c, p.d, factor.tiedA, factor.tiedD, isAtEdge};
+}
+
+/// On a CPU a chain of any number of groups is one kernel, whose intermediates
+/// stay in cache: times of factors add up.
+class CPUCosts : public KernelCosts {
+public:
+  CPUCosts(const Problem &chain, const CPUTarget &target)
+      : chain(chain), target(target) {}
+
+  std::optional<double> predict(llvm::ArrayRef<FactorGroup> groups) override {
+    Problem problem = getKernelProblem(chain, groups);
+    double cycles = 0;
+    for (unsigned index = 0; index < problem.factors.size(); ++index)
+      cycles += getCycles(problem, index);
+    return predictCPU(problem, target, cycles);
+  }
+  double bound(llvm::ArrayRef<FactorGroup> groups) override {
+    return *predict(groups);
+  }
+  unsigned getMaxGroups() const override {
+    return std::numeric_limits<unsigned>::max();
+  }
+
+private:
+  /// Cycles of a factor per entry of the batch, by its best register tile.
+  double getCycles(const Problem &problem, unsigned index) {
+    auto [known, isNew] = cycles.try_emplace(
+        getKey(problem.factors[index], /*isAtEdge=*/index == 0));
+    if (isNew)
+      known->second = rankTiles(problem, index, target).front().cyclesPerEntry;
+    return known->second;
+  }
+
+  const Problem &chain;
+  const CPUTarget &target;
+  std::map<FactorKey, double> cycles;
+};
+
+/// On a GPU a group is a kernel; several are, where predictFusedKernel knows
+/// one.
+class GPUCosts : public KernelCosts {
+public:
+  GPUCosts(const Problem &chain, const GPUTarget &target)
+      : chain(chain), target(target) {}
+
+  std::optional<double> predict(llvm::ArrayRef<FactorGroup> groups) override {
+    Problem problem = getKernelProblem(chain, groups);
+    if (groups.size() > 1)
+      return predictFusedKernel(problem, target);
+    auto [known, isNew] = seconds.try_emplace(
+        getKey(problem.factors.front(), problem.hasEpilogue));
+    if (isNew)
+      known->second = planForGPU(problem, target).front().cost.seconds;
+    return known->second;
+  }
+
+  /// Activations have to be moved, and all be multiplied. (Weights may still be
+  /// in L2.)
+  double bound(llvm::ArrayRef<FactorGroup> groups) override {
+    Problem problem = getKernelProblem(chain, groups);
+    double features =
+        static_cast<double>(problem.factors.front().pattern.inFeatures()) +
+        static_cast<double>(problem.factors.back().pattern.outFeatures());
+    double bytes = static_cast<double>(*problem.batch) * features *
+                   static_cast<double>(problem.elementBytes());
+    double perSecond = 2 * getProductsPerClock() * target.gigahertz * 1e9 *
+                       static_cast<double>(target.multiprocessors);
+    return std::max(bytes / target.dramBandwidth,
+                    getFlops(problem, *problem.batch) / perSecond);
+  }
+  unsigned getMaxGroups() const override { return kMaxFusedFactors; }
+
+private:
+  /// Of an SM, by the fastest unit that multiplies these types.
+  double getProductsPerClock() const {
+    if (chain.accumulatorBytes == 8)
+      return target.fma64PerClock;
+    if (chain.isComplex)
+      return target.fma32PerClock;
+    if (chain.realBytes == 2)
+      return std::max(target.mma16PerClock, target.wgmma16PerClock);
+    if (chain.tf32)
+      return std::max(target.mma8PerClock, target.wgmma16PerClock / 2);
+    return std::max(target.fma32PerClock, target.getSplitPerClock());
+  }
+
+  const Problem &chain;
+  const GPUTarget &target;
+  std::map<FactorKey, double> seconds;
+};
+
+} // namespace
+
+std::unique_ptr<KernelCosts> ks::createCPUCosts(const Problem &chain,
+                                                const CPUTarget &target) {
+  return std::make_unique<CPUCosts>(chain, target);
+}
+
+std::unique_ptr<KernelCosts> ks::createGPUCosts(const Problem &chain,
+                                                const GPUTarget &target) {
+  return std::make_unique<GPUCosts>(chain, target);
+}
+
+std::optional<double> ks::predictFusedKernel(const Problem &,
+                                             const GPUTarget &) {
+  return std::nullopt; // There is no kernel of several factors on a GPU yet.
+}

@@ -12,6 +12,7 @@
 
 #include "ks/Analysis/CPUPlanner.h"
 #include "ks/Analysis/FactorGrouping.h"
+#include "ks/Analysis/GPUChain.h"
 #include "ks/Analysis/GPUPlanner.h"
 
 #include <map>
@@ -131,7 +132,10 @@ std::unique_ptr<KernelCosts> ks::createGPUCosts(const Problem &chain,
   return std::make_unique<GPUCosts>(chain, target);
 }
 
-std::optional<double> ks::predictFusedKernel(const Problem &,
-                                             const GPUTarget &) {
-  return std::nullopt; // There is no kernel of several factors on a GPU yet.
+std::optional<double> ks::predictFusedKernel(const Problem &problem,
+                                             const GPUTarget &target) {
+  std::vector<RankedGPUChainPlan> ranked = planChainForGPU(problem, target);
+  if (ranked.empty())
+    return std::nullopt;
+  return ranked.front().cost.seconds;
 }

@@ -49,12 +49,12 @@ void ks::buildGPUPipeline(OpPassManager &pm,
   auto toKernels = [&] {
     addCleanUp(pm);
     pm.addPass(createDecomposeToDense());
+    // What pays is fused again; on memrefs nothing is.
+    pm.addPass(createSplitChains());
     FuseFactorsOptions fuse;
     fuse.target = options.target;
     fuse.batch = options.batch;
     pm.addPass(createFuseFactors(fuse));
-    // What was not divided, as it has memrefs.
-    pm.addPass(createSplitChains());
   };
   auto toPlans = [&] {
     addResultsInPlace(pm);

@@ -119,8 +119,8 @@ std::unique_ptr<KernelCosts> createCPUCosts(const Problem &chain,
 std::unique_ptr<KernelCosts> createGPUCosts(const Problem &chain,
                                             const GPUTarget &target);
 
-/// The most factors of one kernel on a GPU.
-constexpr unsigned kMaxFusedFactors = 1;
+/// The most factors of one kernel on a GPU; with more, code is long.
+constexpr unsigned kMaxFusedFactors = 8;
 
 /// Seconds of a kernel for all factors of `problem`, of which there are two at
 /// least and whose batch is known; none if there is no such kernel.

@@ -216,15 +216,12 @@ static void rewrite(RewriterBase &b, Sequence &sequence,
 // Choice
 //===----------------------------------------------------------------------===//
 
-/// Every factor a kernel of its own, or all of them one.
-static Grouping groupUnmerged(const Sequence &sequence, bool isTogether) {
+/// One kernel for all factors, as they are.
+static Grouping groupAll(const Sequence &sequence) {
   Grouping grouping;
-  for (auto [t, factor] : llvm::enumerate(sequence.problem.factors)) {
-    if (t == 0 || !isTogether)
-      grouping.kernels.emplace_back();
-    grouping.kernels.back().push_back(
-        {static_cast<unsigned>(t), 1, false, factor});
-  }
+  FactorKernel &kernel = grouping.kernels.emplace_back();
+  for (auto [t, factor] : llvm::enumerate(sequence.problem.factors))
+    kernel.push_back({static_cast<unsigned>(t), 1, false, factor});
   return grouping;
 }
 
@@ -329,10 +326,9 @@ struct FuseFactorsPass : ks::impl::FuseFactorsBase<FuseFactorsPass> {
   }
 
   Grouping choose(Sequence &sequence, const Machine &machine) {
-    if (!sequence.canMerge() && (machine.cpu || kMaxFusedFactors == 1)) {
-      // On a CPU one kernel is never slower than several, on a GPU there is
-      // none for several factors.
-      Grouping only = groupUnmerged(sequence, /*isTogether=*/bool(machine.cpu));
+    if (!sequence.canMerge() && machine.cpu) {
+      // On a CPU one kernel is never slower than several.
+      Grouping only = groupAll(sequence);
       explainUnmerged(sequence, only);
       return only;
     }

@@ -62,8 +62,8 @@ private:
     return known->second;
   }
 
-  const Problem &chain;
-  const CPUTarget &target;
+  const Problem chain;
+  const CPUTarget target;
   std::map<FactorKey, double> cycles;
 };
 
@@ -119,8 +119,8 @@ private:
                   : target.fma32PerClock;
   }
 
-  const Problem &chain;
-  const GPUTarget &target;
+  const Problem chain;
+  const GPUTarget target;
   std::map<FactorKey, double> seconds;
 };
 

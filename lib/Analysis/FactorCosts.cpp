@@ -14,6 +14,7 @@
 #include "ks/Analysis/FactorGrouping.h"
 #include "ks/Analysis/GPUChain.h"
 #include "ks/Analysis/GPUPlanner.h"
+#include "ks/Analysis/SplitFloat.h"
 
 #include <map>
 #include <tuple>
@@ -62,8 +63,8 @@ private:
     return known->second;
   }
 
-  const Problem &chain;
-  const CPUTarget &target;
+  const Problem chain;
+  const CPUTarget target;
   std::map<FactorKey, double> cycles;
 };
 
@@ -94,8 +95,8 @@ public:
         static_cast<double>(problem.factors.back().pattern.outFeatures());
     double bytes = static_cast<double>(*problem.batch) * features *
                    static_cast<double>(problem.elementBytes());
-    double perSecond = 2 * getProductsPerClock() * target.gigahertz * 1e9 *
-                       static_cast<double>(target.multiprocessors);
+    double perSecond = 2 * getProductsPerClock(groups) * target.gigahertz *
+                       1e9 * static_cast<double>(target.multiprocessors);
     return std::max(bytes / target.dramBandwidth,
                     getFlops(problem, *problem.batch) / perSecond);
   }
@@ -103,7 +104,7 @@ public:
 
 private:
   /// Of an SM, by the fastest unit that multiplies these types.
-  double getProductsPerClock() const {
+  double getProductsPerClock(llvm::ArrayRef<FactorGroup> groups) const {
     if (chain.accumulatorBytes == 8)
       return target.fma64PerClock;
     if (chain.isComplex)
@@ -112,11 +113,15 @@ private:
       return std::max(target.mma16PerClock, target.wgmma16PerClock);
     if (chain.tf32)
       return std::max(target.mma8PerClock, target.wgmma16PerClock / 2);
-    return std::max(target.fma32PerClock, target.getSplitPerClock());
+    bool isDeep = llvm::any_of(groups, [](const FactorGroup &group) {
+      return group.factor.pattern.c >= kMinSplitDepth;
+    });
+    return isDeep ? std::max(target.fma32PerClock, target.getSplitPerClock())
+                  : target.fma32PerClock;
   }
 
-  const Problem &chain;
-  const GPUTarget &target;
+  const Problem chain;
+  const GPUTarget target;
   std::map<FactorKey, double> seconds;
 };
 

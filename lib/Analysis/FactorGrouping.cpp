@@ -82,7 +82,7 @@ public:
       : problem(problem), costs(costs),
         size(static_cast<unsigned>(problem.factors.size())) {}
 
-  GroupingResult run();
+  GroupingResult run(bool isExplained);
 
 private:
   void listGroups();
@@ -278,10 +278,12 @@ Grouping Search::findBest() {
   return solve();
 }
 
-GroupingResult Search::run() {
+GroupingResult Search::run(bool isExplained) {
   listGroups();
   GroupingResult result;
   result.best = findBest();
+  if (!isExplained)
+    return result;
 
   auto reject = [&](const char *name, llvm::ArrayRef<FactorKernel> kernels) {
     std::optional<Grouping> priced = price(kernels);
@@ -313,6 +315,6 @@ GroupingResult Search::run() {
 }
 
 GroupingResult ks::groupFactors(const GroupingProblem &problem,
-                                KernelCosts &costs) {
-  return Search(problem, costs).run();
+                                KernelCosts &costs, bool isExplained) {
+  return Search(problem, costs).run(isExplained);
 }

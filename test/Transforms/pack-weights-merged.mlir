@@ -33,7 +33,8 @@ func.func @constants(%x: tensor<?x4xf32>, %init: tensor<?x4xf32>) -> tensor<?x4x
 // CHECK-LABEL: func.func @rounded_once(
 //   CHECK-DAG:   arith.constant dense<2.052000e+03> : tensor<1x1x1x1xf16>
 //   CHECK-DAG:   arith.constant dense<{{\[\[\[\[}}1.000000e+00], [0.000000e+00], [2.000000e+00], [0.000000e+00]], {{\[\[}}2.000000e+00], [0.000000e+00], [4.000000e+00], [0.000000e+00]], {{\[\[}}9.000000e+00], [0.000000e+00], [1.200000e+01], [0.000000e+00]], {{\[\[}}1.200000e+01], [0.000000e+00], [1.600000e+01], [0.000000e+00]]]]> : tensor<1x4x4x1xf32>
-func.func @rounded_once() -> (tensor<1x1x1x1xf16>, tensor<1x4x4x1xf32>) {
+//   CHECK-DAG:   arith.constant dense<1.600000e+01> : tensor<1x4x4x1xf32>
+func.func @rounded_once() -> (tensor<1x1x1x1xf16>, tensor<1x4x4x1xf32>, tensor<1x4x4x1xf32>) {
   %k0 = arith.constant dense<[[[[2048.0]], [[0.5]], [[0.5]], [[0.5]], [[0.5]], [[0.5]], [[0.5]], [[0.5]], [[0.5]]]]> : tensor<1x9x1x1xf16>
   %k1 = arith.constant dense<1.0> : tensor<1x1x9x1xf16>
   %empty = tensor.empty() : tensor<1x1x1x1xf16>
@@ -44,7 +45,12 @@ func.func @rounded_once() -> (tensor<1x1x1x1xf16>, tensor<1x4x4x1xf32>) {
   %dense = tensor.empty() : tensor<1x4x4x1xf32>
   %1 = ks.merge_weights <1, 2, 2, 2>, <2, 2, 2, 1> into <1, 4, 4, 1>
     ins(%l0, %l1 : tensor<1x2x2x2xf32>, tensor<2x2x2x1xf32>) outs(%dense : tensor<1x4x4x1xf32>) -> tensor<1x4x4x1xf32>
-  return %0, %1 : tensor<1x1x1x1xf16>, tensor<1x4x4x1xf32>
+  // One constant as both factors.
+  %same = arith.constant dense<2.0> : tensor<1x4x4x1xf32>
+  %twice = tensor.empty() : tensor<1x4x4x1xf32>
+  %2 = ks.merge_weights <1, 4, 4, 1>, <1, 4, 4, 1> into <1, 4, 4, 1>
+    ins(%same, %same : tensor<1x4x4x1xf32>, tensor<1x4x4x1xf32>) outs(%twice : tensor<1x4x4x1xf32>) -> tensor<1x4x4x1xf32>
+  return %0, %1, %2 : tensor<1x1x1x1xf16>, tensor<1x4x4x1xf32>, tensor<1x4x4x1xf32>
 }
 
 // -----

@@ -255,10 +255,10 @@ def test_wrong_artifacts(lib):
 def test_rungs_of_gpus(lib):
     text = ks.Chain([(1, 2, 2, 1)]).mlir().encode()
     options, emitted = lib.ksDefaultCompileOptions(), c_void_p()
-    error = lib.ksEmit(text, c_size_t(len(text)), byref(options), 5, byref(emitted))
+    error = lib.ksEmit(text, c_size_t(len(text)), byref(options), 6, byref(emitted))
     assert "rung is KS_RUNG_BINARY, expected an earlier one" in message(lib, error)
     options.target = b"sm_80"
-    assert lib.ksEmit(text, c_size_t(len(text)), byref(options), 5, byref(emitted)) is None
+    assert lib.ksEmit(text, c_size_t(len(text)), byref(options), 6, byref(emitted)) is None
     assert ".target sm_80" in message(lib, emitted.value)
     options.path = 1
     error = lib.ksEmit(text, c_size_t(len(text)), byref(options), 0, byref(emitted))

@@ -106,7 +106,9 @@ std::optional<FactorGroup> makeGroup(llvm::ArrayRef<Problem::Factor> factors,
 /// The fastest way to run the chain; of equally fast ones the one with the
 /// fewest kernels, then with the fewest factors merged. The chain has a factor
 /// at least, and `costs` knows a kernel for each factor alone.
-GroupingResult groupFactors(const GroupingProblem &problem, KernelCosts &costs);
+/// Alternatives cost time to price; without `isExplained` there are none.
+GroupingResult groupFactors(const GroupingProblem &problem, KernelCosts &costs,
+                            bool isExplained = true);
 
 /// The part of `chain` that a kernel computes; the epilogue stays with the last
 /// factor.

@@ -336,8 +336,9 @@ struct FuseFactorsPass : ks::impl::FuseFactorsBase<FuseFactorsPass> {
     if (isAssumed)
       sequence.problem.batch = batch ? batch : machine.getAssumedBatch();
     std::unique_ptr<KernelCosts> costs = machine.createCosts(sequence.problem);
-    GroupingResult result =
-        groupFactors({sequence.problem.factors, sequence.isMergeable}, *costs);
+    bool isExplained = getContext().getRemarkEngine() != nullptr;
+    GroupingResult result = groupFactors(
+        {sequence.problem.factors, sequence.isMergeable}, *costs, isExplained);
     explain(sequence, isAssumed, machine.getName(), result, *costs);
     return std::move(result.best);
   }

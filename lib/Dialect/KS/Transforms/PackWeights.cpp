@@ -289,11 +289,14 @@ static void foldMerges(ModuleOp module) {
     OpBuilder b(op);
     op->getResult(0).replaceAllUsesWith(
         arith::ConstantOp::create(b, op.getLoc(), merged));
-    SmallVector<Value> operands(op->getOperands());
+    // What was folded would become a global that nobody reads.
+    llvm::SmallSetVector<Operation *, 3> sources;
+    for (Value operand : op->getOperands())
+      if (Operation *source = operand.getDefiningOp())
+        sources.insert(source);
     op.erase();
-    for (Value operand : operands)
-      if (Operation *source = operand.getDefiningOp();
-          source && isOpTriviallyDead(source))
+    for (Operation *source : sources)
+      if (isOpTriviallyDead(source))
         source->erase();
   }
 }

@@ -67,10 +67,16 @@ constexpr double kCyclesOfLoad = 1.76;
 constexpr FittedStart kStart{0.21e-6,  0.09e-6, 0.12e-6, 0.23e-6,
                              0.035e-6, 0.31,    9.8,     105};
 
-/// Weights of so much of L2 are still there from the launch before.
-constexpr double kWarm = 0.6;
+/// Weights of so much of L2 are still there from the launch before, and
+/// activations of so much from who wrote them.
+constexpr double kWarmWeights = 0.75, kWarmActivations = 0.09;
 
 constexpr FittedSplit kSplit{1.88, 6.1, 0.83, 1.32, 14, 5, 0.85};
+
+/// Blocks that share k: to wait for each other; bytes of partial sums.
+constexpr struct {
+  double meeting, bytesPerCycle;
+} kPartials{0.8e-6, 25};
 
 static Fitted getFitted(const GPUPlan &plan, bool batchFirst) {
   if (plan.isWgmmaRS())
@@ -120,7 +126,7 @@ double GPUCostModel::getRowEfficiency(int64_t batch) const {
 /// multiprocessors, of which larger ones leave some.
 double GPUCostModel::getMultiprocessors() const {
   int64_t count = target.multiprocessors;
-  return toDouble(plan.cluster > 2 ? count * 10 / 11 : count);
+  return toDouble(plan.getClusterBlocks() > 2 ? count * 10 / 11 : count);
 }
 
 GPUCostModel::GPUCostModel(const Problem &problem, const GPUPlan &plan,
@@ -331,6 +337,15 @@ double GPUCostModel::getStartSeconds() const {
          rounds * kStart.bulkLatency;
 }
 
+/// Seconds of a tile until blocks that share k have added up their sums, which
+/// nothing hides.
+double GPUCostModel::getPartialSeconds() const {
+  if (plan.splits == 1)
+    return 0;
+  double cycles = traffic.partialBytes / kPartials.bytesPerCycle;
+  return kPartials.meeting + cycles / (target.gigahertz * 1e9);
+}
+
 GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch,
                               double bound) const {
   GPUCost cost;
@@ -341,7 +356,7 @@ GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch,
   double sms = getMultiprocessors();
   double tiles = std::max(1.0, toDouble(plan.getNumTiles(batch)));
   double sharing = std::min(toDouble(batchBlocks), tiles);
-  double slabs = toDouble(plan.getNumSlabs(p));
+  double slabs = toDouble(plan.getNumSlabs(p) * plan.splits);
   double blocks = sharing * slabs;
   double perBlock = std::ceil(tiles / sharing);
   double resident = std::min(toDouble(blocksPerSM), std::ceil(blocks / sms));
@@ -349,6 +364,11 @@ GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch,
   double waves = std::ceil(blocks / (sms * toDouble(blocksPerSM)));
   double blocksOfSM =
       waves <= 2 ? std::ceil(blocks / sms) : blocks / sms + 0.5 * resident;
+  // The next launch begins where there is room, which some SMs have more of: it
+  // is spread evenly only if all of it, or nothing, finds room beside this one.
+  double room = toDouble(blocksPerSM);
+  if (waves <= 1 && perBlock == 1 && room > resident && room < 2 * resident)
+    blocksOfSM = room;
   double tilesOfSM = blocksOfSM * perBlock;
   double busy = std::min(1.0, blocks / sms);
 
@@ -360,19 +380,23 @@ GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch,
   bool isMma = plan.fragments.isMma(); // FMAs leave DRAM the time.
   double again = isMma && weights > kept ? 1 - kept / weights : 0;
   cost.dramBytes = getMinimumBytes(problem, batch) +
-                   again * tiles * slabs * traffic.weightBytes;
+                   again * (tiles - 1) * slabs * traffic.weightBytes;
   double overlap = plan.isWgmma() ? 1 : getOverlap(resident);
   // Packed weights are read in one piece, if they are not there yet.
   double stored = toDouble(problem.factors.front().storedWeights() * bytes);
-  double cold = stored < kWarm * toDouble(target.l2Bytes) ? 0 : stored;
-  cost.dram =
-      (cold + (cost.dramBytes - stored) / (getRowEfficiency(batch) * overlap)) /
-      (target.dramBandwidth * busy);
+  double l2Size = toDouble(target.l2Bytes);
+  bool isWarm = stored < kWarmWeights * l2Size &&
+                getMinimumBytes(problem, batch) - stored <
+                    kWarmActivations * l2Size;
+  if (!isWarm)
+    cost.dram = (stored + (cost.dramBytes - stored) /
+                              (getRowEfficiency(batch) * overlap)) /
+                (target.dramBandwidth * busy);
   cost.l2Bytes = getL2Bytes(traffic, problem, plan, batchBlocks, batch);
-  // Of split operands, pieces of parts of a sector cost L2 the sector.
+  // Pieces of parts of a sector cost L2 the sector.
   constexpr int64_t kSector = 32;
   int64_t piece = std::min(kSector, getRunBytes(problem, plan, batch));
-  if (plan.fragments.isSplit())
+  if (plan.fragments.isSplit() || isWarm)
     cost.l2Bytes += tiles * slabs * traffic.inputBytes *
                     (toDouble(kSector) / toDouble(piece) - 1);
   // The busiest SM takes its share of the bytes.
@@ -398,16 +422,19 @@ GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch,
   // A block begins by filling its ring, and ends by emptying it; others on the
   // SM work meanwhile.
   double startup = waves * startSeconds / (waves > 1 ? resident : 1);
-  double fixed = cost.launch + startup;
+  double fixed = cost.launch + startup + waves * perBlock * getPartialSeconds();
   // All takes as long as the longest at least: most plans are out of the race.
   cost.seconds = fixed + most;
   if (cost.seconds >= bound)
     return cost;
   // What all keep busy takes longer than what one does: they wait for another.
+  // Nothing is hidden where all weights are waited for before the only tile.
+  bool waitsForAll = plan.isResident && !plan.isBulk && perBlock == 1;
+  double norm = waitsForAll ? 1 : fitted.norm;
   double sum = 0;
   for (double part : {cost.dram, cost.l2, cost.shared, cost.engine, cost.units})
-    sum += std::pow(part / most, fitted.norm);
-  cost.seconds = fixed + most * std::pow(sum, 1 / fitted.norm);
+    sum += std::pow(part / most, norm);
+  cost.seconds = fixed + most * std::pow(sum, 1 / norm);
   return cost;
 }
 
@@ -431,7 +458,7 @@ int64_t GPUCostModel::chooseBatchBlocks(int64_t batch, GPUCost &cost,
   };
   // Whole waves of blocks, or a few tiles for each.
   for (int64_t waves : {1, 2, 3, 4})
-    consider(waves * slots / plan.getNumSlabs(p));
+    consider(waves * slots / (plan.getNumSlabs(p) * plan.splits));
   for (int64_t perBlock : {1, 2, 4, 8})
     consider((tiles + perBlock - 1) / perBlock);
   return best;

@@ -58,6 +58,7 @@ private:
   double getStartSeconds() const;
   int64_t getCopyBytes() const;
   double getStoreCycles() const;
+  double getPartialSeconds() const;
   double getSerialCycles(double resident, double waits) const;
   double getRowEfficiency(int64_t batch) const;
   double getMultiprocessors() const;

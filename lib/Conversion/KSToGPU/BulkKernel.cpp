@@ -116,8 +116,8 @@ void BulkKernel::synchronize() {
     gpu::BarrierOp::create(b, loc);
     return;
   }
-  NVVM::ClusterArriveOp::create(b, loc, /*aligned=*/UnitAttr());
-  NVVM::ClusterWaitOp::create(b, loc, /*aligned=*/UnitAttr());
+  arriveInCluster();
+  waitForCluster();
 }
 
 void BulkKernel::wait(Value barrier, Value phase) {
@@ -157,8 +157,9 @@ void BulkKernel::release(Value stage, Value condition) {
 /// chunks of the first tile, and stay.
 void BulkKernel::copyChunk(const Chunk &chunk, Value stage) {
   Value bytes = BulkCopyActivationsOp::create(
-      b, loc, getPattern(), map, input, chunk.m, i, index.mul(chunk.k, plan.k),
-      index.mul(blockJ, plan.j), inputStages, stage, barriers, getFull(stage),
+      b, loc, getPattern(), map, input, chunk.m, i,
+      index.mul(getChunkOfSlab(chunk.k), plan.k), index.mul(blockJ, plan.j),
+      inputStages, stage, barriers, getFull(stage),
       getInteger(plan.getAtomDepth()), getInteger(plan.j),
       b.getBoolAttr(isFlatCopy()), getInteger(getSwizzle()),
       getInteger(plan.cluster), getLayout());

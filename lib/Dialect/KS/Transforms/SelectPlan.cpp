@@ -118,7 +118,7 @@ GPUPlanAttr ks::getPlanAttr(ProductOpInterface op, const GPUPlan &plan) {
   return GPUPlanAttr::get(
       context, plan.entries, plan.batchBlocks, plan.vector,
       {plan.warpsM, plan.warpsN, plan.warpsJ}, plan.stages, plan.cluster,
-      plan.sweeps, plan.isBulk ? CopyEngine::Bulk : CopyEngine::CpAsync,
+      plan.splits, plan.sweeps, plan.isBulk ? CopyEngine::Bulk : CopyEngine::CpAsync,
       plan.isResident ? WeightPlacement::Resident : WeightPlacement::Streamed,
       packing);
 }
@@ -135,6 +135,8 @@ static std::string describe(const GPUPlan &plan) {
                     plan.isResident ? "resident" : "streamed", plan.getWarps());
   if (plan.cluster > 1)
     text += llvm::formatv(", clusters of {0} blocks", plan.cluster);
+  if (plan.splits > 1)
+    text += llvm::formatv(", k shared by {0} blocks", plan.splits);
   if (plan.sweeps > 1)
     text += llvm::formatv(", {0} sweeps over the batch", plan.sweeps);
   return text;

@@ -19,6 +19,15 @@ using namespace ks;
 
 static double toDouble(int64_t value) { return static_cast<double>(value); }
 
+/// The first tile of a block, which nothing hides, in seconds.
+struct ks::FittedStart {
+  double bulkChunk, chunk;     ///< To wait for a chunk, by who copies.
+  double bulkLatency, latency; ///< Of a copy; `stages - 1` are under way.
+  double clusterChunk;         ///< More, where blocks wait for each other.
+  double engineRow;            ///< Cycles of a row that the engine copies.
+  double piece, element;       ///< Cycles of a piece that a lane copies.
+};
+
 namespace {
 /// What differs between kinds of kernels, fitted to times on an H100.
 struct Fitted {
@@ -28,15 +37,6 @@ struct Fitted {
   double norm;   ///< Near infinity, all resources are used at a time.
   double rows16, rows32,
       rows64; ///< Of the DRAM's bandwidth, by rows of such bytes.
-};
-
-/// The first tile of a block, which nothing hides, in seconds.
-struct FittedStart {
-  double bulkChunk, chunk;     ///< To wait for a chunk, by who copies.
-  double bulkLatency, latency; ///< Of a copy; `stages - 1` are under way.
-  double clusterChunk;         ///< More, where blocks wait for each other.
-  double engineRow;            ///< Cycles of a row that the engine copies.
-  double piece, element;       ///< Cycles of a piece that a lane copies.
 };
 
 /// The same of wgmma16 alone.
@@ -67,16 +67,33 @@ constexpr double kCyclesOfLoad = 1.76;
 constexpr FittedStart kStart{0.21e-6,  0.09e-6, 0.12e-6, 0.23e-6,
                              0.035e-6, 0.31,    9.8,     105};
 
-/// Weights of so much of L2 are still there from the launch before, and
-/// activations of so much from who wrote them.
-constexpr double kWarmWeights = 0.75, kWarmActivations = 0.09;
+/// Where launches with small batches follow each other, activations of so much
+/// of L2 are still there from who wrote them, and weights of so much from the
+/// launch before.
+constexpr double kWarmActivations = 0.25, kWarmWeights = 0.75;
+constexpr int64_t kWarmBatch = 1024;
+
+/// What differs then, fitted to graphs of launches.
+constexpr FittedStart kWarmStart{0.28e-6, 0.01e-6, 0,   0.13e-6,
+                                 0.25e-6, 0.02,    0.0, 105};
+struct FittedWarm {
+  double launch, l2, norm; ///< As in Fitted; of bandwidth that is there then.
+};
+constexpr FittedWarm kWarm{0.5e-6, 0.88, 2}, kWarmWgmma{0.9e-6, 1.05, 20};
+constexpr struct {
+  double perRow, perSharedRow; ///< Cycles of a row that the engine brings.
+  double partOfSector; ///< Of a sector whose other parts nobody asks for.
+  double perCopy;      ///< Cycles of a thread that copies 16 bytes.
+  double perWarp;      ///< More time for each of `warps` that an SM lacks.
+  double warps;
+} kWarmCopies{0.75, 1.05, 0.67, 23, 0.055, 8};
 
 constexpr FittedSplit kSplit{1.88, 6.1, 0.83, 1.32, 14, 5, 0.85};
 
 /// Blocks that share k: to wait for each other; bytes of partial sums.
 constexpr struct {
   double meeting, bytesPerCycle;
-} kPartials{0.8e-6, 25};
+} kPartials{0.8e-6, 10};
 
 static Fitted getFitted(const GPUPlan &plan, bool batchFirst) {
   if (plan.isWgmmaRS())
@@ -157,7 +174,8 @@ GPUCostModel::GPUCostModel(const Problem &problem, const GPUPlan &plan,
   }
   constexpr double kCyclesOfRow = 2;
   tile.engine = plan.isWgmmaRS() ? kCyclesOfRow * getEngineRows() : 0;
-  startSeconds = getStartSeconds();
+  startSeconds = getStartSeconds(kStart);
+  warmStartSeconds = getStartSeconds(kWarmStart);
 }
 
 /// Rows of a tile that the copy engine copies.
@@ -311,7 +329,7 @@ int64_t GPUCostModel::getCopyBytes() const {
 
 /// Seconds of a block's first tile, of which all steps are waited for, and of
 /// the first weights.
-double GPUCostModel::getStartSeconds() const {
+double GPUCostModel::getStartSeconds(const FittedStart &fitted) const {
   double perSM = target.l2Bandwidth / getMultiprocessors();
   double start = getFitted(plan, batchFirst).start +
                  traffic.weightBytes / traffic.chunks / perSM;
@@ -322,19 +340,33 @@ double GPUCostModel::getStartSeconds() const {
   double hertz = target.gigahertz * 1e9;
   if (!plan.isBulk) {
     int64_t access = getCopyBytes();
-    double perPiece = access < 4 ? kStart.element : kStart.piece;
+    double perPiece = access < 4 ? fitted.element : fitted.piece;
     double cycles = perPiece * traffic.inputBytes / toDouble(access) +
-                    kStart.piece * traffic.weightBytes / 16;
-    return start + traffic.chunks * kStart.chunk + rounds * kStart.latency +
+                    fitted.piece * traffic.weightBytes / 16;
+    return start + traffic.chunks * fitted.chunk + rounds * fitted.latency +
            cycles / toDouble(plan.getThreads()) / hertz;
   }
-  start += kStart.engineRow * getEngineRows() / hertz;
+  start += fitted.engineRow * getEngineRows() / hertz;
   if (plan.cluster > 1)
-    start += traffic.chunks * kStart.clusterChunk;
+    start += traffic.chunks * fitted.clusterChunk;
   if (plan.isWgmma()) // Warps of their own copy.
     return start;
-  return start + traffic.chunks * kStart.bulkChunk +
-         rounds * kStart.bulkLatency;
+  return start + traffic.chunks * fitted.bulkChunk +
+         rounds * fitted.bulkLatency;
+}
+
+/// Seconds to copy what takes L2 `l2`, where nothing is waited for but L2: it
+/// takes threads to ask for it, and warps to have enough under way.
+double GPUCostModel::getWarmCopySeconds(double l2, double resident,
+                                        double tilesOfSM) const {
+  double asking = plan.isBulk ? 0
+                              : tilesOfSM / resident * kWarmCopies.perCopy *
+                                    traffic.getCopiedBytes(plan) / 16 /
+                                    toDouble(plan.getThreads()) /
+                                    (target.gigahertz * 1e9);
+  double lacking =
+      std::max(0.0, kWarmCopies.warps - resident * toDouble(plan.getWarps()));
+  return (l2 + asking) * (1 + kWarmCopies.perWarp * lacking);
 }
 
 /// Seconds of a tile until blocks that share k have added up their sums, which
@@ -351,7 +383,6 @@ GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch,
   GPUCost cost;
   cost.blocksPerSM = blocksPerSM;
   Fitted fitted = getFitted(plan, batchFirst);
-  cost.launch = fitted.launch;
   double hertz = target.gigahertz * 1e9;
   double sms = getMultiprocessors();
   double tiles = std::max(1.0, toDouble(plan.getNumTiles(batch)));
@@ -379,31 +410,43 @@ GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch,
   double kept = kKeptInL2 * toDouble(target.l2Bytes);
   bool isMma = plan.fragments.isMma(); // FMAs leave DRAM the time.
   double again = isMma && weights > kept ? 1 - kept / weights : 0;
+  // Constants for wgmma were fitted with the first time counted, too.
+  double rounds = plan.isWgmma() ? tiles : tiles - 1;
   cost.dramBytes = getMinimumBytes(problem, batch) +
-                   again * (tiles - 1) * slabs * traffic.weightBytes;
+                   again * rounds * slabs * traffic.weightBytes;
   double overlap = plan.isWgmma() ? 1 : getOverlap(resident);
   // Packed weights are read in one piece, if they are not there yet.
   double stored = toDouble(problem.factors.front().storedWeights() * bytes);
   double l2Size = toDouble(target.l2Bytes);
-  bool isWarm = stored < kWarmWeights * l2Size &&
-                getMinimumBytes(problem, batch) - stored <
-                    kWarmActivations * l2Size;
+  bool isWarm =
+      batch <= kWarmBatch && stored < kWarmWeights * l2Size &&
+      getMinimumBytes(problem, batch) - stored < kWarmActivations * l2Size;
   if (!isWarm)
     cost.dram = (stored + (cost.dramBytes - stored) /
                               (getRowEfficiency(batch) * overlap)) /
                 (target.dramBandwidth * busy);
   cost.l2Bytes = getL2Bytes(traffic, problem, plan, batchBlocks, batch);
   // Pieces of parts of a sector cost L2 the sector.
+  FittedWarm warm = plan.isWgmma() ? kWarmWgmma : kWarm;
+  cost.launch = isWarm ? warm.launch : fitted.launch;
+  double ofSector = isWarm ? kWarmCopies.partOfSector : 1;
   constexpr int64_t kSector = 32;
   int64_t piece = std::min(kSector, getRunBytes(problem, plan, batch));
   if (plan.fragments.isSplit() || isWarm)
-    cost.l2Bytes += tiles * slabs * traffic.inputBytes *
+    cost.l2Bytes += ofSector * tiles * slabs * traffic.inputBytes *
                     (toDouble(kSector) / toDouble(piece) - 1);
   // The busiest SM takes its share of the bytes.
-  double l2Bandwidth = target.l2Bandwidth * fitted.l2;
+  double l2Bandwidth = target.l2Bandwidth * fitted.l2 * (isWarm ? warm.l2 : 1);
   cost.l2 = cost.l2Bytes * (tilesOfSM * sms / (tiles * slabs)) / l2Bandwidth;
+  if (isWarm)
+    cost.l2 = getWarmCopySeconds(cost.l2, resident, tilesOfSM);
   cost.shared = tilesOfSM * tile.shared / hertz;
-  cost.engine = tilesOfSM * tile.engine / hertz;
+  double engine = tile.engine;
+  if (isWarm) // Rows arrive one by one, whoever asked for them.
+    engine = std::max(engine, getEngineRows() * toDouble(plan.cluster) *
+                                  (plan.cluster > 1 ? kWarmCopies.perSharedRow
+                                                    : kWarmCopies.perRow));
+  cost.engine = tilesOfSM * engine / hertz;
   // What is waited for in a block's only tile is its start.
   double waits = perBlock > 1 || plan.isWgmma() ? tile.latency : 0;
   cost.units =
@@ -421,7 +464,8 @@ GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch,
     cost.limit = "launch";
   // A block begins by filling its ring, and ends by emptying it; others on the
   // SM work meanwhile.
-  double startup = waves * startSeconds / (waves > 1 ? resident : 1);
+  double startup = waves * (isWarm ? warmStartSeconds : startSeconds) /
+                   (waves > 1 ? resident : 1);
   double fixed = cost.launch + startup + waves * perBlock * getPartialSeconds();
   // All takes as long as the longest at least: most plans are out of the race.
   cost.seconds = fixed + most;
@@ -430,7 +474,7 @@ GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch,
   // What all keep busy takes longer than what one does: they wait for another.
   // Nothing is hidden where all weights are waited for before the only tile.
   bool waitsForAll = plan.isResident && !plan.isBulk && perBlock == 1;
-  double norm = waitsForAll ? 1 : fitted.norm;
+  double norm = waitsForAll ? 1 : isWarm ? warm.norm : fitted.norm;
   double sum = 0;
   for (double part : {cost.dram, cost.l2, cost.shared, cost.engine, cost.units})
     sum += std::pow(part / most, norm);

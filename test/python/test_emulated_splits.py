@@ -29,7 +29,7 @@ CASES = [
     ("mma16", (1, 40, 128, 8), "bf16", "batch_last", None),
     ("mma16_split", (1, 64, 128, 2), "f32", "batch_first", "bias"),
     ("fma", (1, 40, 64, 2), "f64", "batch_first", None),
-    ("fma", (1, 24, 64, 2), "c64", "batch_last", None),
+    ("fma", (1, 24, 64, 2), "complex64", "batch_last", None),
 ]
 
 

@@ -74,26 +74,28 @@ constexpr double kWarmActivations = 0.25, kWarmWeights = 0.75;
 constexpr int64_t kWarmBatch = 1024;
 
 /// What differs then, fitted to graphs of launches.
-constexpr FittedStart kWarmStart{0.28e-6, 0.01e-6, 0,   0.13e-6,
-                                 0.25e-6, 0.02,    0.0, 105};
+constexpr FittedStart kWarmStart{0.26e-6, 0.13e-6, 0.03e-6, 0.06e-6,
+                                 0,       0.085,   3.2,     52};
 struct FittedWarm {
   double launch, l2, norm; ///< As in Fitted; of bandwidth that is there then.
 };
-constexpr FittedWarm kWarm{0.5e-6, 0.88, 2}, kWarmWgmma{0.9e-6, 1.05, 20};
+constexpr FittedWarm kWarm{0.28e-6, 0.845, 1.85}, kWarmWgmma{1.8e-6, 0.97, 20};
 constexpr struct {
-  double perRow, perSharedRow; ///< Cycles of a row that the engine brings.
+  double perSharedRow; ///< Cycles of a row that the engine brings a cluster.
   double partOfSector; ///< Of a sector whose other parts nobody asks for.
   double perCopy;      ///< Cycles of a thread that copies 16 bytes.
   double perWarp;      ///< More time for each of `warps` that an SM lacks.
   double warps;
-} kWarmCopies{0.75, 1.05, 0.67, 23, 0.055, 8};
+  double units; ///< Of the time that products take.
+  double norm;  ///< Where all weights are waited for first.
+} kWarmCopies{2.04, 0.48, 21, 0.22, 2, 0.755, 1.3};
 
 constexpr FittedSplit kSplit{1.88, 6.1, 0.83, 1.32, 14, 5, 0.85};
 
 /// Blocks that share k: to wait for each other; bytes of partial sums.
 constexpr struct {
   double meeting, bytesPerCycle;
-} kPartials{0.8e-6, 10};
+} kPartials{0.95e-6, 15};
 
 static Fitted getFitted(const GPUPlan &plan, bool batchFirst) {
   if (plan.isWgmmaRS())
@@ -410,8 +412,8 @@ GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch,
   double kept = kKeptInL2 * toDouble(target.l2Bytes);
   bool isMma = plan.fragments.isMma(); // FMAs leave DRAM the time.
   double again = isMma && weights > kept ? 1 - kept / weights : 0;
-  // Constants for wgmma were fitted with the first time counted, too.
-  double rounds = plan.isWgmma() ? tiles : tiles - 1;
+  // Constants for wgmma were fitted to many tiles, with the first one counted.
+  double rounds = plan.isWgmma() && tiles > 1 ? tiles : tiles - 1;
   cost.dramBytes = getMinimumBytes(problem, batch) +
                    again * rounds * slabs * traffic.weightBytes;
   double overlap = plan.isWgmma() ? 1 : getOverlap(resident);
@@ -432,7 +434,8 @@ GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch,
   double ofSector = isWarm ? kWarmCopies.partOfSector : 1;
   constexpr int64_t kSector = 32;
   int64_t piece = std::min(kSector, getRunBytes(problem, plan, batch));
-  if (plan.fragments.isSplit() || isWarm)
+  bool isSmall = batch <= kWarmBatch;
+  if (plan.fragments.isSplit() || isSmall)
     cost.l2Bytes += ofSector * tiles * slabs * traffic.inputBytes *
                     (toDouble(kSector) / toDouble(piece) - 1);
   // The busiest SM takes its share of the bytes.
@@ -442,17 +445,16 @@ GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch,
     cost.l2 = getWarmCopySeconds(cost.l2, resident, tilesOfSM);
   cost.shared = tilesOfSM * tile.shared / hertz;
   double engine = tile.engine;
-  if (isWarm) // Rows arrive one by one, whoever asked for them.
-    engine = std::max(engine, getEngineRows() * toDouble(plan.cluster) *
-                                  (plan.cluster > 1 ? kWarmCopies.perSharedRow
-                                                    : kWarmCopies.perRow));
+  if (isWarm && plan.cluster > 1) // Rows arrive one by one, whoever asked.
+    engine = std::max(engine, kWarmCopies.perSharedRow * getEngineRows() *
+                                  toDouble(plan.cluster));
   cost.engine = tilesOfSM * engine / hertz;
   // What is waited for in a block's only tile is its start.
   double waits = perBlock > 1 || plan.isWgmma() ? tile.latency : 0;
   cost.units =
       tilesOfSM *
-      std::max({tile.units, tile.issue, getSerialCycles(resident, waits)}) /
-      hertz;
+      std::max({tile.units, tile.issue, getSerialCycles(resident, waits)}) *
+      (isWarm ? kWarmCopies.units : 1) / hertz;
   double most =
       std::max({cost.dram, cost.l2, cost.shared, cost.engine, cost.units});
   cost.limit = most == cost.dram     ? "DRAM"
@@ -473,8 +475,11 @@ GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch,
     return cost;
   // What all keep busy takes longer than what one does: they wait for another.
   // Nothing is hidden where all weights are waited for before the only tile.
-  bool waitsForAll = plan.isResident && !plan.isBulk && perBlock == 1;
-  double norm = waitsForAll ? 1 : isWarm ? warm.norm : fitted.norm;
+  bool waitsForAll =
+      isSmall && plan.isResident && !plan.isBulk && perBlock == 1;
+  double norm = waitsForAll ? kWarmCopies.norm
+                : isWarm    ? warm.norm
+                            : fitted.norm;
   double sum = 0;
   for (double part : {cost.dram, cost.l2, cost.shared, cost.engine, cost.units})
     sum += std::pow(part / most, norm);

@@ -351,6 +351,8 @@ void Enumerator::addWgmmaRSPlans(const Columns &columns) {
         plan.entries = rows * groupsM;
         if (plan.entries >= 2 * batch && plan.entries > kRows)
           continue;
+        if (plan.entries > 4 * batch && batch > 0)
+          continue; // Most of it would be empty.
         for (int64_t k = plan.fragments.stepK(); k <= 64; k *= 2) {
           if (k > plan.fragments.stepK() && k / 2 >= p.c)
             break;

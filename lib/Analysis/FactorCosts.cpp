@@ -90,6 +90,8 @@ public:
   /// in L2.)
   double bound(llvm::ArrayRef<FactorGroup> groups) override {
     Problem problem = getKernelProblem(chain, groups);
+    if (groups.size() > 1)
+      return boundGPUChain(problem, target, *problem.batch);
     double features =
         static_cast<double>(problem.factors.front().pattern.inFeatures()) +
         static_cast<double>(problem.factors.back().pattern.outFeatures());

@@ -12,7 +12,9 @@
 
 #include "llvm/Support/MathExtras.h"
 
+#include <map>
 #include <numeric>
+#include <tuple>
 
 using namespace ks;
 
@@ -86,6 +88,33 @@ static void chooseDistances(ChainBuffer &buffer, const GPUChainFactor &factor,
   buffer = best;
 }
 
+/// The same; planning asks for a few buffers again and again.
+static void setDistances(ChainBuffer &buffer, const GPUChainFactor &factor,
+                         bool batchFirst, int64_t elementBytes) {
+  using Key = std::tuple<WarpInstruction, int64_t, int64_t, int64_t, int64_t,
+                         bool, int64_t, bool, int64_t>;
+  constexpr size_t kMostKnown = 4096;
+  thread_local std::map<Key, std::pair<int64_t, int64_t>> known;
+  Key key{factor.fragments.instruction,
+          factor.fragments.runK,
+          factor.vector,
+          buffer.ownD(),
+          buffer.depth,
+          buffer.isAlongJ,
+          batchFirst ? 0 : buffer.pitch,
+          batchFirst,
+          elementBytes};
+  auto found = known.find(key);
+  if (found == known.end()) {
+    chooseDistances(buffer, factor, batchFirst, elementBytes);
+    if (known.size() >= kMostKnown)
+      known.clear();
+    found = known.insert({key, {buffer.slab, buffer.pitch}}).first;
+  }
+  buffer.slab = found->second.first;
+  buffer.pitch = found->second.second;
+}
+
 int64_t ks::getStoreRun(const KSPattern &p, const FragmentLayout &layout,
                         int64_t vector, const ChainBuffer &buffer,
                         bool batchFirst, int64_t limit) {
@@ -138,7 +167,7 @@ ChainBuffer GPUChainPlan::getBuffer(const Problem &problem,
   if (!problem.batchFirst)
     buffer.rows = buffer.depth;
   buffer.pitch = entries;
-  chooseDistances(buffer, factor, problem.batchFirst, problem.elementBytes());
+  setDistances(buffer, factor, problem.batchFirst, problem.elementBytes());
   return buffer;
 }
 

@@ -362,11 +362,22 @@ std::vector<RankedGPUChainPlan> ChainEnumerator::rank(unsigned count) {
       return p.a % cluster == 0 || p.d % cluster == 0;
     });
   };
+  // What a tile takes at least: what a factor reads, and what it writes.
+  auto fits = [&](int64_t entries, int64_t cluster) {
+    return llvm::all_of(problem.factors, [&](const Problem::Factor &factor) {
+      const KSPattern &p = factor.pattern;
+      int64_t features = p.inFeatures();
+      if (&factor != &problem.factors.back())
+        features += p.outFeatures();
+      return features / cluster * entries * problem.elementBytes() <=
+             target.sharedPerBlock;
+    });
+  };
   for (int64_t cluster : {1, 2, 4, 8}) {
     if ((cluster > 1 && target.capability < 90) || !divides(cluster))
       continue;
     for (int64_t entries : {8, 16, 32, 64, 128}) {
-      if (entries > 8 && entries >= 2 * batch)
+      if ((entries > 8 && entries >= 2 * batch) || !fits(entries, cluster))
         continue;
       for (int64_t warps : {4, 8, 16})
         for (int64_t registers : {80, 128, 168, 255}) {

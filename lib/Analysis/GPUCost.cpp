@@ -19,6 +19,15 @@ using namespace ks;
 
 static double toDouble(int64_t value) { return static_cast<double>(value); }
 
+/// The first tile of a block, which nothing hides, in seconds.
+struct ks::FittedStart {
+  double bulkChunk, chunk;     ///< To wait for a chunk, by who copies.
+  double bulkLatency, latency; ///< Of a copy; `stages - 1` are under way.
+  double clusterChunk;         ///< More, where blocks wait for each other.
+  double engineRow;            ///< Cycles of a row that the engine copies.
+  double piece, element;       ///< Cycles of a piece that a lane copies.
+};
+
 namespace {
 /// What differs between kinds of kernels, fitted to times on an H100.
 struct Fitted {
@@ -28,15 +37,6 @@ struct Fitted {
   double norm;   ///< Near infinity, all resources are used at a time.
   double rows16, rows32,
       rows64; ///< Of the DRAM's bandwidth, by rows of such bytes.
-};
-
-/// The first tile of a block, which nothing hides, in seconds.
-struct FittedStart {
-  double bulkChunk, chunk;     ///< To wait for a chunk, by who copies.
-  double bulkLatency, latency; ///< Of a copy; `stages - 1` are under way.
-  double clusterChunk;         ///< More, where blocks wait for each other.
-  double engineRow;            ///< Cycles of a row that the engine copies.
-  double piece, element;       ///< Cycles of a piece that a lane copies.
 };
 
 /// The same of wgmma16 alone.
@@ -67,14 +67,39 @@ constexpr double kCyclesOfLoad = 1.76;
 constexpr FittedStart kStart{0.21e-6,  0.09e-6, 0.12e-6, 0.23e-6,
                              0.035e-6, 0.31,    9.8,     105};
 
-/// Weights of so much of L2 are still there from the launch before.
-constexpr double kWarm = 0.6;
+/// Where launches with small batches follow each other, activations of so much
+/// of L2 are still there from who wrote them, and weights of so much from the
+/// launch before.
+constexpr double kWarmActivations = 0.25, kWarmWeights = 0.75;
+constexpr int64_t kWarmBatch = 1024;
+
+/// What differs then, fitted to graphs of launches.
+constexpr FittedStart kWarmStart{0.26e-6, 0.13e-6, 0.03e-6, 0.06e-6,
+                                 0,       0.085,   3.2,     52};
+struct FittedWarm {
+  double launch, l2, norm; ///< As in Fitted; of bandwidth that is there then.
+};
+constexpr FittedWarm kWarm{0.28e-6, 0.845, 1.85}, kWarmWgmma{1.8e-6, 0.97, 20};
+constexpr struct {
+  double perSharedRow; ///< Cycles of a row that the engine brings a cluster.
+  double partOfSector; ///< Of a sector whose other parts nobody asks for.
+  double perCopy;      ///< Cycles of a thread that copies 16 bytes.
+  double perWarp;      ///< More time for each of `warps` that an SM lacks.
+  double warps;
+  double units; ///< Of the time that products take.
+  double norm;  ///< Where all weights are waited for first.
+} kWarmCopies{2.04, 0.48, 21, 0.22, 2, 0.755, 1.3};
 
 constexpr FittedSplit kSplit{1.88, 6.1, 0.83, 1.32, 14, 5, 0.85};
 
+/// Blocks that share k: to wait for each other; bytes of partial sums.
+constexpr struct {
+  double meeting, bytesPerCycle;
+} kPartials{0.95e-6, 15};
+
 static Fitted getFitted(const GPUPlan &plan, bool batchFirst) {
   if (plan.isWgmmaRS())
-    return {1.8e-6, 0.1e-6, 1.25, 5, 0.33, 0.53, 0.97};
+    return {1.8e-6, 0.1e-6, 1.25, 5, 0.2, 0.53, 0.97};
   if (plan.isWgmma() && batchFirst)
     return {4e-6, 1.5e-6, 1.37, 2.8, 0.34, 0.52, 0.56};
   if (plan.isWgmma())
@@ -120,7 +145,7 @@ double GPUCostModel::getRowEfficiency(int64_t batch) const {
 /// multiprocessors, of which larger ones leave some.
 double GPUCostModel::getMultiprocessors() const {
   int64_t count = target.multiprocessors;
-  return toDouble(plan.cluster > 2 ? count * 10 / 11 : count);
+  return toDouble(plan.getClusterBlocks() > 2 ? count * 10 / 11 : count);
 }
 
 GPUCostModel::GPUCostModel(const Problem &problem, const GPUPlan &plan,
@@ -151,7 +176,8 @@ GPUCostModel::GPUCostModel(const Problem &problem, const GPUPlan &plan,
   }
   constexpr double kCyclesOfRow = 2;
   tile.engine = plan.isWgmmaRS() ? kCyclesOfRow * getEngineRows() : 0;
-  startSeconds = getStartSeconds();
+  startSeconds = getStartSeconds(kStart);
+  warmStartSeconds = getStartSeconds(kWarmStart);
 }
 
 /// Rows of a tile that the copy engine copies.
@@ -305,7 +331,7 @@ int64_t GPUCostModel::getCopyBytes() const {
 
 /// Seconds of a block's first tile, of which all steps are waited for, and of
 /// the first weights.
-double GPUCostModel::getStartSeconds() const {
+double GPUCostModel::getStartSeconds(const FittedStart &fitted) const {
   double perSM = target.l2Bandwidth / getMultiprocessors();
   double start = getFitted(plan, batchFirst).start +
                  traffic.weightBytes / traffic.chunks / perSM;
@@ -316,19 +342,42 @@ double GPUCostModel::getStartSeconds() const {
   double hertz = target.gigahertz * 1e9;
   if (!plan.isBulk) {
     int64_t access = getCopyBytes();
-    double perPiece = access < 4 ? kStart.element : kStart.piece;
+    double perPiece = access < 4 ? fitted.element : fitted.piece;
     double cycles = perPiece * traffic.inputBytes / toDouble(access) +
-                    kStart.piece * traffic.weightBytes / 16;
-    return start + traffic.chunks * kStart.chunk + rounds * kStart.latency +
+                    fitted.piece * traffic.weightBytes / 16;
+    return start + traffic.chunks * fitted.chunk + rounds * fitted.latency +
            cycles / toDouble(plan.getThreads()) / hertz;
   }
-  start += kStart.engineRow * getEngineRows() / hertz;
+  start += fitted.engineRow * getEngineRows() / hertz;
   if (plan.cluster > 1)
-    start += traffic.chunks * kStart.clusterChunk;
+    start += traffic.chunks * fitted.clusterChunk;
   if (plan.isWgmma()) // Warps of their own copy.
     return start;
-  return start + traffic.chunks * kStart.bulkChunk +
-         rounds * kStart.bulkLatency;
+  return start + traffic.chunks * fitted.bulkChunk +
+         rounds * fitted.bulkLatency;
+}
+
+/// Seconds to copy what takes L2 `l2`, where nothing is waited for but L2: it
+/// takes threads to ask for it, and warps to have enough under way.
+double GPUCostModel::getWarmCopySeconds(double l2, double resident,
+                                        double tilesOfSM) const {
+  double asking = plan.isBulk ? 0
+                              : tilesOfSM / resident * kWarmCopies.perCopy *
+                                    traffic.getCopiedBytes(plan) / 16 /
+                                    toDouble(plan.getThreads()) /
+                                    (target.gigahertz * 1e9);
+  double lacking =
+      std::max(0.0, kWarmCopies.warps - resident * toDouble(plan.getWarps()));
+  return (l2 + asking) * (1 + kWarmCopies.perWarp * lacking);
+}
+
+/// Seconds of a tile until blocks that share k have added up their sums, which
+/// nothing hides.
+double GPUCostModel::getPartialSeconds() const {
+  if (plan.splits == 1)
+    return 0;
+  double cycles = traffic.partialBytes / kPartials.bytesPerCycle;
+  return kPartials.meeting + cycles / (target.gigahertz * 1e9);
 }
 
 GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch,
@@ -336,12 +385,11 @@ GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch,
   GPUCost cost;
   cost.blocksPerSM = blocksPerSM;
   Fitted fitted = getFitted(plan, batchFirst);
-  cost.launch = fitted.launch;
   double hertz = target.gigahertz * 1e9;
   double sms = getMultiprocessors();
   double tiles = std::max(1.0, toDouble(plan.getNumTiles(batch)));
   double sharing = std::min(toDouble(batchBlocks), tiles);
-  double slabs = toDouble(plan.getNumSlabs(p));
+  double slabs = toDouble(plan.getNumSlabs(p) * plan.splits);
   double blocks = sharing * slabs;
   double perBlock = std::ceil(tiles / sharing);
   double resident = std::min(toDouble(blocksPerSM), std::ceil(blocks / sms));
@@ -349,6 +397,11 @@ GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch,
   double waves = std::ceil(blocks / (sms * toDouble(blocksPerSM)));
   double blocksOfSM =
       waves <= 2 ? std::ceil(blocks / sms) : blocks / sms + 0.5 * resident;
+  // The next launch begins where there is room, which some SMs have more of: it
+  // is spread evenly only if all of it, or nothing, finds room beside this one.
+  double room = toDouble(blocksPerSM);
+  if (waves <= 1 && perBlock == 1 && room > resident && room < 2 * resident)
+    blocksOfSM = room;
   double tilesOfSM = blocksOfSM * perBlock;
   double busy = std::min(1.0, blocks / sms);
 
@@ -359,33 +412,49 @@ GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch,
   double kept = kKeptInL2 * toDouble(target.l2Bytes);
   bool isMma = plan.fragments.isMma(); // FMAs leave DRAM the time.
   double again = isMma && weights > kept ? 1 - kept / weights : 0;
+  // Constants for wgmma were fitted to many tiles, with the first one counted.
+  double rounds = plan.isWgmma() && tiles > 1 ? tiles : tiles - 1;
   cost.dramBytes = getMinimumBytes(problem, batch) +
-                   again * tiles * slabs * traffic.weightBytes;
+                   again * rounds * slabs * traffic.weightBytes;
   double overlap = plan.isWgmma() ? 1 : getOverlap(resident);
   // Packed weights are read in one piece, if they are not there yet.
   double stored = toDouble(problem.factors.front().storedWeights() * bytes);
-  double cold = stored < kWarm * toDouble(target.l2Bytes) ? 0 : stored;
-  cost.dram =
-      (cold + (cost.dramBytes - stored) / (getRowEfficiency(batch) * overlap)) /
-      (target.dramBandwidth * busy);
+  double l2Size = toDouble(target.l2Bytes);
+  bool isWarm =
+      batch <= kWarmBatch && stored < kWarmWeights * l2Size &&
+      getMinimumBytes(problem, batch) - stored < kWarmActivations * l2Size;
+  if (!isWarm)
+    cost.dram = (stored + (cost.dramBytes - stored) /
+                              (getRowEfficiency(batch) * overlap)) /
+                (target.dramBandwidth * busy);
   cost.l2Bytes = getL2Bytes(traffic, problem, plan, batchBlocks, batch);
-  // Of split operands, pieces of parts of a sector cost L2 the sector.
+  // Pieces of parts of a sector cost L2 the sector.
+  FittedWarm warm = plan.isWgmma() ? kWarmWgmma : kWarm;
+  cost.launch = isWarm ? warm.launch : fitted.launch;
+  double ofSector = isWarm ? kWarmCopies.partOfSector : 1;
   constexpr int64_t kSector = 32;
   int64_t piece = std::min(kSector, getRunBytes(problem, plan, batch));
-  if (plan.fragments.isSplit())
-    cost.l2Bytes += tiles * slabs * traffic.inputBytes *
+  bool isSmall = batch <= kWarmBatch;
+  if (plan.fragments.isSplit() || isSmall)
+    cost.l2Bytes += ofSector * tiles * slabs * traffic.inputBytes *
                     (toDouble(kSector) / toDouble(piece) - 1);
   // The busiest SM takes its share of the bytes.
-  double l2Bandwidth = target.l2Bandwidth * fitted.l2;
+  double l2Bandwidth = target.l2Bandwidth * fitted.l2 * (isWarm ? warm.l2 : 1);
   cost.l2 = cost.l2Bytes * (tilesOfSM * sms / (tiles * slabs)) / l2Bandwidth;
+  if (isWarm)
+    cost.l2 = getWarmCopySeconds(cost.l2, resident, tilesOfSM);
   cost.shared = tilesOfSM * tile.shared / hertz;
-  cost.engine = tilesOfSM * tile.engine / hertz;
+  double engine = tile.engine;
+  if (isWarm && plan.cluster > 1) // Rows arrive one by one, whoever asked.
+    engine = std::max(engine, kWarmCopies.perSharedRow * getEngineRows() *
+                                  toDouble(plan.cluster));
+  cost.engine = tilesOfSM * engine / hertz;
   // What is waited for in a block's only tile is its start.
   double waits = perBlock > 1 || plan.isWgmma() ? tile.latency : 0;
   cost.units =
       tilesOfSM *
-      std::max({tile.units, tile.issue, getSerialCycles(resident, waits)}) /
-      hertz;
+      std::max({tile.units, tile.issue, getSerialCycles(resident, waits)}) *
+      (isWarm ? kWarmCopies.units : 1) / hertz;
   double most =
       std::max({cost.dram, cost.l2, cost.shared, cost.engine, cost.units});
   cost.limit = most == cost.dram     ? "DRAM"
@@ -397,17 +466,24 @@ GPUCost GPUCostModel::predict(int64_t batchBlocks, int64_t batch,
     cost.limit = "launch";
   // A block begins by filling its ring, and ends by emptying it; others on the
   // SM work meanwhile.
-  double startup = waves * startSeconds / (waves > 1 ? resident : 1);
-  double fixed = cost.launch + startup;
+  double startup = waves * (isWarm ? warmStartSeconds : startSeconds) /
+                   (waves > 1 ? resident : 1);
+  double fixed = cost.launch + startup + waves * perBlock * getPartialSeconds();
   // All takes as long as the longest at least: most plans are out of the race.
   cost.seconds = fixed + most;
   if (cost.seconds >= bound)
     return cost;
   // What all keep busy takes longer than what one does: they wait for another.
+  // Nothing is hidden where all weights are waited for before the only tile.
+  bool waitsForAll =
+      isSmall && plan.isResident && !plan.isBulk && perBlock == 1;
+  double norm = waitsForAll ? kWarmCopies.norm
+                : isWarm    ? warm.norm
+                            : fitted.norm;
   double sum = 0;
   for (double part : {cost.dram, cost.l2, cost.shared, cost.engine, cost.units})
-    sum += std::pow(part / most, fitted.norm);
-  cost.seconds = fixed + most * std::pow(sum, 1 / fitted.norm);
+    sum += std::pow(part / most, norm);
+  cost.seconds = fixed + most * std::pow(sum, 1 / norm);
   return cost;
 }
 
@@ -431,7 +507,7 @@ int64_t GPUCostModel::chooseBatchBlocks(int64_t batch, GPUCost &cost,
   };
   // Whole waves of blocks, or a few tiles for each.
   for (int64_t waves : {1, 2, 3, 4})
-    consider(waves * slots / plan.getNumSlabs(p));
+    consider(waves * slots / (plan.getNumSlabs(p) * plan.splits));
   for (int64_t perBlock : {1, 2, 4, 8})
     consider((tiles + perBlock - 1) / perBlock);
   return best;

@@ -50,6 +50,7 @@ private:
   void addWgmmaRSPlans();
   void addWgmmaRSPlans(const Columns &columns);
   void add(GPUPlan plan);
+  void addSplits(GPUPlan plan);
   /// Batch-last, whether the copy engine can read rows that follow each other:
   /// else one warp copies element by element, where others could help.
   bool hasAlignedRows() const {
@@ -177,6 +178,23 @@ void Enumerator::add(GPUPlan plan) {
     best.pop();
 }
 
+/// The plan, and the same with blocks that share k where there would be too
+/// few.
+void Enumerator::addSplits(GPUPlan plan) {
+  add(plan);
+  KSPattern kernel = plan.getKernelPattern(p);
+  if (target.capability < 90 ||
+      plan.getNumSlabs(kernel) * plan.getNumTiles(batch) >=
+          target.multiprocessors)
+    return;
+  for (int64_t splits : {2, 3, 4, 6, 8})
+    if (plan.getNumChunks(kernel) % splits == 0 &&
+        plan.getTilesN() % splits == 0) {
+      plan.splits = splits;
+      add(plan);
+    }
+}
+
 /// All depths and numbers of stages, by both ways of copying.
 void Enumerator::addTiles(GPUPlan plan, bool isFlat) {
   if (isFlat && plan.vector == p.d && problem.batchFirst)
@@ -189,13 +207,15 @@ void Enumerator::addTiles(GPUPlan plan, bool isFlat) {
     int64_t chunks = plan.getNumChunks(p);
     for (bool isBulk : {false, true})
       for (bool isResident : {false, true})
-        for (int64_t stages : {1, 2, 3, 4, 6}) {
+        for (int64_t stages : {1, 2, 3, 4, 6, 8}) {
           if (stages == 1 && (chunks > 1 || isResident || isBulk))
             continue;
+          if (stages > 6 && plan.getNumTiles(batch) > 1)
+            continue; // Other tiles hide what the ring does not.
           plan.isBulk = isBulk;
           plan.isResident = isResident;
           plan.stages = stages;
-          add(plan);
+          addSplits(plan);
         }
   }
 }
@@ -331,6 +351,8 @@ void Enumerator::addWgmmaRSPlans(const Columns &columns) {
         plan.entries = rows * groupsM;
         if (plan.entries >= 2 * batch && plan.entries > kRows)
           continue;
+        if (plan.entries > 4 * batch && batch > 0)
+          continue; // Most of it would be empty.
         for (int64_t k = plan.fragments.stepK(); k <= 64; k *= 2) {
           if (k > plan.fragments.stepK() && k / 2 >= p.c)
             break;
@@ -341,7 +363,10 @@ void Enumerator::addWgmmaRSPlans(const Columns &columns) {
                 plan.cluster = cluster;
                 plan.isResident = isResident;
                 plan.stages = stages;
-                add(plan);
+                if (cluster == 1)
+                  addSplits(plan);
+                else
+                  add(plan);
               }
         }
       }

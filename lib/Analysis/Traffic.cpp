@@ -63,7 +63,7 @@ TileTraffic::TileTraffic(const Problem &problem, const GPUPlan &plan) {
   const FragmentLayout &layout = plan.fragments;
   bool batchFirst = problem.batchFirst;
   int64_t bytes = problem.elementBytes();
-  chunks = toDouble(plan.getNumChunks(p));
+  chunks = toDouble(plan.getBlockChunks(p));
   double depth = chunks * toDouble(plan.k);
   steps =
       chunks * toDouble(plan.k / layout.stepK()) * toDouble(plan.getWarps());
@@ -71,7 +71,8 @@ TileTraffic::TileTraffic(const Problem &problem, const GPUPlan &plan) {
              (problem.isComplex ? 4 : 1);
   inputBytes = toDouble(plan.entries * plan.j * bytes) * depth;
   weightBytes = toDouble(plan.getStageWeightBytes(bytes)) * chunks;
-  outputBytes = toDouble(plan.entries * plan.n) * toDouble(plan.j * bytes);
+  outputBytes = toDouble(plan.entries * plan.n) * toDouble(plan.j * bytes) /
+                toDouble(plan.splits);
 
   pieceBytes = layout.runK * plan.vector * bytes;
   accessBytes = getAccessBytes(pieceBytes);
@@ -94,6 +95,9 @@ TileTraffic::TileTraffic(const Problem &problem, const GPUPlan &plan) {
   } else {
     std::tie(stores, storeLines) = countStores(p, plan, batchFirst, bytes);
   }
+  stores /= toDouble(plan.splits);
+  storeLines /= toDouble(plan.splits);
+  partialBytes = toDouble(plan.getPartialBytes(batchFirst, bytes));
 }
 
 double ks::getActiveWeightBytes(const TileTraffic &tile, const Problem &problem,
@@ -102,19 +106,21 @@ double ks::getActiveWeightBytes(const TileTraffic &tile, const Problem &problem,
   if (plan.isResident)
     return 0;
   KSPattern p = getKernelPattern(problem, plan);
-  double slabs = toDouble(plan.getSweepSlabs(p));
+  double slabs = toDouble(plan.getSweepSlabs(p) * plan.splits);
   double sharing = toDouble(
       std::min(batchBlocks, std::max<int64_t>(1, plan.getNumTiles(batch))));
   // Those of a sweep; of more, where a sweep has fewer blocks.
   double together = std::max(std::min(slabs, active), active / sharing);
-  double different = toDouble(plan.getNumSlabs(p) / (plan.tiedA ? p.a : 1));
+  double different =
+      toDouble(plan.getNumSlabs(p) * plan.splits / (plan.tiedA ? p.a : 1));
   return std::min(together, different) * tile.weightBytes;
 }
 
 double ks::getL2Bytes(const TileTraffic &tile, const Problem &problem,
                       const GPUPlan &plan, int64_t batchBlocks, int64_t batch) {
   int64_t tiles = std::max<int64_t>(1, plan.getNumTiles(batch));
-  double slabs = toDouble(plan.getNumSlabs(getKernelPattern(problem, plan)));
+  double slabs =
+      toDouble(plan.getNumSlabs(getKernelPattern(problem, plan)) * plan.splits);
   double times =
       toDouble(plan.isResident ? std::min(batchBlocks, tiles) : tiles);
   return toDouble(tiles) * slabs *
@@ -137,15 +143,14 @@ Traffic ks::getTraffic(const Problem &problem, const GPUPlan &plan,
                        int64_t batch) {
   TileTraffic tile(problem, plan);
   KSPattern p = getKernelPattern(problem, plan);
-  double tiles =
-      toDouble(plan.getNumTiles(batch)) * toDouble(plan.getNumSlabs(p));
+  double slabs = toDouble(plan.getNumSlabs(p) * plan.splits);
+  double tiles = toDouble(plan.getNumTiles(batch)) * slabs;
   Traffic traffic;
   traffic.dramBytes = getMinimumBytes(problem, batch);
   traffic.l2Bytes = getL2Bytes(tile, problem, plan, plan.batchBlocks, batch);
-  double resident = plan.isResident
-                        ? toDouble(plan.getNumBatchBlocks(batch)) *
-                              toDouble(plan.getNumSlabs(p)) * tile.weightBytes
-                        : 0;
+  double resident = plan.isResident ? toDouble(plan.getNumBatchBlocks(batch)) *
+                                          slabs * tile.weightBytes
+                                    : 0;
   traffic.sharedBytes = tiles * tile.getCopiedBytes(plan) + resident;
   traffic.flops = getFlops(problem, batch);
   traffic.paddedFlops = 2 * tiles * tile.products;

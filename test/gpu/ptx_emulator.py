@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import ptx_bulk
 import ptx_wgmma
+from ptx_bulk import CLUSTER_WINDOW, locate_blocks
 
 SIZES = {"b8": 1, "u8": 1, "s8": 1, "b16": 2, "u16": 2, "s16": 2, "f16": 2, "bf16": 2}
 SIZES |= {"b32": 4, "u32": 4, "s32": 4, "f32": 4, "f16x2": 4, "bf16x2": 4, "tf32": 4}
@@ -50,6 +51,8 @@ class Instruction:
 
 # Barriers without a number.
 WARP_BARRIER, CLUSTER_BARRIER = -1, -2
+
+SHARED_SPACES = ("shared", "shared::cluster")
 
 
 @dataclass
@@ -201,6 +204,7 @@ class Grid:
         self.pc = np.zeros(self.count, np.int64)
         self.waiting = np.zeros(self.count, bool)  # at a barrier
         self.barrier = np.zeros(self.count, np.int64)  # which
+        self.arrived_in_cluster = np.zeros(self.count, np.int64)  # without having waited
         self.awaited = np.zeros(self.count, np.int64)  # threads; 0: all
         self.stalled = np.zeros(self.count, bool)  # at an mma, for the rest of the warp
         self.blocked = np.zeros(self.count, bool)  # at an mbarrier
@@ -272,13 +276,22 @@ class Grid:
 
     def get_bytes(self, space: str, addresses: np.ndarray, size: int, total: int, text: str):
         where = np.arange(size)
-        if space == "shared":
+        if space in SHARED_SPACES:
+            blocks, addresses = self.locate_shared(space, addresses)
             self.check_shared(addresses, total, text)
-            return self.shared[
-                self.block[self.active][:, None], addresses.astype(np.int64)[:, None] + where
-            ]
+            return self.shared[blocks[:, None], addresses.astype(np.int64)[:, None] + where]
         at = self.memory.locate(addresses, size, text)
         return self.memory.data[at[:, None] + where]
+
+    def locate_shared(self, space: str, addresses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Whose shared memory the active threads mean, and where in it."""
+        if space == "shared":
+            return self.block[self.active], addresses
+        blocks = locate_blocks(self, addresses)
+        ended = np.bincount(self.block[self.pc < len(self.kernel.code)], minlength=len(self.shared))
+        if (ended[blocks] == 0).any():
+            raise EmulationError("shared memory of a block that has ended is read")
+        return blocks, addresses % np.uint64(CLUSTER_WINDOW)
 
     def check_shared(self, addresses: np.ndarray, size: int, text: str) -> None:
         if (addresses + np.uint64(size) > self.shared_size).any() or (
@@ -298,8 +311,9 @@ class Grid:
             return
         addresses = self.address(instruction.operands[1])
         total = size * len(targets)
-        if space == "shared":
-            self.check_shared(addresses, total, instruction.text)
+        if space in SHARED_SPACES:
+            at = self.locate_shared(space, addresses)[1]
+            self.check_shared(at, total, instruction.text)
         else:
             self.memory.locate(addresses, total, instruction.text)
         for number, target in enumerate(targets):
@@ -451,9 +465,16 @@ class Grid:
         """Marks who waits where: a warp, barrier 0 of the block, or another with a count."""
         self.waiting[self.active] = True
         opcode, operands = instruction.opcode, instruction.operands
+        if "cluster" in opcode and "arrive" in opcode:
+            self.arrived_in_cluster[self.active] += 1
+            self.waiting[self.active] = False  # until it asks who else has come
+            return
         if opcode[1] == "warp":
             place, count = np.full(len(self.active), WARP_BARRIER), 0
         elif "cluster" in opcode:
+            if (self.arrived_in_cluster[self.active] != 1).any():
+                raise EmulationError("threads wait for their cluster without arriving once")
+            self.arrived_in_cluster[self.active] = 0
             place, count = np.full(len(self.active), CLUSTER_BARRIER), 0
         else:
             place = self.read(operands[0], "u32") if operands else 0

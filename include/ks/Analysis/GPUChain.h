@@ -170,6 +170,10 @@ struct RankedGPUChainPlan {
 GPUCost predictGPUChain(const Problem &problem, const GPUChainPlan &plan,
                         const GPUTarget &target, int64_t batch);
 
+/// Not more than any plan costs, in seconds.
+double boundGPUChain(const Problem &problem, const GPUTarget &target,
+                     int64_t batch);
+
 /// Up to `count` legal plans for `problem`, fastest first; none if the chain
 /// does not fit one kernel.
 std::vector<RankedGPUChainPlan> planChainForGPU(const Problem &problem,

@@ -36,6 +36,11 @@
 // Blocks with neighbouring n read the same X. On sm_90 they can form a
 // *cluster*, in which each block copies a part of it to all of them.
 //
+// Where there are few slabs, and k is long, a cluster of blocks can share a
+// slab along k (`splits`): each sums up its part of the chunks, puts the sums
+// into its shared memory, and adds up those of all for its share of the rows n,
+// always in the same order.
+//
 // Blocks are ordered with the slabs fastest, so that those that share rows of
 // X, and halves of a sector of Y, run at the same time and meet in L2. Where
 // the weights of all slabs would not stay there, slabs are divided into
@@ -83,6 +88,7 @@ struct GPUPlan {
   int64_t warpsM = 1, warpsN = 1, warpsJ = 1;
   int64_t stages = 2;      ///< Of the ring; 1 without overlap.
   int64_t cluster = 1;     ///< Blocks of neighbouring n share copies.
+  int64_t splits = 1;      ///< Blocks of a cluster share k.
   int64_t sweeps = 1;      ///< Over the batch, with parts of the slabs.
   bool isBulk = false;     ///< Copies by the copy engine.
   bool isResident = false; ///< All weights of a slab stay in a block.
@@ -115,6 +121,8 @@ struct GPUPlan {
   }
   /// Tiles of a warp along n and along the batch.
   int64_t getTilesN() const { return n / (warpsN * fragments.tileN()); }
+  /// Those along n of which it stores the results.
+  int64_t getStoredTilesN() const { return getTilesN() / splits; }
   int64_t getTilesM(bool batchFirst) const {
     return entries / (warpsM * getTileEntries(batchFirst));
   }
@@ -180,13 +188,23 @@ struct GPUPlan {
   }
   /// Stages of weights that a block holds: all chunks, or those of the ring.
   int64_t getWeightStages(const KSPattern &p) const {
-    return isResident ? getNumChunks(p) : stages;
+    return isResident ? getBlockChunks(p) : stages;
   }
-  /// Bytes of shared memory of a block: of the ring of X, with the weights, and
-  /// in all.
+  /// Where the blocks that share k put their sums, in bytes: [warp][vector of
+  /// the fragment][lane][real].
+  int64_t getPartialBytes(bool batchFirst, int64_t elementBytes) const {
+    return splits == 1 ? 0
+                       : getWarps() * FragmentLayout::lanes *
+                             getAccumulators(batchFirst) *
+                             std::max<int64_t>(4, elementBytes);
+  }
+  /// Bytes of shared memory of a block: of the ring of X, with the weights,
+  /// with what results pass through, and in all.
   int64_t getInputBytes(bool batchFirst, int64_t elementBytes) const;
   int64_t getOperandBytes(const KSPattern &p, bool batchFirst,
                           int64_t elementBytes) const;
+  int64_t getStagedBytes(const KSPattern &p, bool batchFirst,
+                         int64_t elementBytes) const;
   int64_t getSharedBytes(const KSPattern &p, bool batchFirst,
                          int64_t elementBytes) const;
 
@@ -204,6 +222,11 @@ struct GPUPlan {
     return getNumSlabs(p) / sweeps;
   }
   int64_t getNumChunks(const KSPattern &p) const { return (p.c + k - 1) / k; }
+  /// Of one block; and blocks that are launched together.
+  int64_t getBlockChunks(const KSPattern &p) const {
+    return getNumChunks(p) / splits;
+  }
+  int64_t getClusterBlocks() const { return cluster * splits; }
   /// Tiles of the batch, and blocks that share them.
   int64_t getNumTiles(int64_t batch) const {
     return (batch + entries - 1) / entries;

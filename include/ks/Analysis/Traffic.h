@@ -11,8 +11,8 @@
 // cost is the matter of GPUCost.h.
 //
 // Most counts are of a *tile*, the product of one block for `entries` of the
-// batch. All are exact, but that weights which do not divide into blocks count
-// with their padding.
+// batch (of its part of k, where blocks share it). All are exact, but that
+// weights which do not divide into blocks count with their padding.
 //
 //===----------------------------------------------------------------------===//
 
@@ -47,6 +47,8 @@ struct TileTraffic {
   double storeLines; ///< Lines of 128 bytes that those of a warp touch.
   bool isStaged;     ///< Whether results pass through shared memory,
   double stagedRun;  ///< and bytes of a line that they fill at a time.
+  double
+      partialBytes; ///< Of sums that blocks which share k read of each other.
 
   /// Bytes that are copied to shared memory: weights that stay there do not
   /// count.

@@ -118,11 +118,12 @@ struct ConvertKSTilesToNVGPUPass
         expandOneOf<CopyActivationsOp, CopyWeightsOp, BulkCopyActivationsOp,
                     BulkCopyWeightsOp, ArriveInClusterOp, LoadWeightsOp,
                     LoadActivationsOp, LoadAtomsOp, WarpMmaOp, JoinPartsOp,
-                    WarpgroupMmaOp, WarpgroupMmaRegistersOp, WarpgroupWaitOp,
-                    ExchangeEntriesOp, LoadFragmentOp, StoreFragmentOp,
-                    StoreLinesOp, StoreIntermediateOp, StoreRowsOp,
-                    vector::ExtractOp, vector::ShapeCastOp, arith::ConstantOp,
-                    arith::TruncFOp, scf::ForOp, scf::YieldOp>(expander, op);
+                    StorePartialsOp, AddPartialsOp, WarpgroupMmaOp,
+                    WarpgroupMmaRegistersOp, WarpgroupWaitOp, ExchangeEntriesOp,
+                    LoadFragmentOp, StoreFragmentOp, StoreLinesOp,
+                    StoreIntermediateOp, StoreRowsOp, vector::ExtractOp,
+                    vector::ShapeCastOp, arith::ConstantOp, arith::TruncFOp,
+                    scf::ForOp, scf::YieldOp>(expander, op);
       }
       expander.finish();
     }

@@ -36,6 +36,8 @@ public:
   void expand(LoadActivationsOp op);
   void expand(WarpMmaOp op);
   void expand(JoinPartsOp op);
+  void expand(StorePartialsOp op);
+  void expand(AddPartialsOp op);
   void expand(WarpgroupMmaOp op);
   void expand(WarpgroupMmaRegistersOp op);
   void expand(WarpgroupWaitOp op);

@@ -147,8 +147,9 @@ void BulkKernel::release(Value stage, Value condition) {
 /// chunks of the first tile, and stay.
 void BulkKernel::copyChunk(const Chunk &chunk, Value stage) {
   Value bytes = BulkCopyActivationsOp::create(
-      b, loc, getPattern(), map, input, chunk.m, i, index.mul(chunk.k, plan.k),
-      index.mul(blockJ, plan.j), inputStages, stage, barriers, getFull(stage),
+      b, loc, getPattern(), map, input, chunk.m, i,
+      index.mul(getChunkOfSlab(chunk.k), plan.k), index.mul(blockJ, plan.j),
+      inputStages, stage, barriers, getFull(stage),
       getInteger(plan.getAtomDepth()), getInteger(plan.j),
       b.getBoolAttr(isFlatCopy()), getInteger(getSwizzle()),
       getInteger(plan.cluster), getLayout());

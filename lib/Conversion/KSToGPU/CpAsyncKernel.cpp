@@ -61,9 +61,10 @@ void CpAsyncKernel::copyWeights(Value chunk, Value stage) {
 /// Copies what changes from chunk to chunk to a stage of the ring.
 void CpAsyncKernel::copyChunk(const Chunk &chunk, Value stage) {
   CopyActivationsOp::create(
-      b, loc, getPattern(), input, chunk.m, i, index.mul(chunk.k, plan.k),
-      index.mul(blockJ, plan.j), inputStages, stage, getInteger(plan.k),
-      getInteger(plan.j), getInteger(plan.getNumRows(batchFirst)),
+      b, loc, getPattern(), input, chunk.m, i,
+      index.mul(getChunkOfSlab(chunk.k), plan.k), index.mul(blockJ, plan.j),
+      inputStages, stage, getInteger(plan.k), getInteger(plan.j),
+      getInteger(plan.getNumRows(batchFirst)),
       getInteger(plan.getRowElements(batchFirst) * parts),
       getInteger(plan.getThreads()), getInteger(parts), getLayout());
   if (!plan.isResident)
@@ -82,8 +83,9 @@ void CpAsyncKernel::copyIfThere(const Chunk &chunk, Value stage) {
 void CpAsyncKernel::fillRing() {
   Value zero = index.constant(0);
   if (plan.isResident) {
-    auto loop = scf::ForOp::create(
-        b, loc, zero, index.constant(plan.getNumChunks(p)), index.constant(1));
+    auto loop =
+        scf::ForOp::create(b, loc, zero, index.constant(plan.getBlockChunks(p)),
+                           index.constant(1));
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(loop.getBody());
     copyWeights(loop.getInductionVar(), loop.getInductionVar());

@@ -77,13 +77,21 @@ void KernelBuilder::waitForEarlierKernels() {
                                  NVVM::GridDepActionKind::launch_dependents);
 }
 
+void KernelBuilder::arriveInCluster() {
+  NVVM::ClusterArriveOp::create(b, loc, /*aligned=*/UnitAttr());
+}
+
+void KernelBuilder::waitForCluster() {
+  NVVM::ClusterWaitOp::create(b, loc, /*aligned=*/UnitAttr());
+}
+
 void KernelBuilder::synchronize(int64_t cluster) {
   if (cluster == 1) {
     gpu::BarrierOp::create(b, loc);
     return;
   }
-  NVVM::ClusterArriveOp::create(b, loc, /*aligned=*/UnitAttr());
-  NVVM::ClusterWaitOp::create(b, loc, /*aligned=*/UnitAttr());
+  arriveInCluster();
+  waitForCluster();
 }
 
 Value KernelBuilder::joinParts(Value accumulator, FragmentLayout layout) {

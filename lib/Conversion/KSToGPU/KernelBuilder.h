@@ -43,6 +43,9 @@ protected:
   /// whose operands it may overwrite. Nothing in global memory is touched
   /// before.
   void waitForEarlierKernels();
+  /// All threads of the cluster: that those of the others have come here, too.
+  void arriveInCluster();
+  void waitForCluster();
   /// All threads of the block, or of the `cluster` of blocks.
   void synchronize(int64_t cluster);
   /// The sum of the parts of split operands; see ks.join_parts.

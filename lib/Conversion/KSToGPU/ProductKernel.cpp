@@ -33,6 +33,13 @@ void ProductKernel::findSlab() {
   // Slabs are fastest; of several sweeps, those of one.
   Value block = gpu::BlockIdOp::create(b, loc, gpu::Dimension::x);
   Value blocks = gpu::GridDimOp::create(b, loc, gpu::Dimension::x);
+  split = firstChunk = index.constant(0);
+  if (plan.splits > 1) {
+    split = index.rem(block, plan.splits);
+    firstChunk = index.mul(split, plan.getBlockChunks(p));
+    block = index.div(block, plan.splits);
+    blocks = index.div(blocks, plan.splits);
+  }
   Value batchBlocks = index.div(blocks, plan.getNumSlabs(p));
   Value batchBlock, number = block;
   if (plan.sweeps > 1) {
@@ -76,13 +83,13 @@ Value ProductKernel::getWeightOffset(Value chunk) {
   if (!plan.tiedD)
     offset = index.add(offset, blockJ);
   offset = index.add(index.mul(offset, shape[2]), blockN);
-  offset = index.add(index.mul(offset, shape[3]), chunk);
+  offset = index.add(index.mul(offset, shape[3]), getChunkOfSlab(chunk));
   return index.mul(offset, plan.getStageWeights() * parts);
 }
 
 ProductKernel::Chunk ProductKernel::getLater(const Chunk &chunk,
                                              Value distance) {
-  int64_t chunks = plan.getNumChunks(p);
+  int64_t chunks = plan.getBlockChunks(p);
   Value k = index.add(chunk.k, distance);
   return {index.add(chunk.m, index.mul(strideM, index.div(k, chunks))),
           index.rem(k, chunks)};
@@ -162,7 +169,7 @@ Value ProductKernel::emitProduct(Value m, Ring &ring) {
   auto type = VectorType::get(getAccumulatorShape(), accumulatorReal);
   Value accumulator = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
   Value zero = index.constant(0);
-  int64_t chunks = plan.getNumChunks(p);
+  int64_t chunks = plan.getBlockChunks(p);
   if (chunks == 1) {
     accumulator = emitChunk({m, zero}, ring, accumulator);
     return finishProduct(ring, accumulator);
@@ -184,14 +191,42 @@ Value ProductKernel::emitProduct(Value m, Ring &ring) {
   return finishProduct(ring, loop.getResult(0));
 }
 
+/// The sums of all blocks that share k, of this one's share of the rows n,
+/// which `place` moves on to. Others may read this block's until the next
+/// waitForCluster.
+Value ProductKernel::addPartials(Value partial, Place &place) {
+  auto type = cast<VectorType>(partial.getType());
+  SmallVector<int64_t> shape(type.getShape());
+  int64_t size = shape.back(), count = type.getNumElements() / size;
+  Value partials =
+      viewShared({plan.getWarps(), count, FragmentLayout::lanes, size},
+                 type.getElementType(),
+                 plan.getStagedBytes(p, batchFirst, getElementBytes()));
+  StorePartialsOp::create(b, loc, partial, partials, warp);
+  arriveInCluster();
+  waitForCluster();
+  shape[1] = plan.getStoredTilesN();
+  Value sum = AddPartialsOp::create(
+      b, loc, VectorType::get(shape, type.getElementType()), partials, warp,
+      split, getInteger(plan.splits));
+  arriveInCluster();
+  int64_t rows = plan.getStoredTilesN() * plan.fragments.tileN();
+  place.n = index.add(place.n, index.mul(split, rows));
+  return sum;
+}
+
 void ProductKernel::emitTile(Value m, Ring &ring) {
   Value accumulator = emitProduct(m, ring);
   int64_t tileN = plan.fragments.tileN();
   Place place{index.add(m, warpM), i,
               index.add(index.mul(blockN, plan.n), index.mul(warpTile, tileN)),
               index.add(index.mul(blockJ, plan.j), warpJ)};
+  if (plan.splits > 1)
+    accumulator = addPartials(accumulator, place);
   Value result = applyEpilogue(accumulator, getPattern(), fragments, place);
   store(arrange(round(result)), place);
+  if (plan.splits > 1)
+    waitForCluster();
 }
 
 void ProductKernel::store(Value fragment, const Place &place) {
@@ -237,7 +272,7 @@ void ProductKernel::lower(KernelModule &kernels, StringRef name) {
   llvm::append_range(operands, createOperands());
   gpu::GPUFuncOp kernel =
       kernels.createKernel(loc, name, TypeRange(ValueRange(operands)),
-                           plan.getThreads(), plan.cluster);
+                           plan.getThreads(), plan.getClusterBlocks());
   emitBody(kernel.getBody().front());
 
   b.setInsertionPoint(op);
@@ -251,7 +286,7 @@ void ProductKernel::lower(KernelModule &kernels, StringRef name) {
           b.getContext()),
       ValueRange{entries});
   Value blocks = affine::AffineApplyOp::create(
-      b, loc, AffineMap::get(0, 1, s0 * plan.getNumSlabs(p)),
+      b, loc, AffineMap::get(0, 1, s0 * (plan.getNumSlabs(p) * plan.splits)),
       ValueRange{tiles});
   createLaunch(b, kernel, blocks, plan.getThreads(), getSharedBytes(),
                operands);

@@ -13,8 +13,8 @@
 //     for each chunk of k         (a ring of stages in shared memory)
 //       for each step of the chunk
 //         accumulator = warp_mma(load_weights, load_activations)
-//     epilogue, rounding
-//     store_fragment
+//     where blocks share k: the sums of all, of this block's share of the rows
+//     n epilogue, rounding store_fragment
 //
 // Kernels differ in who fills the ring, and how one waits for it.
 //
@@ -72,6 +72,8 @@ protected:
 
   // --- What they have in common ---
 
+  /// The number of one of this block's chunks among those of the slab.
+  Value getChunkOfSlab(Value chunk) { return index.add(chunk, firstChunk); }
   /// Where chunks of packed weights lie.
   Value getWeightOffset(Value chunk);
   /// The chunk `distance` later: beyond the last one comes the next tile.
@@ -103,6 +105,8 @@ protected:
   Value firstM, strideM;
   // First of the block; and of the warp, counted in the block.
   Value i, blockJ, blockN;
+  // Of the blocks that share k: which one this is, and its first chunk.
+  Value split, firstChunk;
   Value warp, warpM, warpTile, warpJ;
   // Place of the warp among those along the batch, n and j.
   Value partM, partN, partJ;
@@ -111,6 +115,7 @@ private:
   void findSlab();
   void emitBody(mlir::Block &block);
   Value emitProduct(Value m, Ring &ring);
+  Value addPartials(Value partial, Place &place);
   Operands loadStep(Value chunk, Value stage, Value step);
   Value multiplySteps(Value chunk, Value stage, Value first, int64_t count,
                       Value accumulator);

@@ -54,6 +54,7 @@ Value WgmmaKernel::arrange(Value rounded) {
   if (batchFirst)
     return rounded;
   SmallVector<int64_t> shape = ProductKernel::getAccumulatorShape();
+  shape[1] = plan.getStoredTilesN();
   return ExchangeEntriesOp::create(b, loc, VectorType::get(shape, real),
                                    rounded);
 }
@@ -149,7 +150,7 @@ void WgmmaKernel::copyAll() {
   Value phase = arith::ConstantIntOp::create(b, loc, 1, 1);
   forEachTile({index.constant(0), phase}, [&](Value m, Ring &ring) {
     auto loop = scf::ForOp::create(b, loc, index.constant(0),
-                                   index.constant(plan.getNumChunks(p)),
+                                   index.constant(plan.getBlockChunks(p)),
                                    index.constant(1), ring);
     {
       OpBuilder::InsertionGuard guard(b);
@@ -161,6 +162,11 @@ void WgmmaKernel::copyAll() {
       scf::YieldOp::create(b, loc, inner);
     }
     ring.assign(loop.result_begin(), loop.result_end());
+    // As those that multiply do: when sums are there, and when they were read.
+    for (int64_t time = 0; time < 2 && plan.splits > 1; ++time) {
+      arriveInCluster();
+      waitForCluster();
+    }
   });
 }
 

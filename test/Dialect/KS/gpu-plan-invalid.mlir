@@ -262,3 +262,53 @@ func.func @tf32_vector(%x: tensor<64x?xf32>, %k: tensor<1x64x64x1xf32>, %init: t
     -> tensor<64x?xf32>
   return %y : tensor<64x?xf32>
 }
+
+// -----
+
+func.func @splits_none(%x: tensor<?x256xf16>, %k: tensor<1x64x64x4xf16>, %init: tensor<?x256xf16>) -> tensor<?x256xf16> {
+  %y = ks.matmul <1, 64, 64, 4> ins(%x, %k : tensor<?x256xf16>, tensor<1x64x64x4xf16>) outs(%init : tensor<?x256xf16>)
+    // expected-error @+1 {{plan's splits is 0; expected at least 1}}
+    plan #ks.gpu_plan<entries = 8, batch_blocks = 1024, vector = 4, warps = [1, 1, 1], stages = 2, splits = 0, copies = cp_async, weights = streamed, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 32, k = 16, j = 4>>
+    -> tensor<?x256xf16>
+  return %y : tensor<?x256xf16>
+}
+
+// -----
+
+func.func @splits_too_many(%x: tensor<?x256xf16>, %k: tensor<1x64x64x4xf16>, %init: tensor<?x256xf16>) -> tensor<?x256xf16> {
+  // expected-error @+1 {{plan does not fit: splits is 16; expected 1 to 8}}
+  %y = ks.matmul <1, 64, 64, 4> ins(%x, %k : tensor<?x256xf16>, tensor<1x64x64x4xf16>) outs(%init : tensor<?x256xf16>)
+    plan #ks.gpu_plan<entries = 8, batch_blocks = 1024, vector = 4, warps = [1, 1, 1], stages = 2, splits = 16, copies = cp_async, weights = streamed, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 32, k = 16, j = 4>>
+    -> tensor<?x256xf16>
+  return %y : tensor<?x256xf16>
+}
+
+// -----
+
+func.func @splits_in_clusters(%x: tensor<?x256xf16>, %k: tensor<1x64x64x4xf16>, %init: tensor<?x256xf16>) -> tensor<?x256xf16> {
+  // expected-error @+1 {{plan does not fit: cluster is 2 with 2 splits; expected 1}}
+  %y = ks.matmul <1, 64, 64, 4> ins(%x, %k : tensor<?x256xf16>, tensor<1x64x64x4xf16>) outs(%init : tensor<?x256xf16>)
+    plan #ks.gpu_plan<entries = 64, batch_blocks = 1024, vector = 4, warps = [4, 1, 1], stages = 2, cluster = 2, splits = 2, copies = bulk, weights = streamed, packing = <fragments = <wgmma16_rs, run_k = 1, run_n = 1>, n = 32, k = 16, j = 4>>
+    -> tensor<?x256xf16>
+  return %y : tensor<?x256xf16>
+}
+
+// -----
+
+func.func @splits_of_chunks(%x: tensor<?x256xf16>, %k: tensor<1x64x64x4xf16>, %init: tensor<?x256xf16>) -> tensor<?x256xf16> {
+  // expected-error @+1 {{plan does not fit: splits is 8 with 4 chunks of k; expected a divisor}}
+  %y = ks.matmul <1, 64, 64, 4> ins(%x, %k : tensor<?x256xf16>, tensor<1x64x64x4xf16>) outs(%init : tensor<?x256xf16>)
+    plan #ks.gpu_plan<entries = 8, batch_blocks = 1024, vector = 4, warps = [1, 1, 1], stages = 2, splits = 8, copies = cp_async, weights = streamed, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 32, k = 16, j = 4>>
+    -> tensor<?x256xf16>
+  return %y : tensor<?x256xf16>
+}
+
+// -----
+
+func.func @splits_of_tiles(%x: tensor<?x256xf16>, %k: tensor<1x64x64x4xf16>, %init: tensor<?x256xf16>) -> tensor<?x256xf16> {
+  // expected-error @+1 {{plan does not fit: splits is 4 with 2 tiles of a warp along n; expected a divisor}}
+  %y = ks.matmul <1, 64, 64, 4> ins(%x, %k : tensor<?x256xf16>, tensor<1x64x64x4xf16>) outs(%init : tensor<?x256xf16>)
+    plan #ks.gpu_plan<entries = 8, batch_blocks = 1024, vector = 4, warps = [1, 1, 1], stages = 2, splits = 4, copies = cp_async, weights = streamed, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 32, k = 16, j = 4>>
+    -> tensor<?x256xf16>
+  return %y : tensor<?x256xf16>
+}

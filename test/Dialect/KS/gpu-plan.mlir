@@ -23,6 +23,25 @@ func.func @cluster(%x: memref<?x1280xf16, strided<[?, 1], offset: ?>>, %p: memre
   return
 }
 
+// CHECK-LABEL: func.func @splits(
+//       CHECK:   stages = 3, splits = 2, copies = bulk,
+func.func @splits(%x: memref<?x1024xf16, strided<[?, 1], offset: ?>>, %p: memref<32768xf16>,
+                  %y: memref<?x512xf16, strided<[?, 1], offset: ?>>) {
+  ks.matmul <1, 32, 64, 16> ins(%x, %p : memref<?x1024xf16, strided<[?, 1], offset: ?>>, memref<32768xf16>)
+    outs(%y : memref<?x512xf16, strided<[?, 1], offset: ?>>)
+    plan #ks.gpu_plan<entries = 64, batch_blocks = 40, vector = 8, warps = [4, 1, 2], stages = 3, splits = 2, copies = bulk, weights = streamed, packing = <fragments = <wgmma16_rs, run_k = 1, run_n = 1>, n = 16, k = 16, j = 16>>
+  return
+}
+
+// CHECK-LABEL: func.func @partials(
+//       CHECK:   ks.store_partials %{{.*}}, %{{.*}}[%[[C:.*]]] : vector<1x2x2x4xf32> to memref<2x4x32x4xf32, 3>
+//       CHECK:   ks.add_partials %{{.*}}[%[[C]]] share %[[C]] of 2 : memref<2x4x32x4xf32, 3> to vector<1x1x2x4xf32>
+func.func @partials(%acc: vector<1x2x2x4xf32>, %parts: memref<2x4x32x4xf32, 3>, %c: index) -> vector<1x1x2x4xf32> {
+  ks.store_partials %acc, %parts[%c] : vector<1x2x2x4xf32> to memref<2x4x32x4xf32, 3>
+  %sum = ks.add_partials %parts[%c] share %c of 2 : memref<2x4x32x4xf32, 3> to vector<1x1x2x4xf32>
+  return %sum : vector<1x1x2x4xf32>
+}
+
 // Weights of one j and one i serve all; f32 keeps its type, complex is pairs.
 // CHECK-LABEL: func.func @pack(
 //       CHECK:   ks.pack_weights <3, 5, 7, 2> into #ks.gpu_packing<fragments = <fma, run_k = 1, run_n = 1>, n = 8, k = 8, j = 1, tied = a|d>

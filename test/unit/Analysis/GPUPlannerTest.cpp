@@ -197,6 +197,23 @@ TEST(GPUPlannerChoiceTest, ManyBlocksAlongNShareCopies) {
   EXPECT_EQ(plan.getNumBlocksN({1, 512, 512, 64}) % plan.cluster, 0);
 }
 
+TEST(GPUPlannerChoiceTest, FewSlabsShareK) {
+  Problem problem = makeProblem({2, 192, 768, 16});
+  problem.batch = 64;
+  GPUPlan plan = choose(problem, "sm_90");
+  EXPECT_GT(plan.splits, 1);
+  EXPECT_EQ(plan.getNumChunks({2, 192, 768, 16}) % plan.splits, 0);
+  EXPECT_EQ(choose(problem, "sm_80").splits, 1);
+  problem.batch = 25088;
+  EXPECT_EQ(choose(problem, "sm_90").splits, 1);
+}
+
+TEST(GPUPlannerChoiceTest, OneTileDoesNotWaitForAllWeights) {
+  Problem problem = makeProblem({1, 512, 512, 64});
+  problem.batch = 1;
+  EXPECT_FALSE(choose(problem, "sm_90").isResident);
+}
+
 TEST(GPUPlannerChoiceTest, AllThreadsCopyRowsThatAreNotAligned) {
   Problem problem = makeProblem({4, 64, 64, 16});
   problem.batchFirst = false;
@@ -333,6 +350,23 @@ TEST(GPUPlanCheckTest, SaysWhatIsWrongWithActivationsInRegisters) {
         plan.cluster = 1;
       },
       "number of n of a lane is 6; expected a multiple of 4");
+}
+
+TEST(GPUPlanCheckTest, SaysWhatIsWrongWithSplits) {
+  Problem problem = makeProblem({2, 64, 64, 4});
+  GPUPlan plan;
+  plan.fragments = {WarpInstruction::Mma16, 1, 4};
+  plan.entries = 64;
+  plan.n = 64;
+  plan.j = plan.vector = 4;
+  plan.warpsM = 4;
+  plan.splits = 2;
+  EXPECT_EQ(checkGPUPlan(problem, plan), "");
+  EXPECT_EQ(checkGPUPlan(problem, plan, *getGPUTarget("sm_80")),
+            "splits is 2; expected 1 on sm_80");
+  plan.splits = 4;
+  EXPECT_EQ(checkGPUPlan(problem, plan),
+            "number of n that a lane stores is 2; expected a multiple of 4");
 }
 
 TEST(GPUPlanCheckTest, LaterArchitecturesTakeMoreRegisters) {

@@ -89,6 +89,21 @@ TEST(TrafficTest, ClustersShareInputs) {
   EXPECT_EQ(alone - traffic.l2Bytes, 16 * 4 * tile.inputBytes / 2);
 }
 
+TEST(TrafficTest, SplitsShareK) {
+  Problem problem = makeProblem({2, 64, 64, 4});
+  GPUPlan plan = makePlan();
+  Traffic alone = getTraffic(problem, plan, 1024);
+  plan.splits = 2;
+  Traffic traffic = getTraffic(problem, plan, 1024);
+  // Each reads its part, and stores its share.
+  EXPECT_EQ(traffic.l2Bytes, alone.l2Bytes);
+  EXPECT_EQ(traffic.paddedFlops, alone.paddedFlops);
+  TileTraffic tile(problem, plan);
+  EXPECT_EQ(tile.chunks, 2);
+  EXPECT_EQ(tile.partialBytes, 64 * 32 * 4 * 4);
+  EXPECT_EQ(traffic.blockBytes - alone.blockBytes, tile.partialBytes);
+}
+
 TEST(TrafficTest, ActiveWeights) {
   Problem problem = makeProblem({2, 64, 64, 4});
   GPUPlan plan = makePlan();

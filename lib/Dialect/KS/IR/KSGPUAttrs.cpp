@@ -90,8 +90,8 @@ LogicalResult GPUPlanAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                   int64_t entries, int64_t batchBlocks,
                                   int64_t vector, ArrayRef<int64_t> warps,
                                   int64_t stages, int64_t cluster,
-                                  int64_t sweeps, CopyEngine, WeightPlacement,
-                                  GPUPackingAttr) {
+                                  int64_t splits, int64_t sweeps, CopyEngine,
+                                  WeightPlacement, GPUPackingAttr) {
   // C1
   if (warps.size() != 3)
     return emitError() << "plan has " << warps.size()
@@ -105,6 +105,7 @@ LogicalResult GPUPlanAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                             {"warps along j", warps[2]},
                             {"stages", stages},
                             {"cluster", cluster},
+                            {"splits", splits},
                             {"sweeps", sweeps}})
     if (size < 1 || size > (1 << 20))
       return emitError() << "plan's " << name << " is " << size
@@ -127,6 +128,7 @@ GPUPlan GPUPlanAttr::getPlan(Layout layout) const {
   plan.j = layout == Layout::BatchFirst ? getVector() * plan.warpsJ : 1;
   plan.stages = getStages();
   plan.cluster = getCluster();
+  plan.splits = getSplits();
   plan.sweeps = getSweeps();
   plan.isBulk = getCopies() == CopyEngine::Bulk;
   plan.isResident = getWeights() == WeightPlacement::Resident;

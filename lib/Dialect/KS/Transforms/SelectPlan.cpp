@@ -132,12 +132,13 @@ GPUPlanAttr ks::getPlanAttr(ProductOpInterface op, const GPUPlan &plan) {
   auto packing = GPUPackingAttr::get(
       context, getFragmentsAttr(context, plan.fragments), plan.n, plan.k,
       plan.tiedD ? 1 : plan.j, makeTies(plan.tiedA, plan.tiedD), plan.isFolded);
-  return GPUPlanAttr::get(
-      context, plan.entries, plan.batchBlocks, plan.vector,
-      {plan.warpsM, plan.warpsN, plan.warpsJ}, plan.stages, plan.cluster,
-      plan.sweeps, plan.isBulk ? CopyEngine::Bulk : CopyEngine::CpAsync,
-      plan.isResident ? WeightPlacement::Resident : WeightPlacement::Streamed,
-      packing);
+  return GPUPlanAttr::get(context, plan.entries, plan.batchBlocks, plan.vector,
+                          {plan.warpsM, plan.warpsN, plan.warpsJ}, plan.stages,
+                          plan.cluster, plan.splits, plan.sweeps,
+                          plan.isBulk ? CopyEngine::Bulk : CopyEngine::CpAsync,
+                          plan.isResident ? WeightPlacement::Resident
+                                          : WeightPlacement::Streamed,
+                          packing);
 }
 
 /// "128 entries x 64 n x 4 j, at most 33 blocks along the batch, 3 stages of k
@@ -152,6 +153,8 @@ static std::string describe(const GPUPlan &plan) {
                     plan.isResident ? "resident" : "streamed", plan.getWarps());
   if (plan.cluster > 1)
     text += llvm::formatv(", clusters of {0} blocks", plan.cluster);
+  if (plan.splits > 1)
+    text += llvm::formatv(", k shared by {0} blocks", plan.splits);
   if (plan.sweeps > 1)
     text += llvm::formatv(", {0} sweeps over the batch", plan.sweeps);
   return text;

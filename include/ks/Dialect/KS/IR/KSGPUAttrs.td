@@ -139,8 +139,11 @@ def KS_GPUPlanAttr : KS_Attr<"GPUPlan", "gpu_plan",
     the ring, and warps wait for each other at the stages they share only. `warps`
     divide the slab along the batch, n and j. With a `cluster` (sm_90 and later)
     that many blocks, neighbours along n, each copy a part of the activations
-    that they share to all of them. A lane's pieces of activations are `vector`
-    elements that are neighbours in memory: along j, or along the batch.
+    that they share to all of them. With several `splits` (sm_90 and later) a
+    cluster of that many blocks computes a slab: each walks along its own part of
+    the chunks, and then adds up all parts of its share of the rows n. A lane's
+    pieces of activations are `vector` elements that are neighbours in memory:
+    along j, or along the batch.
 
     Blocks run in the order of their slabs first, then of the batch, so that
     those that share rows of X run together. With several `sweeps` that is so for
@@ -156,8 +159,8 @@ def KS_GPUPlanAttr : KS_Attr<"GPUPlan", "gpu_plan",
     Grid, threads and shared memory follow from it (ks/Analysis/GPUPlanner.h).
 
     Constraints:
-    * (C1) entries, batch_blocks, vector, stages, cluster, sweeps and all three
-      warps are at least 1.
+    * (C1) entries, batch_blocks, vector, stages, cluster, splits, sweeps and all
+      three warps are at least 1.
 
     For an op that carries it: it is a `ks.matmul`, and `checkGPUPlan` of the
     planner has no objection.
@@ -169,6 +172,7 @@ def KS_GPUPlanAttr : KS_Attr<"GPUPlan", "gpu_plan",
     ArrayRefParameter<"int64_t">:$warps, // Along the batch, n and j.
     "int64_t":$stages,              // Of the ring of chunks.
     DefaultValuedParameter<"int64_t", "1">:$cluster, // Blocks that share copies.
+    DefaultValuedParameter<"int64_t", "1">:$splits, // Blocks that share k.
     DefaultValuedParameter<"int64_t", "1">:$sweeps, // Over the batch, with parts of the slabs.
     EnumParameter<KS_CopyEngine>:$copies, // Who fills the ring.
     EnumParameter<KS_WeightPlacement>:$weights, // Where weights are.
@@ -178,7 +182,7 @@ def KS_GPUPlanAttr : KS_Attr<"GPUPlan", "gpu_plan",
     `<` `entries` `=` $entries `,` `batch_blocks` `=` $batchBlocks `,`
         `vector` `=` $vector `,` `warps` `=` `[` $warps `]` `,`
         `stages` `=` $stages `,` (`cluster` `=` $cluster^ `,`)?
-        (`sweeps` `=` $sweeps^ `,`)? `copies` `=` $copies `,` `weights` `=` $weights `,`
+        (`splits` `=` $splits^ `,`)? (`sweeps` `=` $sweeps^ `,`)? `copies` `=` $copies `,` `weights` `=` $weights `,`
         `packing` `=` $packing `>`
   }];
   let extraClassDeclaration = [{

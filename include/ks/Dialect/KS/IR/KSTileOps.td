@@ -284,6 +284,49 @@ def KS_JoinPartsOp : KS_TileOp<"join_parts", [Pure]> {
   let hasVerifier = 1;
 }
 
+def KS_StorePartialsOp : KS_TileOp<"store_partials"> {
+  let summary = "puts this lane's sums where other blocks find them";
+  let description = [{
+    The vectors of the fragment, in row-major order, become destination[warp, vector,
+    lane].
+  }];
+  let arguments = (ins
+    KS_Fragment<4>:$fragment,
+    Arg<KS_AnyRealMemRef, "partial sums", [MemWrite]>:$destination, Index:$warp
+  );
+  let assemblyFormat = [{
+    $fragment `,` $destination `[` $warp `]` attr-dict
+    `:` type($fragment) `to` type($destination)
+  }];
+}
+
+def KS_AddPartialsOp : KS_TileOp<"add_partials"> {
+  let summary = "adds up the sums of the blocks of a cluster";
+  let description = [{
+    Each of `blocks` blocks has put the same fragment, with as many times the tiles of
+    n of the result, where `source` is (`ks.store_partials`). The result is the sum of
+    all, in the order of the blocks, of the tiles of share `share`.
+
+    ```mlir
+    ks.store_partials %sums, %partials[%warp]
+      : vector<8x4x2x4xf32> to memref<4x64x32x4xf32, #workgroup>
+    nvvm.cluster.arrive
+    nvvm.cluster.wait
+    %y = ks.add_partials %partials[%warp] share %rank of 4
+      : memref<4x64x32x4xf32, #workgroup> to vector<8x1x2x4xf32>
+    ```
+  }];
+  let arguments = (ins
+    Arg<KS_AnyRealMemRef, "partial sums", [MemRead]>:$source, Index:$warp,
+    Index:$share, I64Attr:$blocks
+  );
+  let results = (outs KS_Fragment<4>:$result);
+  let assemblyFormat = [{
+    $source `[` $warp `]` `share` $share `of` $blocks attr-dict
+    `:` type($source) `to` type($result)
+  }];
+}
+
 def KS_WarpgroupMmaOp : KS_TileOp<"warpgroup_mma",
     [AllTypesMatch<["accumulator", "result"]>]> {
   let summary = "four warps multiply a chunk and add to an accumulator";

@@ -43,6 +43,7 @@ COMPILED_CHAINS = [name for name in MAIN_CHAINS if not name.startswith("dyadic")
 # How a layer is compiled, with options of ks-run. The first takes weights as they come and
 # keeps every rounding; the second may multiply factors with each other.
 VARIANTS: dict[str, list[str]] = {"exact": [], "free": ["--frozen", "--reassoc"]}
+CHOSEN = "free"  # where the compiler has the choice
 WAY_OF_VARIANT = {"exact": "ks", "free": "ks_free"}
 OURS = list(WAY_OF_VARIANT.values())
 

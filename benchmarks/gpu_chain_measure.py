@@ -41,7 +41,7 @@ SLACK = {"ks_free": 2, "dense": 2}
 # What of the weights must go by before they are used again, in L2 caches; and how far
 # copies of them may fall short of that, where they are small.
 BEYOND_CACHE, AT_LEAST = 2, 1.2
-MAX_COPIES = 1500
+MAX_COPIES = 2000
 
 
 class ChainArrays(Arrays):

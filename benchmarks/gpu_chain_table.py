@@ -10,7 +10,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from gpu_cases import KINDS, LAYOUTS, Row, number
-from gpu_chain_cases import BATCHES, COLD_WAYS, ENERGY_WAYS, MAIN_CHAINS, OURS, PEERS
+from gpu_chain_cases import (
+    BATCHES,
+    CHAINS,
+    CHOSEN,
+    COLD_WAYS,
+    ENERGY_WAYS,
+    MAIN_CHAINS,
+    OURS,
+    PEERS,
+)
 from gpu_graph_table import show_us
 from gpu_graphs import LAUNCHES
 from gpu_table import describe, is_wrong, list_troubles, make_table, show, values, write_page
@@ -85,9 +94,10 @@ Group = tuple[str, str, int, list[Row]]
 
 
 def group(rows: list[Row]) -> list[Group]:
-    """By type, layout and batch, in the order of the benchmark."""
+    """By type, layout and batch, all in the order of the benchmark."""
     groups: dict[tuple, list[Row]] = defaultdict(list)
-    for row in rows:
+    order = {title: at for at, title in enumerate(CHAINS)}
+    for row in sorted(rows, key=lambda row: order.get(row["chain"], len(order))):
         groups[row["type"], row["layout"], int(row["batch"])].append(row)
 
     def place(key: tuple) -> tuple:
@@ -243,8 +253,6 @@ def write_table(rows: list[Row], path: Path) -> None:
 # ----------------------------------------------------------------------------------------
 # Groupings
 # ----------------------------------------------------------------------------------------
-
-CHOSEN = "free"
 
 
 def compare(rows: list[Row]) -> list[tuple[str, Row, Row, float]]:

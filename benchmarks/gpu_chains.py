@@ -37,6 +37,7 @@ from pathlib import Path
 from gpu_cases import KINDS, read_rows
 from gpu_chain_cases import (
     BATCHES,
+    CHOSEN,
     FIELDS,
     GROUPING_BATCHES,
     GROUPING_FIELDS,
@@ -53,10 +54,14 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def find_variants(folder: Path | None, case: ChainCase) -> list[str]:
-    """Of the case's layer, all that are there."""
+    """Of the case's layer, all that are there, but each code once: the chosen one comes
+    first, and what equals it is not measured again."""
+    found: dict[bytes, str] = {}
     stem = f"{case.stem}-"
     paths = sorted(folder.glob(f"{stem}*.ks")) if folder else []
-    return [path.stem.removeprefix(stem) for path in paths]
+    for path in sorted(paths, key=lambda path: path.stem != f"{stem}{CHOSEN}"):
+        found.setdefault(path.read_bytes(), path.stem.removeprefix(stem))
+    return list(found.values())
 
 
 def make_cases(args: argparse.Namespace, kind: str, layout: str) -> list[ChainCase]:

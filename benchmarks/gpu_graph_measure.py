@@ -45,7 +45,8 @@ class Arrays:
     and back."""
 
     def __init__(self, case: Case):
-        self.case, self.is_chain = case, self.can_chain()
+        self.case = case
+        self.is_chain = self.can_chain()
         dtype = getattr(torch, case.kind.dtype)
         self.start = torch.empty(case.x_shape, dtype=dtype, device="cuda").uniform_(-1, 1)
         x, y = self.start.clone(), torch.empty(case.y_shape, dtype=dtype, device="cuda")

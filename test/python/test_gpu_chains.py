@@ -217,11 +217,11 @@ def test_a_new_variant_is_measured(tmp_path):
 def test_groupings_are_what_the_folder_holds(tmp_path):
     args = make_arguments(tmp_path, groupings=True)
     stem = "monarch-sqrt-n-1024-f16-first-64"
-    for variant in ("apart", "exact", "free"):
-        (tmp_path / f"{stem}-{variant}.ks").touch()
+    for variant, code in (("apart", "two"), ("exact", "one"), ("free", "one"), ("x", "three")):
+        (tmp_path / f"{stem}-{variant}.ks").write_text(code)
     cases = gpu_chains.make_cases(args, "f16", "first")
     assert [case.artifact for case in cases] == [
-        f"{stem}-{variant}.ks" for variant in ("apart", "exact", "free")
+        f"{stem}-{variant}.ks" for variant in ("free", "apart", "x")
     ]
     assert len({case.key for case in cases}) == 3
 

@@ -7,6 +7,7 @@ import csv
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 Pattern = tuple[int, int, int, int]
 Row = dict[str, str]
@@ -86,6 +87,7 @@ class Case:
     kind: Kind
     layout: str
     is_fixed: bool = False  # whether the layer is compiled for this batch, if not BATCH
+    name_field: ClassVar[str] = "pattern"  # the column that holds the name
 
     @property
     def name(self) -> str:
@@ -99,6 +101,15 @@ class Case:
     def artifact(self) -> str:
         suffix = "" if self.batch == BATCH else f"-{self.compiled_batch}"
         return f"{self.name}-{self.kind.name}-{self.layout}{suffix}.ks"
+
+    @property
+    def layers(self) -> dict[str, list[str]]:
+        """The artefacts of the case, and the options of ks-run that make them."""
+        return {self.artifact: self.options}
+
+    def list_missing(self, row: Row) -> list[str]:
+        """Artefacts that were not there when the row was measured."""
+        return [self.artifact] if row["status"] == "no artefact" else []
 
     @property
     def compiled_batch(self) -> str:
@@ -150,7 +161,11 @@ class Case:
 
 
 def get_key(row: Row) -> tuple[str, int, str, str]:
-    return row["pattern"], int(row["batch"]), row["type"], row["layout"]
+    """What a row is about: a pattern, a chain, or one variant of the layer of a chain."""
+    name = row["pattern"] if "pattern" in row else row["chain"]
+    if row.get("variant"):
+        name = f"{name} {row['variant']}"
+    return name, int(row["batch"]), row["type"], row["layout"]
 
 
 def number(row: Row, field: str) -> float:

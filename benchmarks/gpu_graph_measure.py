@@ -15,7 +15,7 @@ import gpu_peers as peers
 import torch
 from gpu_cases import Case
 from gpu_graphs import LAUNCHES, WAYS, finish_row
-from gpu_measure import Meter, make_weight, ours
+from gpu_measure import Meter, is_ours, make_weight, ours
 from gpu_timing import Timer
 
 Tensor = torch.Tensor
@@ -23,19 +23,21 @@ WARM_UPS = 3
 MAX_DENSE_US = 1000  # of a launch
 
 
-def make_orthogonal_weight(case: Case) -> Tensor:
+def make_orthogonal_weight(
+    shape: tuple[int, int, int, int], dtype: torch.dtype, seed: int = 1, device: str = "cuda"
+) -> Tensor:
     """Each block is a cosine transform with random signs: results are as large as inputs,
     however many launches there are."""
-    a, b, _, d = case.pattern
-    generator = torch.Generator(device="cuda").manual_seed(1)
+    a, b, _, d = shape
+    generator = torch.Generator(device=device).manual_seed(seed)
 
     def draw_signs(*shape: int) -> Tensor:
-        return torch.randint(2, shape, generator=generator, device="cuda").mul_(2).sub_(1)
+        return torch.randint(2, shape, generator=generator, device=device).mul_(2).sub_(1)
 
-    at = torch.arange(b, device="cuda", dtype=torch.float64) + 0.5
+    at = torch.arange(b, device=device, dtype=torch.float64) + 0.5
     block = torch.outer(at, at).mul_(math.pi / b).cos_().mul_(math.sqrt(2 / b)).float()
     weight = block.view(1, b, b, 1) * draw_signs(a, b, 1, d) * draw_signs(a, 1, b, d)
-    return weight.to(getattr(torch, case.kind.dtype))
+    return weight.to(dtype)
 
 
 class Arrays:
@@ -43,13 +45,25 @@ class Arrays:
     and back."""
 
     def __init__(self, case: Case):
-        self.case, self.is_chain = case, case.rows == case.columns
+        self.case = case
+        self.is_chain = self.can_chain()
         dtype = getattr(torch, case.kind.dtype)
         self.start = torch.empty(case.x_shape, dtype=dtype, device="cuda").uniform_(-1, 1)
         x, y = self.start.clone(), torch.empty(case.y_shape, dtype=dtype, device="cuda")
         self.xs, self.ys = ([x, y], [y, x]) if self.is_chain else ([x], [y])
-        self.weight = (make_orthogonal_weight if self.is_chain else make_weight)(case)
+        self.make_weights()
         self.entries = peers.choose_entries(case.batch).cuda()
+
+    def can_chain(self) -> bool:
+        """Whether results can be inputs."""
+        return self.case.rows == self.case.columns
+
+    def make_weights(self) -> None:
+        if self.is_chain:
+            dtype = getattr(torch, self.case.kind.dtype)
+            self.weight = make_orthogonal_weight(self.case.pattern, dtype)
+        else:
+            self.weight = make_weight(self.case)
 
     def solve(self, x: Tensor) -> peers.Reference:
         reference = peers.Reference(self.case, self.weight, self.entries)
@@ -65,9 +79,18 @@ class Arrays:
 class Chain:
     """A graph of launches of a way."""
 
-    def __init__(self, call: peers.Call, xs: list[Tensor]):
+    def __init__(
+        self,
+        call: peers.Call,
+        xs: list[Tensor],
+        launches: int = LAUNCHES,
+        feeds_back: bool | None = None,
+    ):
         """`xs` are the inputs that `call` sees. Where there are two, each result becomes the
-        next input, also if the way allocates its results."""
+        next input, also if the way allocates its results, unless `feeds_back` is false."""
+        if feeds_back is None:
+            feeds_back = len(xs) > 1
+        self.launches = launches
         for run in range(WARM_UPS):
             call(run % len(xs))
         torch.cuda.synchronize()
@@ -75,10 +98,10 @@ class Chain:
         stream = torch.cuda.current_stream()
         # Ours goes to the driver itself: it asks about memory, and launches.
         with torch.cuda.graph(self.graph, stream=stream, capture_error_mode="relaxed"):
-            for launch in range(LAUNCHES):
+            for launch in range(launches):
                 at = launch % len(xs)
                 self.x, self.y = xs[at], call(at)
-                if len(xs) > 1:
+                if feeds_back:
                     xs[1 - at] = self.y
 
     def run(self) -> None:
@@ -127,7 +150,7 @@ class GraphMeasurement(Meter):
         self.reference = arrays.solve(arrays.start)
         call = None
         if self.has_layer(case):
-            inputs = (case, arrays.weight, arrays.xs, arrays.ys)
+            inputs = (case, [arrays.weight], arrays.xs, arrays.ys)
             call = self.try_way(case, "ks", lambda: ours(*inputs, self, stack))
         # Graphs must go before the layers whose code they run.
         stack.callback(self.timers.clear)
@@ -177,7 +200,7 @@ class GraphMeasurement(Meter):
         torch.cuda.synchronize()
         reference = arrays.solve(chain.x) if arrays.is_chain else self.reference
         self.record_error(way, case, reference.error_ratio(chain.y))
-        if way != "ks":
+        if not is_ours(way):
             return
         # Ours may begin before the launch ahead of it has ended.
         result = chain.y.clone()

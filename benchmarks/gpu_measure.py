@@ -7,6 +7,7 @@ and how gpu_factors.py does it."""
 import argparse
 import contextlib
 import datetime
+import itertools
 import math
 import warnings
 from collections.abc import Callable
@@ -114,12 +115,19 @@ def with_pitch(array: Tensor, alignment: int) -> Tensor:
     return copy[:, : array.shape[1]]
 
 
-def bind_layer(layer: Layer, batch: int, weight: Tensor, xs: list[Tensor], ys: list[Tensor]):
-    """Calls of a compiled layer of one factor on each input and output, weights packed."""
+def pack_layer(layer: Layer, weights: list[Tensor]) -> Tensor:
     packed = torch.empty(layer.packed_bytes, dtype=torch.uint8, device="cuda")
-    layer.pack([weight], packed, torch.cuda.current_stream().cuda_stream)
-    space = layer.workspace_bytes(batch)
-    workspace = torch.empty(space, dtype=torch.uint8, device="cuda")
+    layer.pack(weights, packed, torch.cuda.current_stream().cuda_stream)
+    return packed
+
+
+def make_workspace(layer: Layer, batch: int) -> Tensor:
+    """NaN in every type: what the layer reads there it must have written."""
+    return torch.full((layer.workspace_bytes(batch),), 255, dtype=torch.uint8, device="cuda")
+
+
+def bind_layer(layer: Layer, packed: Tensor, workspace: Tensor, xs: list[Tensor], ys: list[Tensor]):
+    """Calls of a compiled layer on each input and output, one at a time."""
     order = [a for a in layer.arguments if not a.is_weight]
     return [
         layer.bind(packed, [y if a.is_result else x for a in order], workspace)
@@ -129,33 +137,53 @@ def bind_layer(layer: Layer, batch: int, weight: Tensor, xs: list[Tensor], ys: l
 
 def ours(
     case: Case,
-    weight: Tensor,
+    weights: list[Tensor],
     xs: list[Tensor],
     ys: list[Tensor],
     meter: "Meter",
     stack: contextlib.ExitStack,
+    artifact: str = "",
 ) -> peers.Call:
-    """A compiled layer, with its weights packed."""
+    """A compiled layer, with its weights packed: that of the case, unless one is named."""
     stream = torch.cuda.current_stream().cuda_stream
-    layer = stack.enter_context(meter.runtime.load(meter.args.artifacts / case.artifact))
+    layer = stack.enter_context(
+        meter.runtime.load(meter.args.artifacts / (artifact or case.artifact))
+    )
     meter.row["target"] = layer.target
-    weights = [argument for argument in layer.arguments if argument.is_weight]
+    wanted = [argument for argument in layer.arguments if argument.is_weight]
     results = [argument for argument in layer.arguments if argument.is_result]
     inputs = [a for a in layer.arguments if not a.is_weight and not a.is_result]
-    if not len(weights) == len(results) == len(inputs) == 1:
+    if (len(wanted), len(results), len(inputs)) != (len(weights), 1, 1):
         names = ", ".join(argument.name for argument in layer.arguments)
-        raise RuntimeError(f"expected an input, a weight and a result; it has {names}")
+        raise RuntimeError(
+            f"expected an input, a result and weights ({len(weights)}); it has {names}"
+        )
     wide_xs = [with_pitch(x, inputs[0].alignment) for x in xs]
     wide_ys = [with_pitch(y, results[0].alignment) for y in ys]
     if wide_xs[0] is not xs[0] or wide_ys[0] is not ys[0]:
         meter.notes.append("ks: rows with a gap, for alignment")
-    calls = bind_layer(layer, case.batch, weight, wide_xs, wide_ys)
+    packed, workspace = pack_layer(layer, weights), make_workspace(layer, case.batch)
+    calls = bind_layer(layer, packed, workspace, wide_xs, wide_ys)
 
     def run(at: int) -> Tensor:
         calls[at](stream)
         return wide_ys[at]
 
+    def copy_weights(count: int) -> peers.Call:
+        """The same, but runs take turns on so many copies of the packed weights."""
+        copies = [packed.clone() for _ in range(count)]
+        bound = [bind_layer(layer, copy, workspace, wide_xs, wide_ys) for copy in copies]
+        turns = itertools.cycle(bound)
+
+        def run(at: int) -> Tensor:
+            next(turns)[at](stream)
+            return wide_ys[at]
+
+        return run
+
     run.outputs = wide_ys  # type: ignore[attr-defined]
+    run.weight_bytes = packed.numel()  # type: ignore[attr-defined]
+    run.copy_weights = copy_weights  # type: ignore[attr-defined]
     return run
 
 
@@ -170,6 +198,10 @@ def time_briefly(call: Callable[[], object]) -> float:
     torch.cuda.synchronize()
     ms = time_runs(lambda _: call(), 1)
     return ms if ms > 5 else time_runs(lambda _: call(), 5, 0.3)
+
+
+def is_ours(way: str) -> bool:
+    return way.startswith("ks")
 
 
 class Meter:
@@ -237,7 +269,7 @@ class Meter:
     def begin_row(self, case: Case) -> Row:
         floor = max(case.bytes / self.copy, case.flops / self.peak) if case.batch else 0
         self.notes, self.timers = [], {}
-        self.row = {"pattern": case.name, "batch": str(case.batch), "type": case.kind.name}
+        self.row = {case.name_field: case.name, "batch": str(case.batch), "type": case.kind.name}
         self.row.update(self.constants, layout=case.layout, status="failed", wrong="")
         self.start_row(case, floor)
         return self.row
@@ -298,7 +330,7 @@ class Meter:
     def take_turns(self) -> None:
         """All rounds but the first."""
         best, timers = self.get_best(), self.timers
-        turns = [way for way, t in timers.items() if t.ms <= OUT_OF_RACE * best or way == "ks"]
+        turns = [way for way, t in timers.items() if t.ms <= OUT_OF_RACE * best or is_ours(way)]
         for at in range(1, self.args.rounds):
             first = at % max(len(turns), 1)
             for way in turns[first:] + turns[:first]:
@@ -397,7 +429,7 @@ class Measurement(Meter):
             self.add_peers(case, weight, xs, self.ys)
         call = None
         if self.has_layer(case):
-            call = self.try_way(case, "ks", lambda: ours(case, weight, xs, self.ys, self, stack))
+            call = self.try_way(case, "ks", lambda: ours(case, [weight], xs, self.ys, self, stack))
         self.take_turns()
         if call:
             # Once more, after all the others have had the memory.

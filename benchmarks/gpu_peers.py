@@ -34,58 +34,75 @@ MAX_DENSE_BYTES = 2 << 30
 # ----------------------------------------------------------------------------------------
 
 
-def bmm(case: Case, weight: Tensor, xs: list[Tensor], ys: list[Tensor]) -> Call:
-    """Permute, multiply in batches, permute back. With d = 1 cuBLAS takes blocks where
-    they are, and nothing is moved."""
+def bmm_step(case: Case, weight: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
+    """Permute, multiply in batches, permute back, from an input into an output. With d = 1
+    cuBLAS takes blocks where they are, and nothing is moved."""
     a, b, c, d = case.pattern
     batch = case.batch
     if case.layout == "first":
         stored = weight.permute(0, 3, 2, 1).reshape(a * d, c, b).contiguous()
 
-        def run(at: int) -> Tensor:
-            x = xs[at].view(batch, a, c, d).permute(1, 3, 0, 2).reshape(a * d, batch, c)
-            y = ys[at].view(batch, a, b, d).permute(1, 3, 0, 2)
+        def run(x: Tensor, result: Tensor) -> Tensor:
+            x = x.view(batch, a, c, d).permute(1, 3, 0, 2).reshape(a * d, batch, c)
+            y = result.view(batch, a, b, d).permute(1, 3, 0, 2)
             if d == 1:
                 torch.bmm(x, stored, out=y.squeeze(1))
             else:
                 y.copy_(torch.bmm(x, stored).view(a, d, batch, b))
-            return ys[at]
+            return result
 
     else:
         stored = weight.permute(0, 3, 1, 2).reshape(a * d, b, c).contiguous()
 
-        def run(at: int) -> Tensor:
-            x = xs[at].view(a, c, d, batch).permute(0, 2, 1, 3).reshape(a * d, c, batch)
-            y = ys[at].view(a, b, d, batch).permute(0, 2, 1, 3)
+        def run(x: Tensor, result: Tensor) -> Tensor:
+            x = x.view(a, c, d, batch).permute(0, 2, 1, 3).reshape(a * d, c, batch)
+            y = result.view(a, b, d, batch).permute(0, 2, 1, 3)
             if d == 1:
                 torch.bmm(stored, x, out=y.squeeze(1))
             else:
                 y.copy_(torch.bmm(stored, x).view(a, d, b, batch))
-            return ys[at]
+            return result
+
+    return run
+
+
+def bmm(case: Case, weight: Tensor, xs: list[Tensor], ys: list[Tensor]) -> Call:
+    step = bmm_step(case, weight)
+    return lambda at: step(xs[at], ys[at])
+
+
+def einsum_step(case: Case, weight: Tensor) -> Callable[[Tensor], Tensor]:
+    """torch.einsum on 4-D views; it allocates its results. The weight is stored in the
+    order in which einsum multiplies, so that it copies activations only; it has no axis
+    along which it is tied."""
+    a, b, c, d = case.pattern
+    batch = case.batch
+    i, j = (letter if weight.shape[at] > 1 else "" for letter, at in (("i", 0), ("j", 3)))
+    axes = [(0, i), (3, j), (2, "k"), (1, "n")]
+    if case.layout == "last":
+        axes[2:] = [(1, "n"), (2, "k")]
+    letters = "".join(letter for _, letter in axes)
+    order = [at for at, _ in axes]
+    stored = weight.permute(order).contiguous()
+    stored = stored.view([size for size, (_, letter) in zip(stored.shape, axes) if letter])
+    if case.layout == "first":
+
+        def run(x: Tensor) -> Tensor:
+            y = torch.einsum(f"zikj,{letters}->zinj", x.view(batch, a, c, d), stored)
+            return y.reshape(batch, a * b * d)
+
+    else:
+
+        def run(x: Tensor) -> Tensor:
+            y = torch.einsum(f"{letters},ikjz->injz", stored, x.view(a, c, d, batch))
+            return y.reshape(a * b * d, batch)
 
     return run
 
 
 def einsum(case: Case, weight: Tensor, xs: list[Tensor], ys: list[Tensor]) -> Call:
-    """torch.einsum on 4-D views; it allocates its results. The weight is stored in the
-    order in which einsum multiplies, so that it copies activations only."""
-    a, b, c, d = case.pattern
-    batch = case.batch
-    if case.layout == "first":
-        stored = weight.permute(0, 3, 2, 1).contiguous()
-
-        def run(at: int) -> Tensor:
-            y = torch.einsum("zikj,ijkn->zinj", xs[at].view(batch, a, c, d), stored)
-            return y.reshape(batch, a * b * d)
-
-    else:
-        stored = weight.permute(0, 3, 1, 2).contiguous()
-
-        def run(at: int) -> Tensor:
-            y = torch.einsum("ijnk,ikjz->injz", stored, xs[at].view(a, c, d, batch))
-            return y.reshape(a * b * d, batch)
-
-    return run
+    step = einsum_step(case, weight)
+    return lambda at: step(xs[at])
 
 
 def dense_bytes(case: Case) -> int:

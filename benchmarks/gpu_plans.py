@@ -105,7 +105,7 @@ def time_plans(args: argparse.Namespace, kind: Kind, entries: list[dict]):
     import datetime
 
     import torch
-    from gpu_measure import Buffers, bind_layer, make_weight
+    from gpu_measure import Buffers, bind_layer, make_weight, make_workspace, pack_layer
     from gpu_timing import Timer, get_device_info, measure_copy, measure_peak, set_precision
     from ks_runtime import Runtime
 
@@ -126,7 +126,9 @@ def time_plans(args: argparse.Namespace, kind: Kind, entries: list[dict]):
         xs, ys = buffers.take(case)
         with contextlib.ExitStack() as stack:
             layer = stack.enter_context(runtime.load(args.run / entry["file"]))
-            calls = bind_layer(layer, case.batch, make_weight(case), xs, ys)
+            packed = pack_layer(layer, [make_weight(case)])
+            workspace = make_workspace(layer, case.batch)
+            calls = bind_layer(layer, packed, workspace, xs, ys)
             calls[0](stream)
             timer = Timer(lambda at: calls[at](stream), len(xs), args.ms)  # noqa: B023
             for _ in range(args.rounds):

@@ -92,7 +92,9 @@ def parse_pattern(text: str) -> Pattern:
     return a, b, c, d
 
 
-def add_run_options(parser: argparse.ArgumentParser, rounds: int, ms: float) -> None:
+def add_run_options(
+    parser: argparse.ArgumentParser, rounds: int, ms: float, has_patterns: bool = True
+) -> None:
     add = parser.add_argument
     add("--artifacts", type=Path, metavar="DIR", help="compiled layers")
     add("--runtime", type=Path, metavar="PATH", help="libKSRuntimeC.so")
@@ -100,7 +102,8 @@ def add_run_options(parser: argparse.ArgumentParser, rounds: int, ms: float) -> 
     add("--types", nargs="+", choices=list(KINDS), help="of --all, or one to measure here")
     add("--layouts", nargs="+", choices=LAYOUTS, help="of --all, or one to measure here")
     add("--batch", type=int, nargs="+", help="instead of those of the benchmark")
-    add("--patterns", type=parse_pattern, nargs="+", metavar="A,B,C,D", help="the same")
+    if has_patterns:
+        add("--patterns", type=parse_pattern, nargs="+", metavar="A,B,C,D", help="the same")
     add("--rounds", type=int, default=rounds, help="turns of each way (default %(default)s)")
     add("--ms", type=float, default=ms, help="of each turn, in ms (default %(default)s)")
     add("--max-minutes", type=float, help="stop after the case that passes this")
@@ -141,8 +144,12 @@ def check_run_options(
 # ----------------------------------------------------------------------------------------
 
 
+def is_there(args: argparse.Namespace, artifact: str) -> bool:
+    return bool(args.artifacts and args.runtime) and (args.artifacts / artifact).exists()
+
+
 def has_artifact(args: argparse.Namespace, case: Case) -> bool:
-    return bool(args.artifacts and args.runtime) and (args.artifacts / case.artifact).exists()
+    return is_there(args, case.artifact)
 
 
 def find_todo(args: argparse.Namespace, cases: list[Case]) -> list[Case]:
@@ -150,9 +157,7 @@ def find_todo(args: argparse.Namespace, cases: list[Case]) -> list[Case]:
 
     def is_done(case: Case) -> bool:
         row = done.get(case.key)
-        if row and row["status"] == "no artefact":
-            return not has_artifact(args, case)
-        return row is not None
+        return row is not None and not any(is_there(args, a) for a in case.list_missing(row))
 
     return [case for case in cases if not is_done(case)]
 
@@ -191,10 +196,11 @@ def preload(paths: list[Path], library: Path, jobs: int) -> None:
 
 def preload_todo(args: argparse.Namespace, make_cases: MakeCases) -> None:
     names = {
-        case.artifact: None  # in order, once each
+        artifact: None  # in order, once each
         for kind, layout in itertools.product(args.types, args.layouts)
         for case in find_todo(args, make_cases(args, kind, layout))
-        if has_artifact(args, case)
+        for artifact in case.layers
+        if is_there(args, artifact)
     }
     if names:
         preload([args.artifacts / name for name in names], args.runtime, args.preload)

@@ -69,7 +69,7 @@ def show_us(ms: float) -> str:
 
 
 def label(row: Row) -> str:
-    return f"({row['pattern']})"
+    return f"({row['pattern']})" if "pattern" in row else row["chain"]
 
 
 def label_batch(row: Row) -> str:

@@ -285,7 +285,8 @@ GroupingResult Search::run(bool isExplained) {
   if (!isExplained)
     return result;
 
-  auto reject = [&](const char *name, llvm::ArrayRef<FactorKernel> kernels) {
+  auto reject = [&](llvm::StringRef name,
+                    llvm::ArrayRef<FactorKernel> kernels) {
     std::optional<Grouping> priced = price(kernels);
     bool isKnown = !priced || *priced == result.best ||
                    llvm::any_of(result.rejected, [&](const Alternative &other) {
@@ -302,15 +303,15 @@ GroupingResult Search::run(bool isExplained) {
     together.push_back(alone);
   }
   if (size <= costs.getMaxGroups())
-    reject("all factors in one kernel", {together});
-  reject("factors apart", apart);
+    reject(kFusedWay, {together});
+  reject(kApartWay, apart);
   if (size > 1 && isMergeable(0, size))
     for (bool isDense : {false, true})
       if (std::optional<FactorGroup> all =
               isDense && isProductDense()
                   ? std::nullopt
                   : makeGroup(problem.factors, 0, size, isDense))
-        reject(isDense ? "dense" : "all factors merged", {FactorKernel{*all}});
+        reject(isDense ? kDenseWay : kMergedWay, {FactorKernel{*all}});
   return result;
 }
 

@@ -232,6 +232,48 @@ GPUCost ks::predictGPUChain(const Problem &problem, const GPUChainPlan &plan,
   return cost;
 }
 
+/// The one that is used for a factor.
+static WarpInstruction getInstruction(const Problem &problem,
+                                      const KSPattern &p,
+                                      const GPUTarget &target) {
+  if (problem.realBytes == 2)
+    return WarpInstruction::Mma16;
+  if (problem.realBytes != 4 || problem.isComplex)
+    return WarpInstruction::Fma;
+  if (problem.tf32)
+    return WarpInstruction::Mma8;
+  bool pays = target.getSplitPerClock() > target.fma32PerClock;
+  return pays && p.c >= kMinSplitDepth ? WarpInstruction::Mma16Split
+                                       : WarpInstruction::Fma;
+}
+
+double ks::boundGPUChain(const Problem &problem, const GPUTarget &target,
+                         int64_t batch) {
+  // Activations are moved, tiles of instructions are filled, and each factor
+  // waits for weights.
+  double clock = target.gigahertz * 1e9;
+  double features = toDouble(problem.factors.front().pattern.inFeatures() +
+                             problem.factors.back().pattern.outFeatures());
+  double dram = toDouble(batch) * features * toDouble(problem.elementBytes()) /
+                target.dramBandwidth;
+  auto roundUp = [](int64_t size, int64_t unit) {
+    return toDouble((size + unit - 1) / unit * unit);
+  };
+  double units = 0;
+  for (const Problem::Factor &factor : problem.factors) {
+    const KSPattern &p = factor.pattern;
+    FragmentLayout layout{getInstruction(problem, p, target)};
+    units += toDouble(batch) * toDouble(p.a * p.d) *
+             roundUp(p.b, layout.tileN()) * roundUp(p.c, layout.stepK()) *
+             (problem.isComplex ? 4 : 1) /
+             getUnitRate(target, layout.instruction, problem);
+  }
+  units /= toDouble(target.multiprocessors) * clock;
+  double latency = toDouble(static_cast<int64_t>(problem.factors.size())) *
+                   kConstants.loadLatency / clock;
+  return kConstants.launch + std::max({dram, units, latency});
+}
+
 //===----------------------------------------------------------------------===//
 // Enumeration
 //===----------------------------------------------------------------------===//
@@ -250,7 +292,6 @@ private:
   bool chooseFactor(GPUChainPlan &plan, size_t number, int64_t registers);
   std::vector<GPUChainFactor> getShapes(const GPUChainPlan &plan,
                                         size_t number) const;
-  WarpInstruction getInstruction(const KSPattern &p) const;
 
   const Problem &problem;
   const GPUTarget &target;
@@ -258,18 +299,6 @@ private:
   std::vector<RankedGPUChainPlan> plans;
 };
 } // namespace
-
-WarpInstruction ChainEnumerator::getInstruction(const KSPattern &p) const {
-  if (problem.realBytes == 2)
-    return WarpInstruction::Mma16;
-  if (problem.realBytes != 4 || problem.isComplex)
-    return WarpInstruction::Fma;
-  if (problem.tf32)
-    return WarpInstruction::Mma8;
-  bool pays = target.getSplitPerClock() > target.fma32PerClock;
-  return pays && p.c >= kMinSplitDepth ? WarpInstruction::Mma16Split
-                                       : WarpInstruction::Fma;
-}
 
 std::vector<GPUChainFactor> ChainEnumerator::getShapes(const GPUChainPlan &plan,
                                                        size_t number) const {
@@ -279,7 +308,7 @@ std::vector<GPUChainFactor> ChainEnumerator::getShapes(const GPUChainPlan &plan,
   int64_t ownD = p.a % plan.cluster == 0 ? p.d : p.d / plan.cluster;
   std::vector<GPUChainFactor> shapes;
   GPUChainFactor factor;
-  factor.fragments.instruction = getInstruction(p);
+  factor.fragments.instruction = getInstruction(problem, p, target);
   factor.tiedA = stated.tiedA;
   factor.tiedD = stated.tiedD;
   auto addRows = [&] {

@@ -1,9 +1,12 @@
 // Which factors share a kernel: what ks-fuse-factors chooses, and says of it.
 
 // RUN: ks-opt %s --ks-fuse-factors=target=sm_90 | FileCheck %s
+// RUN: ks-opt %s --canonicalize | FileCheck %s --check-prefix=KEPT
 // RUN: ks-opt %s --ks-fuse-factors=target=x86-64-v3 | FileCheck %s --check-prefix=CPU
 // RUN: ks-opt %s --ks-fuse-factors=target=sm_90 -o /dev/null \
 // RUN:   --remarks-filter-analyse=".*" --remark-format=emitRemark 2>&1 | FileCheck %s --check-prefix=REMARK
+// RUN: ks-opt %s --ks-fuse-factors=target=x86-64-v3 -o /dev/null \
+// RUN:   --remarks-filter-analyse=".*" --remark-format=emitRemark 2>&1 | FileCheck %s --check-prefix=UNMERGED
 
 // 2x2 stages are too small for a kernel each. What is merged stays in the
 // accumulator type until the last factor. On a CPU all of it is one kernel.
@@ -43,13 +46,12 @@ func.func @dyadic(%x: tensor<4096x16xf16>, %k0: tensor<8x2x2x1xf16> {ks.frozen},
 
 // CHECK-LABEL: func.func @monarch(
 //   CHECK-NOT:   ks.merge_weights
-//       CHECK:   %[[H:.*]] = ks.matmul <64, 64, 64, 1> fastmath<reassoc> ins
-//       CHECK:   ks.matmul <1, 64, 64, 64> fastmath<reassoc> ins(%[[H]],
+//       CHECK:   ks.chain [<64, 64, 64, 1>, <1, 64, 64, 64>] fastmath<reassoc> ins
 // CPU-NOT:     ks.merge_weights
 // CPU:         ks.chain [<64, 64, 64, 1>, <1, 64, 64, 64>]
-// REMARK: Remark="target sm_90, batch 4096 (assumed): 2 factors in 2 kernels; predicted
-// REMARK: Remark="kernel 0: factor 0: {{.*}} us"
-// REMARK: Remark="kernel 1: factor 1: {{.*}} us"
+// REMARK: Remark="target sm_90, batch 4096 (assumed): 2 factors in 1 kernel; predicted
+// REMARK: Remark="kernel 0: factor 0, factor 1: {{.*}} us"
+// REMARK: Remark="rejected factors apart: 2 kernels, {{.*}} us"
 // REMARK: Remark="rejected all factors merged: 1 kernel, {{.*}} us"
 func.func @monarch(%x: tensor<?x4096xf16>, %k0: tensor<64x64x64x1xf16> {ks.frozen}, %k1: tensor<1x64x64x64xf16> {ks.frozen},
                    %init: tensor<?x4096xf16>) -> tensor<?x4096xf16> {
@@ -75,17 +77,34 @@ func.func @not_chainable(%x: tensor<16x48xf16>, %k1: tensor<1x16x16x3xf16> {ks.f
   return %y : tensor<16x48xf16>
 }
 
+// Rows of 256 KB leave room for few entries in a cluster, which read all weights:
+// on a GPU each factor is a kernel.
+
+// CHECK-LABEL: func.func @two_kernels(
+//       CHECK:   %[[D:.*]] = tensor.dim
+//       CHECK:   tensor.empty(%[[D]]) : tensor<?x16384xf16>
+//       CHECK:   %[[H:.*]] = ks.matmul <128, 128, 128, 1>
+//       CHECK:   ks.matmul <1, 128, 128, 128> ins(%[[H]],
+// CPU-LABEL: func.func @two_kernels(
+//       CPU:   ks.chain [<128, 128, 128, 1>, <1, 128, 128, 128>]
+// REMARK: Remark="target sm_90, batch 4096 (assumed): 2 factors in 2 kernels; predicted
+// REMARK: Remark="rejected all factors in one kernel: 1 kernel, {{.*}} us"
+func.func @two_kernels(%x: tensor<?x16384xf16>, %k0: tensor<128x128x128x1xf16>, %k1: tensor<1x128x128x128xf16>, %init: tensor<?x16384xf16>) -> tensor<?x16384xf16> {
+  %y = ks.chain [<128, 128, 128, 1>, <1, 128, 128, 128>]
+    ins(%x, %k0, %k1 : tensor<?x16384xf16>, tensor<128x128x128x1xf16>, tensor<1x128x128x128xf16>)
+    outs(%init : tensor<?x16384xf16>) -> tensor<?x16384xf16>
+  return %y : tensor<?x16384xf16>
+}
+
 // Without one of the permissions nothing is merged.
 
 // CHECK-LABEL: func.func @not_frozen(
 //   CHECK-NOT:   ks.merge_weights
-//       CHECK:   %[[D:.*]] = tensor.dim
-//       CHECK:   tensor.empty(%[[D]]) : tensor<?x4xf16>
-//       CHECK:   ks.matmul <2, 2, 2, 1>
-//       CHECK:   ks.matmul <1, 2, 2, 2>
+//       CHECK:   ks.chain [<2, 2, 2, 1>, <1, 2, 2, 2>]
 // CPU-LABEL: func.func @not_frozen(
 //       CPU:   ks.chain [<2, 2, 2, 1>, <1, 2, 2, 2>]
-// REMARK: Remark="2 factors in 2 kernels, none merged: that needs fastmath<reassoc>, and neighbours whose weights are constants or ks.frozen arguments"
+// REMARK: Remark="target sm_90, batch 4096 (assumed): 2 factors in 1 kernel;
+// UNMERGED: Remark="2 factors in 1 kernel, none merged: that needs fastmath<reassoc>, and neighbours whose weights are constants or ks.frozen arguments"
 func.func @not_frozen(%x: tensor<?x4xf16>, %k0: tensor<2x2x2x1xf16> {ks.frozen}, %k1: tensor<1x2x2x2xf16>, %init: tensor<?x4xf16>) -> tensor<?x4xf16> {
   %y = ks.chain [<2, 2, 2, 1>, <1, 2, 2, 2>] fastmath<reassoc>
     ins(%x, %k0, %k1 : tensor<?x4xf16>, tensor<2x2x2x1xf16>, tensor<1x2x2x2xf16>)
@@ -146,4 +165,49 @@ func.func @apart(%x: tensor<4x4xf32>, %k0: tensor<2x2x2x1xf32> {ks.frozen}, %k1:
       <rows = 1, vectors = 1, lanes = 4, unroll = 1, stationary = weights, packing = <vectors = 1, lanes = 1, n = 1, j = 1>>]>
     -> tensor<4x4xf32>
   return %0, %1, %3 : tensor<4x4xf32>, tensor<4x4xf32>, tensor<4x4xf32>
+}
+
+// A function can ask for another way.
+
+// CHECK-LABEL: func.func @ask_apart(
+//       CHECK:   ks.matmul <32, 32, 32, 1>
+//       CHECK:   ks.matmul <1, 32, 32, 32>
+// REMARK: Remark="rejected the fastest way: 1 kernel
+func.func @ask_apart(%x: tensor<4096x1024xf16>, %k0: tensor<32x32x32x1xf16>, %k1: tensor<1x32x32x32xf16>, %init: tensor<4096x1024xf16>) -> tensor<4096x1024xf16>
+    attributes {ks.kernels = "apart"} {
+  %y = ks.chain [<32, 32, 32, 1>, <1, 32, 32, 32>]
+    ins(%x, %k0, %k1 : tensor<4096x1024xf16>, tensor<32x32x32x1xf16>, tensor<1x32x32x32xf16>) outs(%init : tensor<4096x1024xf16>) -> tensor<4096x1024xf16>
+  return %y : tensor<4096x1024xf16>
+}
+
+// CHECK-LABEL: func.func @ask_fused(
+//       CHECK:   ks.chain [<128, 128, 128, 1>, <1, 128, 128, 128>] ins
+func.func @ask_fused(%x: tensor<4096x16384xf16>, %k0: tensor<128x128x128x1xf16>, %k1: tensor<1x128x128x128xf16>, %init: tensor<4096x16384xf16>) -> tensor<4096x16384xf16>
+    attributes {ks.kernels = "fused"} {
+  %y = ks.chain [<128, 128, 128, 1>, <1, 128, 128, 128>]
+    ins(%x, %k0, %k1 : tensor<4096x16384xf16>, tensor<128x128x128x1xf16>, tensor<1x128x128x128xf16>) outs(%init : tensor<4096x16384xf16>) -> tensor<4096x16384xf16>
+  return %y : tensor<4096x16384xf16>
+}
+
+// CHECK-LABEL: func.func @ask_dense(
+//       CHECK:   ks.merge_weights <32, 32, 32, 1>, <1, 32, 32, 32> into <1, 1024, 1024, 1>
+//       CHECK:   ks.matmul <1, 1024, 1024, 1>
+func.func @ask_dense(%x: tensor<4096x1024xf16>, %k0: tensor<32x32x32x1xf16> {ks.frozen}, %k1: tensor<1x32x32x32xf16> {ks.frozen}, %init: tensor<4096x1024xf16>) -> tensor<4096x1024xf16>
+    attributes {ks.kernels = "dense"} {
+  %y = ks.chain [<32, 32, 32, 1>, <1, 32, 32, 32>] fastmath<reassoc>
+    ins(%x, %k0, %k1 : tensor<4096x1024xf16>, tensor<32x32x32x1xf16>, tensor<1x32x32x32xf16>) outs(%init : tensor<4096x1024xf16>) -> tensor<4096x1024xf16>
+  return %y : tensor<4096x1024xf16>
+}
+
+// Kernels that follow each other are not joined again.
+
+// KEPT-LABEL: func.func @kept(
+//       KEPT:   ks.chain [<4, 2, 2, 1>, <2, 2, 2, 2>] {{.*}} {ks.kernel}
+//       KEPT:   ks.chain [<4, 2, 2, 1>, <2, 2, 2, 2>] {{.*}} {ks.kernel}
+func.func @kept(%x: tensor<4x8xf16>, %k0: tensor<4x2x2x1xf16>, %k1: tensor<2x2x2x2xf16>, %init: tensor<4x8xf16>) -> tensor<4x8xf16> {
+  %h = ks.chain [<4, 2, 2, 1>, <2, 2, 2, 2>]
+    ins(%x, %k0, %k1 : tensor<4x8xf16>, tensor<4x2x2x1xf16>, tensor<2x2x2x2xf16>) outs(%init : tensor<4x8xf16>) {ks.kernel} -> tensor<4x8xf16>
+  %y = ks.chain [<4, 2, 2, 1>, <2, 2, 2, 2>]
+    ins(%h, %k0, %k1 : tensor<4x8xf16>, tensor<4x2x2x1xf16>, tensor<2x2x2x2xf16>) outs(%init : tensor<4x8xf16>) {ks.kernel} -> tensor<4x8xf16>
+  return %y : tensor<4x8xf16>
 }

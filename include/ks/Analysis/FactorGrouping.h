@@ -30,6 +30,7 @@
 #include "ks/Analysis/Problem.h"
 
 #include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
 
 #include <memory>
 #include <string>
@@ -84,9 +85,16 @@ struct GroupingProblem {
   llvm::SmallVector<bool> isMergeable;
 };
 
+/// Names of ways to run a chain that readers might expect.
+inline constexpr llvm::StringLiteral kFusedWay = "all factors in one kernel",
+                                     kApartWay = "factors apart",
+                                     kMergedWay = "all factors merged",
+                                     kDenseWay = "dense",
+                                     kFastestWay = "the fastest way";
+
 /// A way that was not taken.
 struct Alternative {
-  std::string name; ///< "factors apart", "dense", ...
+  llvm::StringRef name; ///< One of these.
   Grouping grouping;
 };
 

@@ -107,7 +107,7 @@ llvm::Expected<std::string> ks::buildChainModule(const RunOptions &options) {
   %axis = arith.constant {0} : index
   %batch = tensor.dim %x, %axis : {1})",
                          isFirst ? 0 : 1, in);
-  return llvm::formatv(R"(func.func @chain({0}) -> {1} {{{7}
+  return llvm::formatv(R"(func.func @chain({0}) -> {1} {10}{{{7}
   %init = tensor.empty({8}) : {1}
   %y = ks.chain [{2}] layout(batch_{3}) precision({4}){9}
          ins({5} : {6}) outs(%init : {1}) -> {1}
@@ -116,6 +116,9 @@ llvm::Expected<std::string> ks::buildChainModule(const RunOptions &options) {
 )",
                        parameters, out, list, options.layout, options.precision,
                        names, types, size, options.hasAnyBatch ? "%batch" : "",
-                       options.isReassoc ? " fastmath<reassoc>" : "")
+                       options.isReassoc ? " fastmath<reassoc>" : "",
+                       options.kernels.empty() ? ""
+                                               : "attributes {ks.kernels = \"" +
+                                                     options.kernels + "\"} ")
       .str();
 }

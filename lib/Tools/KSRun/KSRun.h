@@ -30,6 +30,7 @@ struct RunOptions {
   int64_t batch = 512;
   bool hasAnyBatch = false; ///< Of the program of --chain.
   bool isFrozen = false;    ///< Weights of --chain do not change.
+  std::string kernels;      ///< How --chain shall run; empty: the fastest way.
   bool isReassoc = false;   ///< Factors of --chain may be merged.
   uint64_t seed = 1;
   int64_t threads = 0;

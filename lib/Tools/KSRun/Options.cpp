@@ -43,6 +43,14 @@ static llvm::Error check(const RunOptions &options) {
     return makeError("--frozen or --reassoc is given with a file; expected "
                      "--chain (in a file, write {ks.frozen} behind arguments, "
                      "and fastmath<reassoc> in products)");
+  if (options.chain.empty() && !options.kernels.empty())
+    return makeError("--kernels is given with a file; expected --chain (in a "
+                     "file, write attributes {ks.kernels = \"" +
+                     options.kernels + "\"} behind a function)");
+  if (!options.kernels.empty())
+    if (llvm::Error error = checkChoice("--kernels", options.kernels,
+                                        {"apart", "fused", "dense"}))
+      return error;
   if (options.batch < 0)
     return makeError("--batch is " + llvm::Twine(options.batch) +
                      "; expected 0 or more");
@@ -185,6 +193,7 @@ llvm::Expected<RunOptions> ks::parseCommandLine(int argc, char **argv) {
   options.assemble = !list.hasArg(OPT_no_cubin);
   options.isFrozen = list.hasArg(OPT_frozen);
   options.isReassoc = list.hasArg(OPT_reassoc);
+  options.kernels = list.getLastArgValue(OPT_kernels).str();
   options.verify = list.hasArg(OPT_verify);
   options.time = list.hasArg(OPT_time);
   options.json = list.hasArg(OPT_json);

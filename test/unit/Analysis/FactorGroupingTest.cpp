@@ -185,7 +185,7 @@ TEST(FactorGrouping, IsTheBestOfAll) {
     EXPECT_DOUBLE_EQ(findBest(problem, costs, 0), result.best.seconds)
         << "round " << round;
     for (const Alternative &other : result.rejected)
-      EXPECT_GE(other.grouping.seconds, result.best.seconds) << other.name;
+      EXPECT_GE(other.grouping.seconds, result.best.seconds) << other.name.str();
   }
 }
 
@@ -225,8 +225,8 @@ TEST(FactorGrouping, MergesDyadicChainsOnGPUs) {
   EXPECT_LE(result.best.kernels.size(), 3u);
   bool toldApart = false;
   for (const Alternative &other : result.rejected) {
-    toldApart |= other.name == "factors apart";
-    EXPECT_GT(other.grouping.seconds, result.best.seconds) << other.name;
+    toldApart |= other.name == kApartWay;
+    EXPECT_GT(other.grouping.seconds, result.best.seconds) << other.name.str();
   }
   EXPECT_TRUE(toldApart);
 }

@@ -127,7 +127,9 @@ TEST(GPUChain, PlansAreLegalAndSorted) {
       for (size_t at = 0; at < ranked.size(); ++at) {
         const GPUChainPlan &plan = ranked[at].plan;
         EXPECT_EQ(checkGPUChainPlan(problem, plan, target), "");
-        EXPECT_GT(ranked[at].cost.seconds, 0);
+        EXPECT_GE(ranked[at].cost.seconds,
+                  boundGPUChain(problem, target,
+                                problem.batch.value_or(kAssumedGPUBatch)));
         if (at > 0) {
           EXPECT_LE(ranked[at - 1].cost.seconds, ranked[at].cost.seconds);
           EXPECT_FALSE(plan == ranked[at - 1].plan);

@@ -81,8 +81,10 @@ struct FlattenChain : OpRewritePattern<ChainOp> {
         inner.getFastmath() != op.getFastmath())
       return rewriter.notifyMatchFailure(
           op, "layout, precision or fastmath differ");
-    if (inner.getEpilogue() || inner.getPlan() || op.getPlan())
-      return rewriter.notifyMatchFailure(op, "an epilogue or a plan is there");
+    if (inner.getEpilogue() || inner.getPlan() || op.getPlan() ||
+        inner->hasAttr(kKernelAttr) || op->hasAttr(kKernelAttr))
+      return rewriter.notifyMatchFailure(
+          op, "an epilogue or a plan is there, or one is a kernel by itself");
     if (failed(verifyCompatibleShape(getBatchShape(inner.getInput(), op),
                                      getBatchShape(op.getInit(), op))))
       return rewriter.notifyMatchFailure(op, "batches differ");

@@ -204,8 +204,12 @@ static void rewrite(RewriterBase &b, Sequence &sequence,
   ProductOpInterface last = sequence.last();
   b.setInsertionPoint(last);
   Value value = sequence.ops.front().getInput();
-  for (const FactorKernel &kernel : grouping.kernels)
-    value = createKernel(b, sequence, kernel, value)->getResult(0);
+  for (const FactorKernel &kernel : grouping.kernels) {
+    ProductOpInterface op = createKernel(b, sequence, kernel, value);
+    if (grouping.kernels.size() > 1 && kernel.size() > 1)
+      op->setAttr(kKernelAttr, b.getUnitAttr());
+    value = op->getResult(0);
+  }
   b.replaceOp(last, value);
   for (ProductOpInterface op :
        llvm::reverse(ArrayRef(sequence.ops).drop_back()))
@@ -223,6 +227,40 @@ static Grouping groupAll(const Sequence &sequence) {
   for (auto [t, factor] : llvm::enumerate(sequence.problem.factors))
     kernel.push_back({static_cast<unsigned>(t), 1, false, factor});
   return grouping;
+}
+
+/// What the function of `op` asks for, if anything.
+static StringAttr getWay(ProductOpInterface op) {
+  auto func = op->getParentOfType<FunctionOpInterface>();
+  return func ? func->getAttrOfType<StringAttr>(kKernelsAttr) : StringAttr();
+}
+
+static LogicalResult checkWay(FunctionOpInterface func) {
+  Attribute way = func->getAttr(kKernelsAttr);
+  auto name = dyn_cast_or_null<StringAttr>(way);
+  if (!way || (name && llvm::is_contained({"apart", "fused", "dense"}, name)))
+    return success();
+  return func->emitOpError("has ")
+         << kKernelsAttr << " = " << way
+         << "; expected \"apart\", \"fused\" or \"dense\"";
+}
+
+/// Makes the way that was asked for the best one, if there is such a way.
+static void prefer(GroupingResult &result, StringRef way) {
+  for (Alternative &other : result.rejected) {
+    // Where the product of all factors has no zeros, it is the dense matrix.
+    const KSPattern &p = other.grouping.kernels[0][0].factor.pattern;
+    bool isDense = other.name == kDenseWay ||
+                   (other.name == kMergedWay && p.a == 1 && p.d == 1);
+    bool isAsked = way == "apart"   ? other.name == kApartWay
+                   : way == "fused" ? other.name == kFusedWay
+                                    : isDense;
+    if (isAsked) {
+      std::swap(result.best, other.grouping);
+      other.name = kFastestWay;
+      return;
+    }
+  }
 }
 
 /// "factors 0 to 4 merged into <32, 32, 32, 1>, factor 5"
@@ -336,9 +374,12 @@ struct FuseFactorsPass : ks::impl::FuseFactorsBase<FuseFactorsPass> {
     if (isAssumed)
       sequence.problem.batch = batch ? batch : machine.getAssumedBatch();
     std::unique_ptr<KernelCosts> costs = machine.createCosts(sequence.problem);
-    bool isExplained = getContext().getRemarkEngine() != nullptr;
+    StringAttr way = getWay(sequence.last());
+    bool isExplained = way || getContext().getRemarkEngine() != nullptr;
     GroupingResult result = groupFactors(
         {sequence.problem.factors, sequence.isMergeable}, *costs, isExplained);
+    if (way)
+      prefer(result, way);
     explain(sequence, isAssumed, machine.getName(), result, *costs);
     return std::move(result.best);
   }
@@ -346,6 +387,10 @@ struct FuseFactorsPass : ks::impl::FuseFactorsBase<FuseFactorsPass> {
   void runOnOperation() override {
     FailureOr<Machine> machine = getMachine();
     if (failed(machine))
+      return signalPassFailure();
+    WalkResult checked = getOperation()->walk(
+        [](FunctionOpInterface func) { return WalkResult(checkWay(func)); });
+    if (checked.wasInterrupted())
       return signalPassFailure();
     SmallVector<ProductOpInterface> products;
     llvm::DenseSet<Operation *> isJoined; // What some other product joins.

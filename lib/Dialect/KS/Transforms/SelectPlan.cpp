@@ -23,6 +23,12 @@ namespace ks {
 using namespace mlir;
 using namespace ks;
 
+/// A product with a plan is a kernel.
+static void setPlan(ProductOpInterface op, PlanAttrInterface plan) {
+  op.setPlanAttr(plan);
+  op->removeAttr(kKernelAttr);
+}
+
 //===----------------------------------------------------------------------===//
 // CPUs
 //===----------------------------------------------------------------------===//
@@ -217,7 +223,7 @@ static LogicalResult selectChainPlan(ProductOpInterface op,
            << problem.factors.size()
            << " factors, which do not fit one kernel on " << target.name
            << "; expected fewer, or smaller ones (run ks-split-chains first)";
-  op.setPlanAttr(getPlanAttr(op, ranked.front().plan));
+  setPlan(op, getPlanAttr(op, ranked.front().plan));
   auto name = remark::RemarkOpts::name("plan").category("ks-select-plan");
   for (auto [number, candidate] : llvm::enumerate(ranked)) {
     const GPUCost &cost = candidate.cost;
@@ -269,7 +275,7 @@ static LogicalResult selectPlan(ProductOpInterface op, const GPUTarget &target,
   // There is always one.
   rank = std::min(rank, ranked.size() - 1);
   ranked.erase(ranked.begin(), ranked.begin() + rank);
-  op.setPlanAttr(getPlanAttr(op, ranked.front().plan));
+  setPlan(op, getPlanAttr(op, ranked.front().plan));
   explain(op, problem, isAssumed, target, ranked);
   return success();
 }
@@ -289,7 +295,7 @@ struct SelectPlanPass : ks::impl::SelectPlanBase<SelectPlanPass> {
       if (isAssumed)
         problem.batch = batch ? batch : kAssumedBatch;
       CPUPlan plan = planForCPU(problem, cpu).front();
-      op.setPlanAttr(getPlanAttr(op, plan));
+      setPlan(op, getPlanAttr(op, plan));
       explain(op, problem, isAssumed, cpu, plan);
     });
   }

@@ -39,6 +39,9 @@ def FuseFactors : Pass<"ks-fuse-factors"> {
     factors that follow each other are one kernel, a `ks.chain`. Where the batch
     is known at run time only, one is assumed.
 
+    Kernels of several factors that follow each other carry `ks.kernel`, so that
+    canonicalization does not join them, until they have plans.
+
     Merging changes roundings and takes weights for what they were when they were
     packed. It needs both permissions: `fastmath<reassoc>` on the ops, and weights
     that are constants or arguments marked `ks.frozen`. Without them nothing is
@@ -46,8 +49,15 @@ def FuseFactors : Pass<"ks-fuse-factors"> {
 
     Products that have a plan, packed weights or memrefs are left alone. Remarks
     (category `ks-fuse-factors`) tell what was chosen, and what the alternatives
-    would have cost. Refuses a target that the table (ks/Analysis/Target.h) does
-    not know.
+    would have cost.
+
+    A function can ask for another way than the one that is predicted to be the
+    fastest, by its attribute `ks.kernels`: "apart", "fused" (all factors in one
+    kernel, as they are) or "dense". Where there is no such kernel, or permissions
+    are missing, the fastest way is taken.
+
+    Refuses a target that the table (ks/Analysis/Target.h) does not know, and other
+    ways than these.
   }];
   let dependentDialects = ["::mlir::tensor::TensorDialect"];
   let options = [

@@ -21,6 +21,9 @@ class RewritePatternSet;
 
 namespace ks {
 
+/// Of a function: how its chains shall run; see ks-fuse-factors.
+inline constexpr llvm::StringLiteral kKernelsAttr = "ks.kernels";
+
 /// Of a function: the plans of its products for other batches, in order; see
 /// ks-select-plan.
 inline constexpr llvm::StringLiteral kMainPlansAttr = "ks.main_plans";

@@ -1,0 +1,74 @@
+# Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Chains as one kernel without a GPU: random chains, with plans of different kinds whether
+or not a kernel of their own would be faster for some factors, through the runtime and the
+PTX emulator (test/gpu), against float64. KS_CHAIN_CASES sets how many, KS_SEED which."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "test" / "gpu"))
+import emulate_cases
+from device_cases import mlir
+
+COUNT = int(os.environ.get("KS_CHAIN_CASES", "60"))
+GROUP = 10
+SEED = int(os.environ.get("KS_SEED", "5"))
+RANKS = (0, 0, 3, 12, 40)  # of the planner: larger tiles, clusters, results in short pieces
+
+BUILD = Path(os.environ.get("KS_BUILD_DIR", emulate_cases.BUILD))
+pytestmark = pytest.mark.skipif(
+    not (BUILD / "test/unit/libKSFakeDriver.so").exists()
+    or not (BUILD / "lib/libKSRuntimeC.so").exists(),
+    reason="needs the libraries KSFakeDriver and KSRuntimeC",
+)
+
+
+@pytest.fixture(scope="module")
+def emulator():
+    return emulate_cases.Emulator(BUILD)
+
+
+def select_plan(path: Path, target: str, number: int) -> str | None:
+    """The program with plans; None if its chain does not fit a kernel in so many ways."""
+    rank, batch = RANKS[number % len(RANKS)], (16, 64, 4096)[number % 3]
+    option = f"--ks-select-plan=target={target} batch={batch} rank={rank}"
+    done = subprocess.run([BUILD / "bin/ks-opt", option, path], capture_output=True, text=True)
+    if done.returncode and "do not fit one kernel" in done.stderr:
+        return None
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("first", range(0, COUNT, GROUP))
+def test_fused_chains(emulator, tmp_path, first):
+    target = ("sm_80", "sm_90", "sm_90")[first // GROUP % 3]
+    failures, checked = [], 0
+    for number in range(first, first + GROUP):
+        case = emulate_cases.ks_cases.draw(SEED, number)
+        if len(case.chain.patterns) < 2 or not emulate_cases.is_emulated(case):
+            continue
+        source = tmp_path / f"{number}.mlir"
+        source.write_text(mlir(case))
+        planned = select_plan(source, target, number)
+        if planned is None:
+            continue
+        path = tmp_path / f"{number}.ks"
+        try:
+            emulate_cases.compile_text(planned, path, target, BUILD / "bin" / "ks-run")
+        except RuntimeError as error:
+            if "libdevice" in str(error):  # no CUDA toolkit on this machine
+                continue
+            raise
+        wrong = emulator.check(case, path)
+        checked += 1
+        if wrong:
+            failures.append(f"{wrong}\n  {case} for {target}")
+    assert not failures, "\n".join(failures)
+    assert checked

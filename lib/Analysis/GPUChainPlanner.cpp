@@ -41,17 +41,17 @@ struct BlockWork {
   double weightBytes = 0; ///< From L2.
 };
 
-/// Constants of the model, in cycles if nothing else is said; fitted to 126
+/// Constants of the model, in cycles if nothing else is said; fitted to 172
 /// plans of nine chains on an H100.
 struct ChainConstants {
   double launch = 1.5e-6;       ///< Seconds.
-  double loadLatency = 870;     ///< Of a warp's weights, from L2.
-  double clusterBarrier = 5300; ///< Of blocks that wait for each other.
+  double loadLatency = 700;     ///< Of a warp's weights, from L2.
+  double clusterBarrier = 4500; ///< Of blocks that wait for each other.
   double remoteStore = 1.2;     ///< Of a lane's store to another block,
-  double sector = 0.3;          ///< of a sector that a warp stores to memory.
+  double sector = 0.82;         ///< of a sector that a warp stores to memory.
   /// What a block waits for by itself, of what it takes of an SM: the more
   /// blocks there are, the less of it is seen.
-  double serialShared = 0.15, serialDRAM = 1.3;
+  double serialShared = 0.17, serialDRAM = 1.2;
   double norm = 2.4; ///< Near infinity, all resources overlap.
 };
 } // namespace
@@ -409,7 +409,7 @@ std::vector<RankedGPUChainPlan> ChainEnumerator::rank(unsigned count) {
       if ((entries > 8 && entries >= 2 * batch) || !fits(entries, cluster))
         continue;
       for (int64_t warps : {4, 8, 16})
-        for (int64_t registers : {80, 128, 168, 255}) {
+        for (int64_t registers : {128, 168, 255}) {
           if (registers * warps * 32 > target.registersPerSM)
             continue;
           GPUChainPlan plan;

@@ -48,6 +48,12 @@ def mlir(case) -> str:
     return text.replace("precision(ieee)", "precision(tf32)")
 
 
+def ask_for_kernels(text: str, way: str) -> str:
+    """The same program, whose chains shall run in another way than the fastest."""
+    head, body = text.split("{\n", 1)
+    return f'{head}attributes {{ks.kernels = "{way}"}} {{\n{body}'
+
+
 def embed_weights(text: str, weights: list, as_resources: bool = False) -> str:
     """The same program with weights, the arguments w0, w1, ..., as constants in it."""
     constants, resources = "", []

@@ -15,7 +15,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from device_cases import ROOT, import_cases, mlir
+from device_cases import ROOT, ask_for_kernels, import_cases, mlir
 
 ks_cases = import_cases()
 
@@ -24,7 +24,8 @@ def compile_case(options, number: int) -> str | None:
     """What went wrong, if anything."""
     case = ks_cases.draw(options.seed, number)
     source = options.out / f"{number}.mlir"
-    source.write_text(mlir(case))
+    text = mlir(case)
+    source.write_text(ask_for_kernels(text, options.kernels) if options.kernels else text)
     command = [options.ks_run, source, "--target", options.target]
     command += ["--emit", "artifact", "-o", options.out / f"{number}.ks", "--no-cubin"]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -41,6 +42,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--count", type=int, default=100)
+    parser.add_argument("--kernels", choices=["apart", "fused"], help="how chains shall run")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()

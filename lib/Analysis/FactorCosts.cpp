@@ -112,7 +112,15 @@ private:
 
   double withoutSaved(double seconds,
                       llvm::ArrayRef<FactorGroup> groups) const {
-    return std::max(kLeast * seconds, seconds - getSaved(groups));
+    // A short kernel waits for other things. Each waits for the one before,
+    // whose last blocks leave most of the GPU alone.
+    constexpr double kShort = 3.5e-6, kBetween = 1e-6;
+    constexpr int64_t kFewBlocks = 1024;
+    bool isFirst = groups.front().first == 0;
+    double wait = isFirst || *chain.batch <= kFewBlocks ? 0 : kBetween;
+    return std::max({kLeast * seconds, seconds - getSaved(groups),
+                     std::min(seconds, kShort)}) +
+           wait;
   }
   /// Seconds that a kernel does not wait for memory, as L2 has what the kernel
   /// before it wrote, and keeps what the next one reads, if it is not too much.

@@ -45,14 +45,18 @@ struct BlockWork {
 /// plans of nine chains on an H100.
 struct ChainConstants {
   double launch = 1.5e-6;       ///< Seconds.
-  double loadLatency = 700;     ///< Of a warp's weights, from L2.
-  double clusterBarrier = 4500; ///< Of blocks that wait for each other.
-  double remoteStore = 1.2;     ///< Of a lane's store to another block,
-  double sector = 0.82;         ///< of a sector that a warp stores to memory.
+  double loadLatency = 920;     ///< Of a warp's weights, from L2.
+  double clusterBarrier = 4000; ///< Of blocks that wait for each other.
+  double remoteStore = 1.13;    ///< Of a lane's store to another block,
+  double sector = 0.87;         ///< of a sector that a warp stores to memory.
   /// What a block waits for by itself, of what it takes of an SM: the more
   /// blocks there are, the less of it is seen.
-  double serialShared = 0.17, serialDRAM = 1.2;
-  double norm = 2.4; ///< Near infinity, all resources overlap.
+  double serialShared = 0.25, serialDRAM = 1;
+  double norm = 2.25; ///< Near infinity, all resources overlap.
+  /// More time for each halving of a tile of 128 entries, and each doubling of
+  /// a cluster, than all of the above tells: the best of many plans would be
+  /// one of many small pieces.
+  double perHalving = 0.06, perDoubling = 0.08;
 };
 } // namespace
 
@@ -228,7 +232,11 @@ GPUCost ks::predictGPUChain(const Problem &problem, const GPUChainPlan &plan,
       cost.limit = name;
     }
   }
-  cost.seconds = cost.launch + std::pow(sum, 1 / kConstants.norm);
+  double halvings = std::max(0.0, std::log2(128 / toDouble(plan.entries)));
+  cost.seconds =
+      (cost.launch + std::pow(sum, 1 / kConstants.norm)) *
+      (1 + kConstants.perHalving * halvings) *
+      (1 + kConstants.perDoubling * std::log2(toDouble(plan.cluster)));
   return cost;
 }
 

@@ -8,6 +8,7 @@
 
 #include "ks/Analysis/Traffic.h"
 
+#include <numeric>
 #include <tuple>
 
 using namespace ks;
@@ -74,7 +75,11 @@ TileTraffic::TileTraffic(const Problem &problem, const GPUPlan &plan) {
   outputBytes = toDouble(plan.entries * plan.n) * toDouble(plan.j * bytes);
 
   pieceBytes = layout.runK * plan.vector * bytes;
-  accessBytes = getAccessBytes(pieceBytes);
+  accessBytes = plan.shiftsRows(p, batchFirst, bytes)
+                    ? bytes
+                    : getAccessBytes(std::gcd(
+                          pieceBytes, batchFirst ? layout.runK * plan.j * bytes
+                                                 : pieceBytes));
   int64_t pieces =
       plan.getTilesM(batchFirst) * FragmentLayout::slotsK / layout.runK;
   activationLoads = toDouble(pieces * (pieceBytes / accessBytes));
@@ -91,6 +96,15 @@ TileTraffic::TileTraffic(const Problem &problem, const GPUPlan &plan) {
         plan.getAccumulators(batchFirst) * bytes * FragmentLayout::lanes;
     stores = toDouble(stored / kWidest / FragmentLayout::lanes);
     storeLines = toDouble(stored) / stagedRun;
+  } else if (plan.stagesRows(p, batchFirst, bytes)) {
+    // Single elements into shared memory, which takes two at least for what it
+    // could take at a time, and 16 bytes from there and to memory.
+    constexpr double kElement = 0.06, kElementLines = 0.35;
+    double count = toDouble(plan.getAccumulators(batchFirst));
+    stores = count * (toDouble(bytes) / kWidest + kElement);
+    storeLines =
+        count * (toDouble(FragmentLayout::lanes * bytes) / toDouble(kLine) +
+                 kElementLines);
   } else {
     std::tie(stores, storeLines) = countStores(p, plan, batchFirst, bytes);
   }

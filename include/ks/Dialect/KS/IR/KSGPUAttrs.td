@@ -140,7 +140,10 @@ def KS_GPUPlanAttr : KS_Attr<"GPUPlan", "gpu_plan",
     divide the slab along the batch, n and j. With a `cluster` (sm_90 and later)
     that many blocks, neighbours along n, each copy a part of the activations
     that they share to all of them. A lane's pieces of activations are `vector`
-    elements that are neighbours in memory: along j, or along the batch.
+    elements that are neighbours in memory: along j, or along the batch. With
+    `packing.j` = d and cp_async, the last of several warps along j may have fewer
+    new columns than `vector`: it begins at j = d - `vector`, and computes some
+    columns a second time.
 
     Blocks run in the order of their slabs first, then of the batch, so that
     those that share rows of X run together. With several `sweeps` that is so for

@@ -124,6 +124,11 @@ bool GPUPlan::stagesRows(const KSPattern &p, bool batchFirst,
                          int64_t elementBytes) const {
   if (!batchFirst || isBulk || j != p.d)
     return false;
+  // Few columns make wider pieces with those of neighbouring n.
+  // Wider elements can be stored singly, but for those of different warps.
+  bool isAligned = getAlignment(p.b * p.d * elementBytes) >= kNarrowBytes;
+  if (isAligned && (p.d <= 8 || (elementBytes > 2 && !hasOverlappingWarps())))
+    return false;
   int64_t piece = fragments.runN * vector * elementBytes;
   return std::min({getAlignment(p.b * p.d * elementBytes),
                    getAlignment(fragments.runN * p.d * elementBytes),

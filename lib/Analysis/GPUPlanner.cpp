@@ -124,7 +124,9 @@ llvm::SmallVector<Enumerator::Columns> Enumerator::getColumns() const {
   constexpr int64_t kMostWarps = 10, kWays = 3;
   int64_t fewest = (p.d + kWidestVector - 1) / kWidestVector;
   bool isWhole = p.d * problem.elementBytes() % 16 == 0;
-  if (p.d > 8 && !isWhole && !problem.factors.front().tiedD)
+  // One warp can have up to 16 columns; of 4 bytes and more that pays.
+  int64_t few = problem.elementBytes() > 2 ? kWidestVector : 8;
+  if (p.d > few && !isWhole && !problem.factors.front().tiedD)
     for (int64_t warps = std::max<int64_t>(2, fewest), ways = 0;
          warps <= kMostWarps && ways < kWays; ++warps) {
       int64_t vector = (p.d + warps - 1) / warps;

@@ -75,14 +75,17 @@ TileTraffic::TileTraffic(const Problem &problem, const GPUPlan &plan) {
   outputBytes = toDouble(plan.entries * plan.n) * toDouble(plan.j * bytes);
 
   pieceBytes = layout.runK * plan.vector * bytes;
-  accessBytes = plan.shiftsRows(p, batchFirst, bytes)
-                    ? bytes
+  bool isShifted = plan.shiftsRows(p, batchFirst, bytes);
+  accessBytes = isShifted
+                    ? 4
                     : getAccessBytes(std::gcd(
                           pieceBytes, batchFirst ? layout.runK * plan.j * bytes
                                                  : pieceBytes));
   int64_t pieces =
       plan.getTilesM(batchFirst) * FragmentLayout::slotsK / layout.runK;
-  activationLoads = toDouble(pieces * (pieceBytes / accessBytes));
+  // Words that cover what begins anywhere.
+  activationLoads = toDouble(pieces * (isShifted ? pieceBytes / (2 * bytes) + 1
+                                                 : pieceBytes / accessBytes));
   weightLoads = toDouble((plan.tiedD || !batchFirst ? 1 : plan.vector) *
                          plan.getTilesN()) *
                 std::max(1.0, toDouble(layout.weightsPerLane() *

@@ -25,11 +25,10 @@ using namespace mlir;
 using namespace ks;
 
 void TileExpander::forEachPiece(int64_t count, int64_t threads,
-                                function_ref<void(Value)> body) {
-  // A few copies are written out, so that their addresses are shared.
-  constexpr int64_t kMaxUnrolled = 16;
+                                function_ref<void(Value)> body, bool isLong) {
+  int64_t maxUnrolled = isLong ? 2 : 16;
   int64_t rounds = llvm::divideCeil(count, threads);
-  if (rounds > kMaxUnrolled) {
+  if (rounds > maxUnrolled) {
     auto loop = scf::ForOp::create(b, loc, thread, index.constant(count),
                                    index.constant(threads));
     OpBuilder::InsertionGuard guard(b);
@@ -205,11 +204,15 @@ void TileExpander::copyShiftedRows(CopyActivationsOp op) {
   SlabMap map(b, op);
   int64_t width = kWidestBytes / getElementBytes(op.getSource());
   int64_t pieces = op.getRows() * (op.getWidth() / width + 1);
-  forEachPiece(pieces, op.getThreads(), [&](Value number) {
-    SlabPiece piece = map.getShiftedPiece(number);
-    createAsyncCopy(b, loc, op.getSource(), piece.source, op.getDestination(),
-                    piece.destination, width, piece.available);
-  });
+  forEachPiece(
+      pieces, op.getThreads(),
+      [&](Value number) {
+        SlabPiece piece = map.getShiftedPiece(number);
+        createAsyncCopy(b, loc, op.getSource(), piece.source,
+                        op.getDestination(), piece.destination, width,
+                        piece.available);
+      },
+      /*isLong=*/true);
 }
 
 void TileExpander::copyElements(CopyActivationsOp op) {

@@ -72,8 +72,7 @@ void TileExpander::expand(LoadActivationsOp op) {
   int64_t piece = run * columns * parts;
   int64_t distance = batchFirst ? run * slab * parts : piece;
   int64_t width = getCommonPowerOfTwo(
-      shift ? 1 : kWidestBytes / getElementBytes(op.getSource()),
-      {piece, distance});
+      kWidestBytes / getElementBytes(op.getSource()), {piece, distance});
   auto loadPiece = [&](int64_t tile, int64_t firstK) {
     // k of the run's first slot
     Value k = withOffset(index, index.mul(laneK, run), firstK);
@@ -91,6 +90,8 @@ void TileExpander::expand(LoadActivationsOp op) {
                      FragmentLayout::tileEntries * columns * tile * parts),
           index.mul(laneM, columns * parts));
     }
+    if (shift)
+      return loadShifted(op.getSource(), {op.getStage(), row, column}, piece);
     return loadElements(op.getSource(), {op.getStage(), row, column}, piece,
                         width);
   };

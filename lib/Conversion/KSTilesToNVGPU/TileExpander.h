@@ -60,8 +60,10 @@ private:
   using ValueRange = mlir::ValueRange;
 
   /// Calls `body` with 0 ≤ piece < count, shared out to the block's threads.
+  /// A few are written out, so that their addresses are shared; where
+  /// registers are short (`isLong`), two at a time at most.
   void forEachPiece(int64_t count, int64_t threads,
-                    llvm::function_ref<void(Value)> body);
+                    llvm::function_ref<void(Value)> body, bool isLong = false);
   /// Whether pointer and row pitch of `memref`, an argument of the kernel or a
   /// view of one, are multiples of `bytes`. Computed at the kernel's beginning.
   Value isAligned(Value memref, int64_t bytes);
@@ -85,6 +87,9 @@ private:
   /// `count` elements from `memref`, at least `width` at a time.
   llvm::SmallVector<Value> loadElements(Value memref, ValueRange indices,
                                         int64_t count, int64_t width);
+  /// The same from anywhere in a row, of 2-byte elements, by words.
+  llvm::SmallVector<Value> loadShifted(Value memref, ValueRange indices,
+                                       int64_t count);
   llvm::SmallVector<Value> loadRowsOfK(LoadAtomsOp op);
   /// The innermost vectors of a fragment of `type`, from their elements.
   llvm::SmallVector<Value>

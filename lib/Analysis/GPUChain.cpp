@@ -228,7 +228,8 @@ int64_t GPUChainPlan::getStepsAhead(const Problem &problem,
 int64_t GPUChainPlan::getRegisters(const Problem &problem,
                                    size_t number) const {
   // Found by looking at what the assembler takes, as for one factor.
-  constexpr int64_t kAddresses = 48, kSplitTemporaries = 40;
+  constexpr int64_t kAddresses = 48, kSplitTemporaries = 72,
+                    kFmaTemporaries = 28;
   const GPUChainFactor &factor = factors[number];
   const FragmentLayout &fragments = factor.fragments;
   bool batchFirst = problem.batchFirst;
@@ -241,6 +242,8 @@ int64_t GPUChainPlan::getRegisters(const Problem &problem,
                         problem.elementBytes() / 4;
   if (fragments.isSplit())
     activations += activations / 2 + kSplitTemporaries;
+  else if (!fragments.isMma())
+    activations += kFmaTemporaries;
   bool hasEpilogue = problem.hasEpilogue && number + 1 == factors.size();
   int64_t epilogue = hasEpilogue ? std::max<int64_t>(24, results / 2) : 0;
   return results * fragments.numSums() + activations +

@@ -218,7 +218,8 @@ double GPUCostModel::getSharedCycles(double copied) const {
   double activations = getActivationCycles();
   // Pieces that are no power of two meet in banks, whatever the padding.
   int64_t piece = traffic.pieceBytes;
-  if (!plan.isBulk && batchFirst && (piece & (piece - 1)) != 0)
+  if (!plan.isBulk && batchFirst && (piece & (piece - 1)) != 0 &&
+      !plan.shiftsRows(p, batchFirst, bytes))
     activations *= 2.5;
   if (plan.isWgmmaRS())
     return 1.73 * copied / 128 + traffic.steps * kCyclesOfLoad * activations +
@@ -323,6 +324,8 @@ double GPUCostModel::getOverlap(double resident) const {
 
 /// Bytes of X that a lane copies at a time.
 int64_t GPUCostModel::getCopyBytes() const {
+  if (plan.shiftsRows(p, batchFirst, bytes))
+    return 16;
   int64_t neighbours = plan.j == p.d ? p.c * p.d : std::gcd(plan.j, p.d);
   if (!batchFirst)
     neighbours = problem.batch ? std::max<int64_t>(*problem.batch, 1) : 16;

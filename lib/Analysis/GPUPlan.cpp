@@ -11,6 +11,7 @@
 #include "ks/Analysis/GPUPlanner.h"
 
 #include <array>
+#include <numeric>
 #include <tuple>
 
 using namespace ks;
@@ -48,10 +49,15 @@ int64_t ks::countWavefronts(const std::array<int64_t, 32> &addresses,
 }
 
 static int64_t findRowPitch(const GPUPlan &plan, bool batchFirst,
-                            int64_t elementBytes) {
+                            bool isShifted, int64_t elementBytes) {
   const FragmentLayout &fragments = plan.fragments;
-  int64_t bytes = roundUp(plan.getRowElements(batchFirst) * elementBytes, 16);
-  int64_t piece = fragments.runK * plan.vector * elementBytes;
+  int64_t bytes = roundUp(plan.getRowElements(batchFirst) * elementBytes, 16) +
+                  (isShifted ? 16 : 0);
+  int64_t piece =
+      isShifted ? elementBytes : fragments.runK * plan.vector * elementBytes;
+  if (batchFirst &&
+      plan.hasOverlappingWarps()) // Runs of k are that of a slab apart.
+    piece = std::gcd(piece, fragments.runK * plan.j * elementBytes);
   int64_t width = std::min<int64_t>(16, piece & -piece);
   int64_t best = bytes, fewest = INT64_MAX;
   int64_t possible = std::max<int64_t>(1, 32 * width / 128);
@@ -75,19 +81,60 @@ static int64_t findRowPitch(const GPUPlan &plan, bool batchFirst,
   return best / elementBytes;
 }
 
-int64_t GPUPlan::getRowPitch(bool batchFirst, int64_t elementBytes) const {
+int64_t GPUPlan::getRowPitch(const KSPattern &p, bool batchFirst,
+                             int64_t elementBytes) const {
   // Planning asks for the same rows again and again.
   using Key = std::tuple<WarpInstruction, int64_t, int64_t, int64_t, int64_t,
-                         bool, int64_t>;
+                         bool, bool, int64_t>;
   thread_local Key last{};
   thread_local int64_t pitch = 0;
-  Key key{fragments.instruction,      fragments.runK, vector,      j,
-          getRowElements(batchFirst), batchFirst,     elementBytes};
+  bool isShifted = shiftsRows(p, batchFirst, elementBytes);
+  Key key{fragments.instruction,      fragments.runK, vector,    j,
+          getRowElements(batchFirst), batchFirst,     isShifted, elementBytes};
   if (pitch == 0 || key != last) {
-    pitch = findRowPitch(*this, batchFirst, elementBytes);
+    pitch = findRowPitch(*this, batchFirst, isShifted, elementBytes);
     last = key;
   }
   return pitch;
+}
+
+/// The largest power of two, of at most 16, that divides `size`.
+static int64_t getAlignment(int64_t size) {
+  return std::min<int64_t>(16, size & -size);
+}
+
+/// Pieces that are narrower are put together in shared memory: what lanes of a
+/// warp do at a time is spread over too many lines otherwise.
+constexpr int64_t kNarrowBytes = 8;
+
+bool GPUPlan::shiftsRows(const KSPattern &p, bool batchFirst,
+                         int64_t elementBytes) const {
+  // Wider elements can be copied asynchronously wherever they are, and lanes
+  // load whole pieces of them.
+  return batchFirst && !isBulk && j == p.d && elementBytes == 2 &&
+         getAlignment(p.c * p.d * elementBytes) < kNarrowBytes;
+}
+
+bool GPUPlan::stagesRows(const KSPattern &p, bool batchFirst,
+                         int64_t elementBytes) const {
+  if (!batchFirst || isBulk || j != p.d)
+    return false;
+  // Few columns make wider pieces with those of neighbouring n.
+  // Wider elements can be stored singly, but for those of different warps.
+  bool isAligned = getAlignment(p.b * p.d * elementBytes) >= kNarrowBytes;
+  if (isAligned && (p.d <= 8 || (elementBytes > 2 && !hasOverlappingWarps())))
+    return false;
+  int64_t piece = fragments.runN * vector * elementBytes;
+  return std::min({getAlignment(p.b * p.d * elementBytes),
+                   getAlignment(fragments.runN * p.d * elementBytes),
+                   getAlignment(piece)}) < kNarrowBytes;
+}
+
+int64_t GPUPlan::getStagedRowPitch(const KSPattern &p,
+                                   int64_t elementBytes) const {
+  // An odd number of pieces: rows begin in different banks.
+  int64_t pieces = (roundUp(n * p.d * elementBytes, 16) / 16 + 1) | 1;
+  return pieces * 16 / elementBytes;
 }
 
 int64_t GPUPlan::getSwizzleBytes(const KSPattern &p, bool batchFirst,
@@ -102,11 +149,12 @@ int64_t GPUPlan::getSwizzleBytes(const KSPattern &p, bool batchFirst,
   return canSwizzle(row) ? row : 0;
 }
 
-int64_t GPUPlan::getInputBytes(bool batchFirst, int64_t elementBytes) const {
+int64_t GPUPlan::getInputBytes(const KSPattern &p, bool batchFirst,
+                               int64_t elementBytes) const {
   if (isBulk) // and room to align it
     return kBulkAlignment + stages * entries * k * j * elementBytes;
   return roundUp(stages * getNumRows(batchFirst) *
-                     getRowPitch(batchFirst, elementBytes) * elementBytes,
+                     getRowPitch(p, batchFirst, elementBytes) * elementBytes,
                  128);
 }
 
@@ -142,13 +190,15 @@ std::array<int64_t, 4> GPUPlan::getStagedShape(const KSPattern &p,
 
 int64_t GPUPlan::getOperandBytes(const KSPattern &p, bool batchFirst,
                                  int64_t elementBytes) const {
-  return getInputBytes(batchFirst, elementBytes) +
+  return getInputBytes(p, batchFirst, elementBytes) +
          getWeightStages(p) * getStageWeightBytes(elementBytes);
 }
 
 int64_t GPUPlan::getStagedBytes(const KSPattern &p, bool batchFirst,
                                 int64_t elementBytes) const {
   int64_t bytes = getOperandBytes(p, batchFirst, elementBytes);
+  if (stagesRows(p, batchFirst, elementBytes))
+    return bytes + entries * getStagedRowPitch(p, elementBytes) * elementBytes;
   if (getStagedN(p, batchFirst, elementBytes) == 0)
     return bytes;
   int64_t staged = elementBytes;
@@ -190,13 +240,13 @@ int64_t GPUPlan::getRegisters(const Problem &problem) const {
                     fragments.partBytes(problem.elementBytes()) / 4;
   // Loads of the next step are under way meanwhile; narrow ones need addresses,
   // and columns that may not be there conditions.
-  bool isRagged =
-      batchFirst &&
-      getKernelPattern(problem.factors.front().pattern).d % vector != 0;
+  KSPattern p = getKernelPattern(problem.factors.front().pattern);
+  bool isRagged = batchFirst && j != p.d && p.d % vector != 0;
   bool isUnrolled =
       k > fragments.stepK() && !(fragments.isSplit() && batchFirst);
   bool isNarrow =
-      batchFirst && fragments.runK * vector * problem.elementBytes() < 16;
+      batchFirst && (fragments.runK * vector * problem.elementBytes() < 16 ||
+                     shiftsRows(p, batchFirst, problem.elementBytes()));
   constexpr int64_t kSplitTemporaries = 40; // Sums that begin anew, parts.
   return accumulators + activations + activations / 8 + weights + 58 +
          (isUnrolled ? (activations + weights) / 2 : 0) + (isNarrow ? 12 : 0) +

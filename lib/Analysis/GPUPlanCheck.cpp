@@ -224,9 +224,20 @@ static void checkPlan(Check &check, const Problem &problem,
   check.require(!plan.isFolded || (batchFirst && plan.isWgmmaSS()),
                 "packing is folded; expected wgmma16 and layout batch_first");
   if (batchFirst) {
-    check.require(plan.j == plan.vector * plan.warpsJ,
+    bool overlaps = plan.j == p.d && plan.j < plan.vector * plan.warpsJ &&
+                    plan.j > plan.vector * (plan.warpsJ - 1) && plan.warpsJ > 1;
+    check.require(plan.j == plan.vector * plan.warpsJ || overlaps,
                   "j is {0}; expected vector * warps along j = {1}", plan.j,
                   plan.vector * plan.warpsJ);
+    check.require(!overlaps || (!plan.isBulk && !plan.isWgmma()),
+                  "j is {0} with {1} warps of {2} along j, which overlap; "
+                  "expected cp_async",
+                  plan.j, plan.warpsJ, plan.vector);
+    check.require(plan.splits == 1 ||
+                      !plan.stagesRows(p, batchFirst, problem.elementBytes()),
+                  "splits is {0} where results are put together as rows; "
+                  "expected 1",
+                  plan.splits);
     check.require(layout.runK == 1 || plan.j == plan.vector,
                   "run_k is {0} with several warps along j; expected 1",
                   layout.runK);

@@ -120,6 +120,27 @@ llvm::SmallVector<Enumerator::Columns> Enumerator::getColumns() const {
       all.push_back({vector, warps, 1, true});
     }
   }
+  // All of them where rows of them are not whole pieces: the last of the warps
+  // begins earlier, so any number of columns is one slab.
+  constexpr int64_t kMostWarps = 10, kWays = 3;
+  int64_t fewest = (p.d + kWidestVector - 1) / kWidestVector;
+  bool isWhole = p.d * problem.elementBytes() % 16 == 0;
+  // One warp can have up to 16 columns; of wider elements that is better where
+  // groups are aligned.
+  bool isAligned = p.c * p.d * problem.elementBytes() % 16 == 0;
+  int64_t few = isAligned && problem.elementBytes() > 2 ? kWidestVector : 8;
+  if (p.d > few && !isWhole && !problem.factors.front().tiedD)
+    for (int64_t warps = std::max<int64_t>(2, fewest), ways = 0;
+         warps <= kMostWarps && ways < kWays; ++warps) {
+      int64_t vector = (p.d + warps - 1) / warps;
+      bool isNew = llvm::none_of(all, [&](const Columns &columns) {
+        return columns.vector == vector && columns.warpsJ == warps;
+      });
+      if (vector * (warps - 1) < p.d && vector > 2 && isNew) {
+        all.push_back({vector, warps, 1, true});
+        ++ways;
+      }
+    }
   // Part of the columns: whole pieces, of several warps where there are more.
   for (int64_t vector = widest; vector >= 1; vector /= 2)
     for (int64_t warps : {1, 2, 4, 8}) {
@@ -226,7 +247,9 @@ void Enumerator::addPlans(const Columns &columns, WarpInstruction instruction) {
   plan.fragments.runK = columns.runK;
   plan.vector = columns.vector;
   plan.warpsJ = columns.warpsJ;
-  plan.j = problem.batchFirst ? columns.vector * columns.warpsJ : 1;
+  plan.j = columns.isFlat       ? p.d
+           : problem.batchFirst ? columns.vector * columns.warpsJ
+                                : 1;
   plan.tiedA = problem.factors.front().tiedA;
   plan.tiedD = problem.factors.front().tiedD;
   int64_t tileN = plan.fragments.tileN();
@@ -317,7 +340,9 @@ void Enumerator::addWgmmaRSPlans() {
     addWgmmaRSPlans({getWidest(problem), 1, /*runK=*/2, false});
   if (problem.batchFirst && (p.d > 1 || isTF32()))
     for (const Columns &columns : getColumns())
-      if (columns.vector == p.d || columns.vector == getWidest(problem))
+      if (columns.vector == p.d ||
+          (columns.vector == getWidest(problem) &&
+           (!columns.isFlat || columns.vector * columns.warpsJ == p.d)))
         addWgmmaRSPlans(columns);
 }
 

@@ -8,6 +8,7 @@
 
 #include "ks/Analysis/Traffic.h"
 
+#include <numeric>
 #include <tuple>
 
 using namespace ks;
@@ -75,10 +76,17 @@ TileTraffic::TileTraffic(const Problem &problem, const GPUPlan &plan) {
                 toDouble(plan.splits);
 
   pieceBytes = layout.runK * plan.vector * bytes;
-  accessBytes = getAccessBytes(pieceBytes);
+  bool isShifted = plan.shiftsRows(p, batchFirst, bytes);
+  accessBytes = isShifted
+                    ? 4
+                    : getAccessBytes(std::gcd(
+                          pieceBytes, batchFirst ? layout.runK * plan.j * bytes
+                                                 : pieceBytes));
   int64_t pieces =
       plan.getTilesM(batchFirst) * FragmentLayout::slotsK / layout.runK;
-  activationLoads = toDouble(pieces * (pieceBytes / accessBytes));
+  // Words that cover what begins anywhere.
+  activationLoads = toDouble(pieces * (isShifted ? pieceBytes / (2 * bytes) + 1
+                                                 : pieceBytes / accessBytes));
   weightLoads = toDouble((plan.tiedD || !batchFirst ? 1 : plan.vector) *
                          plan.getTilesN()) *
                 std::max(1.0, toDouble(layout.weightsPerLane() *
@@ -92,6 +100,15 @@ TileTraffic::TileTraffic(const Problem &problem, const GPUPlan &plan) {
         plan.getAccumulators(batchFirst) * bytes * FragmentLayout::lanes;
     stores = toDouble(stored / kWidest / FragmentLayout::lanes);
     storeLines = toDouble(stored) / stagedRun;
+  } else if (plan.stagesRows(p, batchFirst, bytes)) {
+    // Single elements into shared memory, which takes two at least for what it
+    // could take at a time, and 16 bytes from there and to memory.
+    constexpr double kElement = 0.06, kElementLines = 0.35;
+    double count = toDouble(plan.getAccumulators(batchFirst));
+    stores = count * (toDouble(bytes) / kWidest + kElement);
+    storeLines =
+        count * (toDouble(FragmentLayout::lanes * bytes) / toDouble(kLine) +
+                 kElementLines);
   } else {
     std::tie(stores, storeLines) = countStores(p, plan, batchFirst, bytes);
   }

@@ -215,6 +215,12 @@ def compute(grid, instruction) -> None:
         result = np.left_shift(x, small) if name == "shl" else np.right_shift(x, small)
         over = np.zeros_like(result) if x.dtype.kind == "u" or name == "shl" else result
         return grid.write(operands[0], np.where(amount >= bits, over, result).astype(x.dtype))
+    if name == "shf":  # funnel shifts; "wrap": by the amount mod 32
+        assert opcode[2] == "wrap", opcode
+        amount = (value(3, "u32") % 32).astype(np.uint64)
+        both = value(2, "u32").astype(np.uint64) << np.uint64(32) | value(1, "u32")
+        both = both >> amount if opcode[1] == "r" else both << amount >> np.uint64(32)
+        return grid.write(operands[0], (both & np.uint64(0xFFFFFFFF)).astype(np.uint32))
     if name == "bfe":
         x, at, count = value(1), value(2, "u32"), value(3, "u32")
         # Up against the top, and down again: the sign, if there is one, follows.

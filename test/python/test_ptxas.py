@@ -10,6 +10,7 @@ KS_SEED chooses other plans for the same problems.
 """
 
 import json
+import math
 import os
 import random
 import shlex
@@ -69,6 +70,24 @@ def draw(number: int) -> list[str]:
     return options
 
 
+def draw_chain(number: int) -> list[str]:
+    """The same of a few factors, which shall be one kernel."""
+    rng = random.Random(f"chain {number}")
+    features = math.prod(rng.choice([2, 3, 4, 5, 8, 12, 16]) for _ in range(3))
+    patterns = []
+    for _ in range(rng.choice([2, 2, 3, 4])):
+        d = rng.choice([d for d in range(1, 65) if features % d == 0])
+        c = rng.choice([c for c in range(1, 257) if features // d % c == 0])
+        b = rng.choice([c, c, rng.randrange(1, 129)])
+        patterns.append((features // d // c, b, c, d))
+        features = features // c * b
+    options = ["--chain", ";".join(",".join(map(str, p)) for p in patterns)]
+    options += ["--type", rng.choice(["f16", "f16", "bf16", "f32", "f32", "f64", "c64"])]
+    options += ["--batch", str(rng.choice([1, 64, 512, 4096, 25088]))]
+    options += ["--layout", rng.choice(["first", "first", "last"])]
+    return [*options, "--kernels", "fused"]
+
+
 class Refused(Exception):
     """ks-run failed."""
 
@@ -97,10 +116,21 @@ def assemble(number: int, target: str) -> str | None:
     """What is wrong, if anything."""
     options = [*draw(number), "--target", target]
     try:
-        options += choose_plan(number, options)
-        report = ask(options)
+        return check([*options, *choose_plan(number, options)])
     except Refused as error:
         return f"{shlex.join(options)}: {error}"
+
+
+def assemble_chain(number: int, target: str) -> str | None:
+    options = [*draw_chain(number), "--target", target]
+    try:
+        return check(options)
+    except Refused as error:
+        return f"{shlex.join(options)}: {error}"
+
+
+def check(options: list[str]) -> str | None:
+    report, target = ask(options), options[options.index("--target") + 1]
     for kernel in report["kernels"]:
         if kernel["spill_bytes"]:
             return f"{shlex.join(options)}: {kernel} with {report['plan']}"
@@ -110,7 +140,9 @@ def assemble(number: int, target: str) -> str | None:
 
 
 @pytest.mark.parametrize("target", SHARED_BYTES)
-def test_kernels_do_not_spill(target):
+@pytest.mark.parametrize("way", [assemble, assemble_chain])
+def test_kernels_do_not_spill(way, target):
+    count = COUNT if way is assemble else COUNT // 4
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        wrong = [w for w in pool.map(lambda n: assemble(n, target), range(COUNT)) if w]
+        wrong = [w for w in pool.map(lambda n: way(n, target), range(count)) if w]
     assert not wrong, "\n".join(wrong)

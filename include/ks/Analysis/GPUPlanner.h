@@ -139,7 +139,18 @@ struct GPUPlan {
   int64_t getNumRows(bool batchFirst) const { return batchFirst ? entries : k; }
   /// Distance of rows of X in shared memory, in elements of `elementBytes`: a
   /// multiple of 16 bytes for which lanes' loads meet in the fewest banks.
-  int64_t getRowPitch(bool batchFirst, int64_t elementBytes) const;
+  int64_t getRowPitch(const KSPattern &p, bool batchFirst,
+                      int64_t elementBytes) const;
+  /// Whether rows of X lie in shared memory as they do in memory: from a
+  /// multiple of 16 bytes on, shifted by what the row begins behind it. So
+  /// cp.async takes 16 bytes at a time of rows that begin anywhere; lanes load
+  /// single elements then, which shared memory has the time for.
+  bool shiftsRows(const KSPattern &p, bool batchFirst,
+                  int64_t elementBytes) const;
+  /// Whether the last of the warps along j begins earlier, so that it does not
+  /// end beyond d, and computes some columns a second time: then all j are in
+  /// one slab although no number of equal parts makes them up.
+  bool hasOverlappingWarps() const { return j < vector * warpsJ; }
   /// Bulk copies arrive in atoms, [entries][lanes along k][a lane's piece], as
   /// many as a chunk of k has of them. Lanes' loads from one never meet in a
   /// bank: eight entries are one piece of memory, or swizzled by
@@ -179,6 +190,13 @@ struct GPUPlan {
   /// [warps along the batch and n][2, in turns][16 entries][n·j, padded]
   std::array<int64_t, 4> getStagedShape(const KSPattern &p, bool batchFirst,
                                         int64_t elementBytes) const;
+  /// Whether a tile's results pass through shared memory as whole rows, [n][d]
+  /// of an entry, shifted as rows of X are, since lanes hold pieces of them
+  /// that could be stored by few bytes only; and the distance of such rows, in
+  /// elements.
+  bool stagesRows(const KSPattern &p, bool batchFirst,
+                  int64_t elementBytes) const;
+  int64_t getStagedRowPitch(const KSPattern &p, int64_t elementBytes) const;
   /// Numbers in the packed weights of a stage, and their bytes.
   int64_t getStageWeights() const {
     return (tiedD ? 1 : j) * n * k * fragments.numParts();
@@ -200,7 +218,8 @@ struct GPUPlan {
   }
   /// Bytes of shared memory of a block: of the ring of X, with the weights,
   /// with what results pass through, and in all.
-  int64_t getInputBytes(bool batchFirst, int64_t elementBytes) const;
+  int64_t getInputBytes(const KSPattern &p, bool batchFirst,
+                        int64_t elementBytes) const;
   int64_t getOperandBytes(const KSPattern &p, bool batchFirst,
                           int64_t elementBytes) const;
   int64_t getStagedBytes(const KSPattern &p, bool batchFirst,

@@ -10,7 +10,8 @@
 // threads. A piece is what one cp.async takes, 16, 8 or 4 bytes that are
 // neighbours in memory and lie entirely inside or outside of the pattern; where
 // there is none, or pointers do not allow it, single elements go through
-// registers.
+// registers. Pieces of rows that are shifted are of 16 bytes wherever the row
+// begins: those at its ends hold neighbours, or zeros.
 //
 //===----------------------------------------------------------------------===//
 
@@ -24,11 +25,10 @@ using namespace mlir;
 using namespace ks;
 
 void TileExpander::forEachPiece(int64_t count, int64_t threads,
-                                function_ref<void(Value)> body) {
-  // A few copies are written out, so that their addresses are shared.
-  constexpr int64_t kMaxUnrolled = 16;
+                                function_ref<void(Value)> body,
+                                int64_t maxUnrolled) {
   int64_t rounds = llvm::divideCeil(count, threads);
-  if (rounds > kMaxUnrolled) {
+  if (rounds > maxUnrolled) {
     auto loop = scf::ForOp::create(b, loc, thread, index.constant(count),
                                    index.constant(threads));
     OpBuilder::InsertionGuard guard(b);
@@ -72,6 +72,10 @@ public:
                                   isBatchFirst ? 0 : 1);
     if (!isBatchFirst)
       batch = index.div(batch, parts);
+    if (op.getShifted())
+      pitch = memref::ExtractStridedMetadataOp::create(b, op.getLoc(),
+                                                       op.getSource())
+                  .getStrides()[0];
   }
 
   /// The widest piece that never lies half inside of the pattern, and begins at
@@ -83,6 +87,31 @@ public:
     if (isFlat)
       return getCommonPowerOfTwo(limit, {p.c * p.d * parts, width});
     return getCommonPowerOfTwo(limit, {p.d * parts, slab * parts});
+  }
+
+  /// Piece number `number` of a shifted row, of 16 bytes. There is nothing to
+  /// read before an array that begins at a multiple of them.
+  SlabPiece getShiftedPiece(Value number) {
+    int64_t size = kWidestBytes / getElementBytes(op.getSource());
+    int64_t pieces = width / size + 1;
+    Value row = index.div(number, pieces);
+    Value column = index.mul(index.rem(number, pieces), size);
+    SlabPiece piece;
+    Value entry = getEntry(row), shift = getShift(entry);
+    Value first = index.mul(getGroup(op.getK()), p.d * parts);
+    piece.source = {entry, index.add(index.sub(first, shift), column)};
+    piece.destination = {op.getStage(), row, column};
+    Value end =
+        index.mul(index.sub(index.constant(p.c), op.getK()), p.d * parts);
+    Value left = index.sub(index.add(end, shift), column);
+    piece.available = index.max(index.min(left, size), 0);
+    return piece;
+  }
+
+  /// Where the row of an entry begins.
+  Value getShift(Value entry) {
+    return ks::getShift(index, index.mul(op.getI(), p.c * p.d * parts), entry,
+                        pitch, getElementBytes(op.getSource()));
   }
 
   /// Piece number `piece` of `width` reals.
@@ -145,7 +174,7 @@ private:
   bool isBatchFirst;
   int64_t slab, depth, width, parts;
   bool isFlat; ///< Rows of the slab are contiguous in memory.
-  Value batch;
+  Value batch, pitch;
 };
 } // namespace
 
@@ -171,6 +200,21 @@ void TileExpander::copyPieces(CopyActivationsOp op, int64_t width) {
                });
 }
 
+void TileExpander::copyShiftedRows(CopyActivationsOp op) {
+  SlabMap map(b, op);
+  int64_t width = kWidestBytes / getElementBytes(op.getSource());
+  int64_t pieces = op.getRows() * (op.getWidth() / width + 1);
+  forEachPiece(
+      pieces, op.getThreads(),
+      [&](Value number) {
+        SlabPiece piece = map.getShiftedPiece(number);
+        createAsyncCopy(b, loc, op.getSource(), piece.source,
+                        op.getDestination(), piece.destination, width,
+                        piece.available);
+      },
+      /*maxUnrolled=*/2);
+}
+
 void TileExpander::copyElements(CopyActivationsOp op) {
   SlabMap map(b, op);
   Type type = getElementTypeOrSelf(op.getSource().getType());
@@ -180,6 +224,9 @@ void TileExpander::copyElements(CopyActivationsOp op) {
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
   SlabPiece element = map.getPiece(loop.getInductionVar(), 1);
+  if (op.getShifted())
+    element.destination[2] =
+        index.add(map.getShift(element.destination[1]), element.destination[2]);
   auto load = [&]() -> Value {
     return memref::LoadOp::create(b, loc, op.getSource(), element.source);
   };
@@ -205,6 +252,12 @@ void TileExpander::copyElements(CopyActivationsOp op) {
 
 void TileExpander::expand(CopyActivationsOp op) {
   constexpr int64_t kNarrowestBytes = 4; // of cp.async
+  if (op.getShifted()) {
+    ifElse(
+        beginsAligned(op.getSource(), kWidestBytes),
+        [&] { copyShiftedRows(op); }, [&] { copyElements(op); });
+    return b.eraseOp(op);
+  }
   int64_t width = SlabMap(b, op).getWidth();
   int64_t bytes = width * getElementBytes(op.getSource());
   if (bytes < kNarrowestBytes)

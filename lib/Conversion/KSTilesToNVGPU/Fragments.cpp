@@ -60,11 +60,19 @@ void TileExpander::expand(LoadActivationsOp op) {
       isWideVector(columns, getElementBytes(op.getSource())))
     laneM = index.add(index.div(laneM, 2), index.mul(index.rem(laneM, 2), 4));
 
+  // The same for all tiles: their entries are multiples of 16 bytes apart.
+  Value shift;
+  if (!op.getShift().empty())
+    shift = getShift(index, op.getShift()[0], laneM, op.getShift()[1],
+                     getElementBytes(op.getSource()));
+
   // A run of k and the columns behind each are one piece; batch-last, and where
-  // a warp takes part of the slab, the run is 1.
+  // a warp takes part of the slab, the run is 1. Of an entry, runs of k are
+  // that of a slab apart.
   int64_t piece = run * columns * parts;
+  int64_t distance = batchFirst ? run * slab * parts : piece;
   int64_t width = getCommonPowerOfTwo(
-      kWidestBytes / getElementBytes(op.getSource()), {piece});
+      kWidestBytes / getElementBytes(op.getSource()), {piece, distance});
   auto loadPiece = [&](int64_t tile, int64_t firstK) {
     // k of the run's first slot
     Value k = withOffset(index, index.mul(laneK, run), firstK);
@@ -73,6 +81,8 @@ void TileExpander::expand(LoadActivationsOp op) {
       row = index.add(
           withOffset(index, row, FragmentLayout::tileEntries * tile), laneM);
       column = index.add(column, index.mul(k, slab * parts));
+      if (shift)
+        column = index.add(shift, column);
     } else {
       row = index.add(row, k);
       column = index.add(
@@ -80,6 +90,8 @@ void TileExpander::expand(LoadActivationsOp op) {
                      FragmentLayout::tileEntries * columns * tile * parts),
           index.mul(laneM, columns * parts));
     }
+    if (shift)
+      return loadShifted(op.getSource(), {op.getStage(), row, column}, piece);
     return loadElements(op.getSource(), {op.getStage(), row, column}, piece,
                         width);
   };

@@ -165,7 +165,7 @@ void TileExpander::expand(StoreIntermediateOp op) {
   b.eraseOp(op);
 }
 
-void TileExpander::expand(StoreRowsOp op) {
+void TileExpander::expand(CopyRowsOp op) {
   Value memref = op.getDestination();
   auto sourceType = cast<MemRefType>(op.getSource().getType());
   auto width = static_cast<int64_t>(op.getWidth());

@@ -54,8 +54,19 @@ TileExpander::TileExpander(RewriterBase &b, gpu::GPUFuncOp kernel)
 
 Value TileExpander::isAligned(Value memref, int64_t bytes) {
   Value &flag = aligned[{memref, bytes}];
-  if (flag)
-    return flag;
+  if (!flag)
+    flag = testAlignment(memref, bytes, /*withPitch=*/true);
+  return flag;
+}
+
+Value TileExpander::beginsAligned(Value memref, int64_t bytes) {
+  Value &flag = beginning[{memref, bytes}];
+  if (!flag)
+    flag = testAlignment(memref, bytes, /*withPitch=*/false);
+  return flag;
+}
+
+Value TileExpander::testAlignment(Value memref, int64_t bytes, bool withPitch) {
   OpBuilder::InsertionGuard guard(b);
   if (Operation *view = memref.getDefiningOp())
     b.setInsertionPointAfter(view);
@@ -68,14 +79,20 @@ Value TileExpander::isAligned(Value memref, int64_t bytes) {
   Value address = index.add(
       memref::ExtractAlignedPointerAsIndexOp::create(b, loc, memref), offset);
   // The low bits of all of them at once.
-  for (Value stride : metadata.getStrides().take_front(type.getRank() - 1))
+  size_t pitches = withPitch ? type.getRank() - 1 : 0;
+  for (Value stride : metadata.getStrides().take_front(pitches))
     address =
         b.createOrFold<arith::OrIOp>(loc, address, index.mul(stride, element));
-  flag = arith::CmpIOp::create(
+  return arith::CmpIOp::create(
       b, loc, arith::CmpIPredicate::eq,
       b.createOrFold<arith::AndIOp>(loc, address, index.constant(bytes - 1)),
       index.constant(0));
-  return flag;
+}
+
+Value ks::getShift(IndexBuilder &index, Value first, Value row, Value pitch,
+                   int64_t elementBytes) {
+  return index.rem(index.add(first, index.mul(row, pitch)),
+                   kWidestBytes / elementBytes);
 }
 
 void TileExpander::ifElse(Value condition, function_ref<void()> yes,
@@ -121,9 +138,9 @@ struct ConvertKSTilesToNVGPUPass
                     StorePartialsOp, AddPartialsOp, WarpgroupMmaOp,
                     WarpgroupMmaRegistersOp, WarpgroupWaitOp, ExchangeEntriesOp,
                     LoadFragmentOp, StoreFragmentOp, StoreLinesOp,
-                    StoreIntermediateOp, StoreRowsOp, vector::ExtractOp,
-                    vector::ShapeCastOp, arith::ConstantOp, arith::TruncFOp,
-                    scf::ForOp, scf::YieldOp>(expander, op);
+                    StoreIntermediateOp, StoreRowsOp, CopyRowsOp,
+                    vector::ExtractOp, vector::ShapeCastOp, arith::ConstantOp,
+                    arith::TruncFOp, scf::ForOp, scf::YieldOp>(expander, op);
       }
       expander.finish();
     }

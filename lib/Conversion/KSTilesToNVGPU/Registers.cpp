@@ -16,6 +16,7 @@
 
 #include "TileExpander.h"
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 
@@ -239,6 +240,41 @@ SmallVector<Value> TileExpander::loadElements(Value memref, ValueRange indices,
         /*nontemporal=*/false,
         llvm::MaybeAlign(width * getElementBytes(memref)));
     llvm::append_range(elements, getElements(b, loc, vector));
+  }
+  return elements;
+}
+
+SmallVector<Value> TileExpander::loadShifted(Value memref, ValueRange indices,
+                                             int64_t count) {
+  if (count == 1 || getElementBytes(memref) != 2)
+    return loadElements(memref, indices, count, /*width=*/1);
+  // Words that cover them, of which each pair of neighbours is funnelled.
+  Type type = getElementTypeOrSelf(memref.getType());
+  auto pairType = VectorType::get({2}, type);
+  auto wordType = VectorType::get({1}, b.getI32Type());
+  Value odd = index.rem(indices.back(), 2);
+  Value bits =
+      arith::IndexCastOp::create(b, loc, b.getI32Type(), index.mul(odd, 16));
+  SmallVector<Value> at(indices), words, elements;
+  Value first = index.sub(indices.back(), odd);
+  for (int64_t word = 0; word <= count / 2; ++word) {
+    at.back() = withOffset(index, first, 2 * word);
+    Value pair =
+        vector::LoadOp::create(b, loc, pairType, memref, at,
+                               /*nontemporal=*/false, llvm::MaybeAlign(4));
+    words.push_back(vector::ExtractOp::create(
+        b, loc, vector::BitCastOp::create(b, loc, wordType, pair), 0));
+  }
+  for (int64_t pair = 0; 2 * pair < count; ++pair) {
+    Value low = words[pair],
+          high = pair + 1 < static_cast<int64_t>(words.size()) ? words[pair + 1]
+                                                               : low;
+    Value word = LLVM::FshrOp::create(b, loc, high, low, bits);
+    Value both = vector::BitCastOp::create(
+        b, loc, pairType,
+        vector::FromElementsOp::create(b, loc, wordType, word));
+    for (int64_t i = 0; i < std::min<int64_t>(2, count - 2 * pair); ++i)
+      elements.push_back(vector::ExtractOp::create(b, loc, both, i));
   }
   return elements;
 }

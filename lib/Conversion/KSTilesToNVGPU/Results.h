@@ -157,9 +157,10 @@ private:
   int64_t parts;
 };
 
-/// Stores elements at address + offset, all at once, if `condition`. As a
-/// branch each would be a basic block or two, of which there may be hundreds;
-/// MLIR has no predicated store (PTX ISA, "Predicated Execution" and "st").
+/// Stores elements at address + offset, all at once, if `condition` (or null).
+/// As a branch each would be a basic block or two, of which there may be
+/// hundreds; MLIR has no predicated store (PTX ISA, "Predicated Execution" and
+/// "st").
 void storePredicated(mlir::OpBuilder &b, mlir::Location loc,
                      mlir::Value condition,
                      llvm::ArrayRef<mlir::Value> elements, mlir::Value address,

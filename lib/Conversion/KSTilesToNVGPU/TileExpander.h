@@ -47,6 +47,7 @@ public:
   void expand(StoreLinesOp op);
   void expand(StoreIntermediateOp op);
   void expand(StoreRowsOp op);
+  void expand(CopyRowsOp op);
   // What else has fragments, in Registers.cpp.
   void expand(mlir::arith::ConstantOp op);
   void expand(mlir::arith::TruncFOp op);
@@ -63,15 +64,22 @@ private:
   using ValueRange = mlir::ValueRange;
 
   /// Calls `body` with 0 ≤ piece < count, shared out to the block's threads.
+  /// Up to `maxUnrolled` rounds are written out, so that addresses are shared,
+  /// which takes registers.
   void forEachPiece(int64_t count, int64_t threads,
-                    llvm::function_ref<void(Value)> body);
+                    llvm::function_ref<void(Value)> body,
+                    int64_t maxUnrolled = 16);
   /// Whether pointer and row pitch of `memref`, an argument of the kernel or a
   /// view of one, are multiples of `bytes`. Computed at the kernel's beginning.
   Value isAligned(Value memref, int64_t bytes);
+  /// The same of the pointer alone.
+  Value beginsAligned(Value memref, int64_t bytes);
   /// If `condition` (always if null), `yes`, else `no`.
   void ifElse(Value condition, llvm::function_ref<void()> yes,
               llvm::function_ref<void()> no);
+  Value testAlignment(Value memref, int64_t bytes, bool withPitch);
   void copyPieces(CopyActivationsOp op, int64_t width);
+  void copyShiftedRows(CopyActivationsOp op);
   void copyElements(CopyActivationsOp op);
   void copyBoxes(BulkCopyActivationsOp op);
   void copyAtomElements(BulkCopyActivationsOp op);
@@ -84,6 +92,9 @@ private:
   /// `count` elements from `memref`, at least `width` at a time.
   llvm::SmallVector<Value> loadElements(Value memref, ValueRange indices,
                                         int64_t count, int64_t width);
+  /// The same from anywhere in a row, of 2-byte elements, by words.
+  llvm::SmallVector<Value> loadShifted(Value memref, ValueRange indices,
+                                       int64_t count);
   llvm::SmallVector<Value> loadRowsOfK(LoadAtomsOp op);
   /// The innermost vectors of a fragment of `type`, from their elements.
   llvm::SmallVector<Value>
@@ -102,7 +113,7 @@ private:
   mlir::Location loc;
   IndexBuilder index;
   Value thread, lane; ///< In the block; in the warp.
-  llvm::DenseMap<std::pair<Value, int64_t>, Value> aligned;
+  llvm::DenseMap<std::pair<Value, int64_t>, Value> aligned, beginning;
   llvm::SmallVector<mlir::UnrealizedConversionCastOp> fragments;
 };
 
@@ -115,6 +126,11 @@ constexpr int64_t kWidestBytes = 16;
 /// The largest power of two that divides all of `numbers` (0 counts as
 /// divisible by all) and is at most `limit`.
 int64_t getCommonPowerOfTwo(int64_t limit, llvm::ArrayRef<int64_t> numbers);
+
+/// Where row `row` of an array begins behind a multiple of 16 bytes, in its
+/// elements, if the array begins at one, and the row at `first` + row · pitch.
+mlir::Value getShift(IndexBuilder &index, mlir::Value first, mlir::Value row,
+                     mlir::Value pitch, int64_t elementBytes);
 
 /// Position of the lane along n, k and m; see FragmentLayout.
 inline mlir::Value getLaneN(IndexBuilder &index, FragmentLayout layout,

@@ -135,7 +135,8 @@ void ChainKernel::copyInput() {
         b, loc, getPatternAttr(), input, firstM, i, index.constant(0), j,
         buffers.front(), group, getInteger(place.depth), getInteger(slab),
         getInteger(place.rows), getInteger(width),
-        getInteger(plan.getThreads()), getInteger(parts), getLayout());
+        getInteger(plan.getThreads()), getInteger(parts), getLayout(),
+        /*shifted=*/UnitAttr());
   }
   NVVM::CpAsyncCommitGroupOp::create(b, loc);
 }
@@ -202,7 +203,8 @@ Value ChainKernel::multiplyWindow(const Window &window, Value step,
         b, loc, type, getFragments(), buffers[number], task.group,
         batchFirst ? task.row : k,
         batchFirst ? index.add(index.mul(k, slab), task.column) : task.row,
-        getInteger(slab), getLayout());
+        getInteger(slab), getLayout(),
+        /*shift=*/ValueRange());
     accumulator =
         WarpMmaOp::create(b, loc, accumulator.getType(), getFragments(), loaded,
                           activations, accumulator);
@@ -379,9 +381,9 @@ void ChainKernel::emitBody(ValueRange arguments) {
     return;
   synchronize(plan.cluster);
   int64_t width = places.back().c * parts;
-  StoreRowsOp::create(b, loc, buffers.back(), output, firstM,
-                      index.mul(rank, width), getInteger(width),
-                      getInteger(plan.getThreads()));
+  CopyRowsOp::create(b, loc, buffers.back(), output, firstM,
+                     index.mul(rank, width), getInteger(width),
+                     getInteger(plan.getThreads()));
 }
 
 void ChainKernel::lower(KernelModule &kernels, StringRef name) {

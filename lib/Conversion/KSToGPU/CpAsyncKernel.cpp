@@ -14,6 +14,7 @@
 #include "ProductKernel.h"
 
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
@@ -29,7 +30,11 @@ private:
   void emitBlock(ValueRange) override;
   Value loadActivations(Value stage, Value step, VectorType type) override;
   Value emitChunk(const Chunk &chunk, Ring &ring, Value accumulator) override;
+  void store(Value fragment, const Place &place) override;
 
+  bool shiftsRows() const {
+    return plan.shiftsRows(p, batchFirst, getElementBytes());
+  }
   void fillRing();
   void copyWeights(Value chunk, Value stage);
   void copyChunk(const Chunk &chunk, Value stage);
@@ -39,7 +44,7 @@ private:
 } // namespace
 
 Value CpAsyncKernel::createInputStages() {
-  int64_t pitch = plan.getRowPitch(batchFirst, getElementBytes());
+  int64_t pitch = plan.getRowPitch(p, batchFirst, getElementBytes());
   return viewShared({plan.stages, plan.getNumRows(batchFirst), pitch * parts},
                     real, 0);
 }
@@ -48,9 +53,27 @@ Value CpAsyncKernel::loadActivations(Value stage, Value step, VectorType type) {
   Value k = index.mul(step, plan.fragments.stepK());
   Value row = batchFirst ? warpM : k;
   Value column = batchFirst ? index.add(index.mul(k, plan.j), warpJ) : warpM;
+  SmallVector<Value> shift;
+  if (shiftsRows()) { // Chunks along k begin where the first one does.
+    auto metadata = memref::ExtractStridedMetadataOp::create(b, loc, input);
+    shift = {index.mul(i, p.c * p.d * parts), metadata.getStrides()[0]};
+  }
   return LoadActivationsOp::create(b, loc, type, fragments, inputStages, stage,
-                                   row, column, getInteger(plan.j),
-                                   getLayout());
+                                   row, column, getInteger(plan.j), getLayout(),
+                                   shift);
+}
+
+void CpAsyncKernel::store(Value fragment, const Place &place) {
+  if (!plan.stagesRows(p, batchFirst, getElementBytes()))
+    return ProductKernel::store(fragment, place);
+  int64_t pitch = plan.getStagedRowPitch(p, getElementBytes());
+  Value staging =
+      viewShared({plan.entries, pitch * parts}, real,
+                 plan.getOperandBytes(p, batchFirst, getElementBytes()));
+  StoreRowsOp::create(b, loc, getPattern(), fragments, fragment, output,
+                      place.m, i, place.n, place.j, staging,
+                      index.sub(place.m, warpM), index.mul(blockN, plan.n),
+                      getInteger(plan.n), getInteger(plan.getThreads()));
 }
 
 void CpAsyncKernel::copyWeights(Value chunk, Value stage) {
@@ -66,7 +89,8 @@ void CpAsyncKernel::copyChunk(const Chunk &chunk, Value stage) {
       inputStages, stage, getInteger(plan.k), getInteger(plan.j),
       getInteger(plan.getNumRows(batchFirst)),
       getInteger(plan.getRowElements(batchFirst) * parts),
-      getInteger(plan.getThreads()), getInteger(parts), getLayout());
+      getInteger(plan.getThreads()), getInteger(parts), getLayout(),
+      shiftsRows() ? b.getUnitAttr() : UnitAttr());
   if (!plan.isResident)
     copyWeights(chunk.k, stage);
 }

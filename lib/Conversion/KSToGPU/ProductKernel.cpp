@@ -73,6 +73,8 @@ void ProductKernel::findSlab() {
   warpM = index.mul(partM, plan.entries / plan.warpsM);
   warpTile = index.mul(partN, plan.getTilesN());
   warpJ = index.mul(partJ, batchFirst ? plan.vector : 0);
+  if (batchFirst && plan.hasOverlappingWarps())
+    warpJ = index.min(warpJ, plan.j - plan.vector);
 }
 
 Value ProductKernel::getWeightOffset(Value chunk) {
@@ -260,8 +262,9 @@ void ProductKernel::emitBody(Block &block) {
   shape.erase(shape.begin(), shape.begin() + 3);
   shape.front() = plan.getWeightStages(p);
   shape.back() *= parts;
-  weightStages = viewShared(shape, getElementTypeOrSelf(weight.getType()),
-                            plan.getInputBytes(batchFirst, getElementBytes()));
+  weightStages =
+      viewShared(shape, getElementTypeOrSelf(weight.getType()),
+                 plan.getInputBytes(p, batchFirst, getElementBytes()));
   emitBlock(rest);
 }
 

@@ -56,7 +56,7 @@ gpu.module @kernels {
   //       CHECK:   } else {
   //       CHECK:     st.global.b16
   gpu.func @rows(%s: memref<1x32x40xf16, 3>, %y: memref<?x64xf16, strided<[?, 1], offset: ?>>, %m: index, %f: index) kernel {
-    ks.store_rows %s to %y[%m, %f] width 32 threads 64 : memref<1x32x40xf16, 3> to memref<?x64xf16, strided<[?, 1], offset: ?>>
+    ks.copy_rows %s to %y[%m, %f] width 32 threads 64 : memref<1x32x40xf16, 3> to memref<?x64xf16, strided<[?, 1], offset: ?>>
     gpu.return
   }
 }

@@ -45,7 +45,7 @@
 //       CHECK:       ks.store_intermediate <1, 8, 16, 2> {{.*}}, %[[B2]][{{.*}}] as <a = 2, c = 8, d = 1, blocks = 2, depth = 8, slab = 1, rows = 16, pitch = 16>
 //       CHECK:     nvvm.cluster.wait
 //       CHECK:     %[[FEATURE:.*]] = arith.muli %[[RANK]], %c8
-//       CHECK:     ks.store_rows %[[B2]] to %[[Y]][%[[M]], %[[FEATURE]]] width 8 threads 128
+//       CHECK:     ks.copy_rows %[[B2]] to %[[Y]][%[[M]], %[[FEATURE]]] width 8 threads 128
 func.func @monarch(%x: memref<?x24xf16, strided<[?, 1], offset: ?>>, %k0: memref<1024xf16>, %k1: memref<512xf16>,
                    %bias: memref<16xf16>, %y: memref<?x16xf16, strided<[?, 1], offset: ?>>) {
   ks.chain [<4, 8, 6, 1>, <1, 8, 16, 2>]
@@ -82,7 +82,7 @@ func.func @monarch(%x: memref<?x24xf16, strided<[?, 1], offset: ?>>, %k0: memref
 //       CHECK:     ks.store_intermediate <1, 6, 64, 2> {{.*}} as <a = 4, c = 3, d = 1, blocks = 1, depth = 4, slab = 1, rows = 4, pitch = 8> layout batch_last
 //       CHECK:   gpu.barrier
 //       CHECK:   ks.store_fragment <4, 5, 3, 1> {{.*}} layout batch_last
-//   CHECK-NOT:   ks.store_rows
+//   CHECK-NOT:   ks.copy_rows
 func.func @last(%x: memref<128x?xf32, strided<[?, 1], offset: ?>>, %k0: memref<1024xf32>, %k1: memref<128xf32>,
                 %y: memref<20x?xf32, strided<[?, 1], offset: ?>>) {
   ks.chain [<1, 6, 64, 2>, <4, 5, 3, 1>] layout(batch_last)

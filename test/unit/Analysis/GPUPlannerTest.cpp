@@ -291,7 +291,37 @@ TEST(GPUPlannerChoiceTest, BatchLastRunsAlongTheBatch) {
 TEST(GPUPlannerChoiceTest, PaddingAvoidsBankConflicts) {
   GPUPlan plan = choose(makeProblem({4, 64, 64, 4}));
   // Two rows of 4 lanes' 16 bytes fill the banks if rows are 64 bytes apart.
-  EXPECT_EQ(plan.getRowPitch(true, 2) * 2 % 128, 64);
+  EXPECT_EQ(plan.getRowPitch({4, 64, 64, 4}, true, 2) * 2 % 128, 64);
+}
+
+TEST(GPUPlannerChoiceTest, RowsThatBeginAnywhereAreShifted) {
+  GPUPlan plan = choose(makeProblem({2, 10, 11, 67}));
+  // All columns are one slab: the last warp begins earlier.
+  EXPECT_EQ(plan.j, 67);
+  EXPECT_TRUE(plan.hasOverlappingWarps());
+  EXPECT_TRUE(plan.shiftsRows({2, 10, 11, 67}, true, 2));
+  EXPECT_TRUE(plan.stagesRows({2, 10, 11, 67}, true, 2));
+  // Room for what a row begins behind a multiple of 16 bytes.
+  EXPECT_GE(plan.getRowPitch({2, 10, 11, 67}, true, 2), plan.k * 67 + 8);
+}
+
+TEST(GPUPlannerChoiceTest, AlignedRowsAreNotShifted) {
+  for (KSPattern p : {KSPattern{4, 64, 64, 4}, KSPattern{4, 64, 64, 1}}) {
+    GPUPlan plan = choose(makeProblem(p));
+    EXPECT_FALSE(plan.shiftsRows(p, true, 2));
+    EXPECT_FALSE(plan.stagesRows(p, true, 2));
+  }
+}
+
+TEST(GPUPlanTest, OverlappingWarpsNeedNewColumnsEach) {
+  Problem problem = makeProblem({2, 10, 11, 67});
+  GPUPlan plan = choose(problem);
+  plan.vector = 16;
+  plan.warpsJ = 5;
+  EXPECT_EQ(checkGPUPlan(problem, plan), "");
+  plan.warpsJ = 6;
+  EXPECT_EQ(checkGPUPlan(problem, plan),
+            "j is 67; expected vector * warps along j = 96");
 }
 
 //===----------------------------------------------------------------------===//

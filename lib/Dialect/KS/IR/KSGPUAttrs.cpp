@@ -126,6 +126,11 @@ GPUPlan GPUPlanAttr::getPlan(Layout layout) const {
   plan.warpsN = getWarps()[1];
   plan.warpsJ = getWarps()[2];
   plan.j = layout == Layout::BatchFirst ? getVector() * plan.warpsJ : 1;
+  // The last warp may begin earlier: GPUPlan::hasOverlappingWarps.
+  int64_t packedJ = packing.getJ();
+  if (!packing.getFolded() && !packing.isTied(Ties::D) && packedJ < plan.j &&
+      packedJ > plan.j - getVector())
+    plan.j = packedJ;
   plan.stages = getStages();
   plan.cluster = getCluster();
   plan.splits = getSplits();

@@ -341,6 +341,39 @@ LogicalResult ExchangeEntriesOp::verify() {
   return success();
 }
 
+LogicalResult CopyActivationsOp::verify() {
+  if (!getShifted())
+    return success();
+  KSPattern p = getPattern().getPattern();
+  // C1
+  if (getLayout() != Layout::BatchFirst ||
+      static_cast<int64_t>(getSlab()) != p.d)
+    return emitOpError("copies shifted rows of ")
+           << getSlab() << " columns with layout "
+           << stringifyLayout(getLayout()) << "; expected all d = " << p.d
+           << " of them, and batch_first";
+  // C2
+  int64_t unit =
+      16 /
+      (getElementTypeOrSelf(getSource().getType()).getIntOrFloatBitWidth() / 8);
+  if (static_cast<int64_t>(getWidth()) % unit != 0)
+    return emitOpError("copies shifted rows of width ")
+           << getWidth() << "; expected a multiple of " << unit << ", 16 bytes";
+  return success();
+}
+
+LogicalResult LoadActivationsOp::verify() {
+  // C1
+  if (getShift().empty())
+    return success();
+  if (getShift().size() != 2 || getLayout() != Layout::BatchFirst)
+    return emitOpError("has ")
+           << getShift().size() << " numbers of shifted rows with layout "
+           << stringifyLayout(getLayout())
+           << "; expected the first and the pitch, and batch_first";
+  return success();
+}
+
 LogicalResult JoinPartsOp::verify() {
   VectorType from = getSource().getType(), to = getResult().getType();
   if (from.getShape().drop_back() != to.getShape().drop_back() ||

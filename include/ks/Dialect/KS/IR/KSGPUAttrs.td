@@ -143,7 +143,9 @@ def KS_GPUPlanAttr : KS_Attr<"GPUPlan", "gpu_plan",
     cluster of that many blocks computes a slab: each walks along its own part of
     the chunks, and then adds up all parts of its share of the rows n. A lane's
     pieces of activations are `vector` elements that are neighbours in memory:
-    along j, or along the batch.
+    along j, or along the batch. With `packing.j` = d and cp_async, the last of
+    several warps along j may have fewer new columns than `vector`: it begins at
+    j = d - `vector`, and computes some columns a second time.
 
     Blocks run in the order of their slabs first, then of the batch, so that
     those that share rows of X run together. With several `sweeps` that is so for

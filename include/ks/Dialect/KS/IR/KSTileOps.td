@@ -48,10 +48,18 @@ def KS_CopyActivationsOp : KS_TileOp<"copy_activations"> {
     zero; entries beyond the batch and columns beyond d are any numbers that X
     holds. Belongs to the group of asynchronous copies that is open.
 
+    Batch-first, if `shifted`, row e begins at (i·c·d + e·pitch) mod w instead,
+    where pitch is the distance of rows of X and w are the reals of 16 bytes: where it
+    is in memory, from a multiple of 16 bytes on. `m` and k·d are multiples of w.
+
     ```mlir
     ks.copy_activations <6, 64, 64, 1> %x[%m, %i, %k, %j] to %xs[%stage]
       depth 64 slab 1 : memref<?x384xf16> to memref<2x64x72xf16, #workgroup>
     ```
+
+    Constraints:
+    * (C1) Shifted rows have slab = d, batch-first.
+    * (C2) Their width is a multiple of 16 bytes.
   }];
   let arguments = (ins
     KS_PatternAttr:$pattern,
@@ -64,14 +72,16 @@ def KS_CopyActivationsOp : KS_TileOp<"copy_activations"> {
     I64Attr:$width,                   // Reals of a row without padding.
     I64Attr:$threads,                 // Of the block.
     DefaultValuedAttr<I64Attr, "1">:$parts, // Reals of an element.
-    DefaultValuedAttr<KS_LayoutAttr, "::ks::Layout::BatchFirst">:$layout
+    DefaultValuedAttr<KS_LayoutAttr, "::ks::Layout::BatchFirst">:$layout,
+    UnitAttr:$shifted                 // Rows as they lie in memory.
   );
   let assemblyFormat = [{
     $pattern $source `[` $m `,` $i `,` $k `,` $j `]` `to`
     $destination `[` $stage `]` `depth` $depth `slab` $slab `rows` $rows
-    `width` $width `threads` $threads (`layout` $layout^)? attr-dict
-    `:` type($source) `to` type($destination)
+    `width` $width `threads` $threads (`layout` $layout^)? (`shifted` $shifted^)?
+    attr-dict `:` type($source) `to` type($destination)
   }];
+  let hasVerifier = 1;
 }
 
 def KS_CopyWeightsOp : KS_TileOp<"copy_weights"> {
@@ -232,19 +242,28 @@ def KS_LoadActivationsOp : KS_TileOp<"load_activations"> {
     #ks.fragments), batch-first source[stage, row + 8t + m', column + k'·slab + q],
     batch-last source[stage, row + k', column + 8·Q·t + Q·v + q], where v is
     FragmentLayout::vectorOf(m').
+
+    Of rows that are `shifted`, batch-first, row e begins at (first + e·pitch) mod w,
+    where w are the reals of 16 bytes; see ks.copy_activations.
+
+    Constraints:
+    * (C1) `shift` has two numbers, batch-first, or none.
   }];
   let arguments = (ins
     KS_FragmentsAttr:$fragments,
     Arg<KS_AnyRealMemRef, "stages", [MemRead]>:$source,
     Index:$stage, Index:$row, Index:$column,
     I64Attr:$slab, // Columns j of a row (batch-first).
-    DefaultValuedAttr<KS_LayoutAttr, "::ks::Layout::BatchFirst">:$layout
+    DefaultValuedAttr<KS_LayoutAttr, "::ks::Layout::BatchFirst">:$layout,
+    Variadic<Index>:$shift // First and pitch, or none.
   );
   let results = (outs KS_Fragment<3>:$fragment);
   let assemblyFormat = [{
     $fragments $source `[` $stage `,` $row `,` $column `]` `slab` $slab
-    (`layout` $layout^)? attr-dict `:` type($source) `to` type($fragment)
+    (`layout` $layout^)? (`shifted` `[` $shift^ `]`)? attr-dict
+    `:` type($source) `to` type($fragment)
   }];
+  let hasVerifier = 1;
 }
 
 def KS_WarpMmaOp : KS_TileOp<"warp_mma", [Pure, AllTypesMatch<["accumulator", "result"]>]> {
@@ -512,8 +531,8 @@ def KS_StoreIntermediateOp : KS_ResultFragmentOp<"store_intermediate"> {
   }];
 }
 
-def KS_StoreRowsOp : KS_TileOp<"store_rows"> {
-  let summary = "stores rows of the result from shared memory";
+def KS_CopyRowsOp : KS_TileOp<"copy_rows"> {
+  let summary = "copies rows of the result from shared memory";
   let description = [{
     destination[m + e, feature + q] = source[0, e, q] for q < `width` and all rows
     e that the batch has. Called by all `threads` of a block.
@@ -528,6 +547,37 @@ def KS_StoreRowsOp : KS_TileOp<"store_rows"> {
   let assemblyFormat = [{
     $source `to` $destination `[` $m `,` $feature `]` `width` $width
     `threads` $threads attr-dict `:` type($source) `to` type($destination)
+  }];
+}
+
+def KS_StoreRowsOp : KS_ResultFragmentOp<"store_rows"> {
+  let summary = "stores a block's part of the result, row by row";
+  let description = [{
+    As ks.store_fragment, batch-first, of all warps of a block, which hold all j. They
+    put together `rows` rows n of each entry in `staging`, an entry in each of its
+    rows, and store 16 bytes at a time from there, single elements at ends only. m, n
+    and j are the first of the warp; the block's first are `first`: m, a multiple of the
+    reals of 16 bytes, and n. `staging` is free when the next chunk of activations has
+    been waited for.
+  }];
+  let arguments = (ins
+    KS_PatternAttr:$pattern, KS_FragmentsAttr:$fragments,
+    KS_Fragment<4>:$fragment,
+    Arg<KS_AnyRealMemRef, "result", [MemWrite]>:$destination,
+    Index:$m, Index:$i, Index:$n, Index:$j,
+    Arg<KS_AnyRealMemRef, "staging", [MemRead, MemWrite]>:$staging,
+    Index:$firstM, Index:$firstN,
+    I64Attr:$rows,   // n of the block.
+    I64Attr:$threads // Of the block.
+  );
+  let assemblyFormat = [{
+    $pattern $fragments $fragment `,` $destination
+    `[` $m `,` $i `,` $n `,` $j `]` `through` $staging
+    `first` `[` $firstM `,` $firstN `]` `rows` $rows `threads` $threads attr-dict
+    `:` type($fragment) `to` type($destination) `,` type($staging)
+  }];
+  let extraClassDeclaration = [{
+    ::ks::Layout getLayout() { return ::ks::Layout::BatchFirst; }
   }];
 }
 

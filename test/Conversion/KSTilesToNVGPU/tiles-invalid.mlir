@@ -1,0 +1,28 @@
+// RUN: ks-opt %s -split-input-file -verify-diagnostics
+
+// C1 of ks.copy_activations
+func.func @copy_c1(%x: memref<?x64xf16>, %s: memref<1x8x72xf16, 3>, %c: index) {
+  // expected-error @+1 {{copies shifted rows of 2 columns with layout batch_first; expected all d = 4 of them, and batch_first}}
+  ks.copy_activations <1, 16, 16, 4> %x[%c, %c, %c, %c] to %s[%c] depth 16 slab 2 rows 8 width 32 threads 32 shifted
+    : memref<?x64xf16> to memref<1x8x72xf16, 3>
+  return
+}
+
+// -----
+
+// C2 of ks.copy_activations
+func.func @copy_c2(%x: memref<?x63xf16>, %s: memref<1x8x72xf16, 3>, %c: index) {
+  // expected-error @+1 {{copies shifted rows of width 63; expected a multiple of 8, 16 bytes}}
+  ks.copy_activations <1, 16, 21, 3> %x[%c, %c, %c, %c] to %s[%c] depth 21 slab 3 rows 8 width 63 threads 32 shifted
+    : memref<?x63xf16> to memref<1x8x72xf16, 3>
+  return
+}
+
+// -----
+
+// C1 of ks.load_activations
+func.func @load_c1(%s: memref<2x8x72xf16, 3>, %c: index) {
+  // expected-error @+1 {{has 1 numbers of shifted rows with layout batch_first; expected the first and the pitch, and batch_first}}
+  %f = ks.load_activations <mma16, run_k = 4, run_n = 4> %s[%c, %c, %c] slab 3 shifted[%c] : memref<2x8x72xf16, 3> to vector<3x1x4xf16>
+  return
+}

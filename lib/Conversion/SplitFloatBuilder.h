@@ -50,8 +50,8 @@ public:
     return {first, second, third};
   }
 
-  /// The first parts of two numbers as a register of two bf16, that of `even` in
-  /// its lower half. A NaN stays one, whichever bits it has.
+  /// The first parts of two numbers as a register of two bf16, that of `even`
+  /// in its lower half. A NaN stays one, whichever bits it has.
   Value packFirst(Value even, Value odd) {
     auto pair = mlir::VectorType::get({2}, b.getBF16Type());
     return mlir::LLVM::BitcastOp::create(

@@ -185,7 +185,8 @@ TEST(FactorGrouping, IsTheBestOfAll) {
     EXPECT_DOUBLE_EQ(findBest(problem, costs, 0), result.best.seconds)
         << "round " << round;
     for (const Alternative &other : result.rejected)
-      EXPECT_GE(other.grouping.seconds, result.best.seconds) << other.name.str();
+      EXPECT_GE(other.grouping.seconds, result.best.seconds)
+          << other.name.str();
   }
 }
 

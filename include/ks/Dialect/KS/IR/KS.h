@@ -44,8 +44,8 @@ mlir::Type getRealType(mlir::Type type);
 /// Of a function's argument: it does not change between packing and runs.
 inline constexpr llvm::StringLiteral kFrozenAttr = "ks.frozen";
 
-/// Of a product without a plan: it is a kernel, next to others that it is not to
-/// be joined with; see ks-fuse-factors.
+/// Of a product without a plan: it is a kernel, next to others that it is not
+/// to be joined with; see ks-fuse-factors.
 inline constexpr llvm::StringLiteral kKernelAttr = "ks.kernel";
 
 /// Which axes of a weight of `pattern` are tied (have size 1 instead of the

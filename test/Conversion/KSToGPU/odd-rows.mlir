@@ -10,7 +10,7 @@
 //       CHECK:   %[[J:.*]] = arith.minsi %{{.*}}, %[[LAST]]
 //       CHECK:   %[[XS:.*]] = memref.view {{.*}} to memref<2x8x{{.*}}xf16, #gpu.address_space<workgroup>>
 //       CHECK:   ks.copy_activations <2, 10, 11, 67> %[[X]][{{.*}}] to %[[XS]][{{.*}}] depth 16 slab 67 rows 8 width 1072 threads 160 shifted
-//       CHECK:   scf.for %[[M:.*]] =
+//       CHECK:   scf.for %[[M:[a-z0-9]+]] =
 //       CHECK:     ks.copy_activations {{.*}} shifted
 //       CHECK:     %[[FIRST:.*]] = arith.muli %{{.*}}, %c737
 //       CHECK:     ks.load_activations <mma16, run_k = 1, run_n = 1> %[[XS]][%{{.*}}, %{{.*}}, %[[J]]] slab 67 shifted[%[[FIRST]], %{{.*}}]

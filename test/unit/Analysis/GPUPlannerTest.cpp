@@ -316,6 +316,9 @@ TEST(GPUPlannerChoiceTest, AlignedRowsAreNotShifted) {
 TEST(GPUPlanTest, OverlappingWarpsNeedNewColumnsEach) {
   Problem problem = makeProblem({2, 10, 11, 67});
   GPUPlan plan = choose(problem);
+  plan.entries = 8;
+  plan.n = 16;
+  plan.warpsM = plan.warpsN = 1;
   plan.vector = 16;
   plan.warpsJ = 5;
   EXPECT_EQ(checkGPUPlan(problem, plan), "");

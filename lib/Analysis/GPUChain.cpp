@@ -54,7 +54,8 @@ static int64_t countWavefronts(const ChainBuffer &buffer,
 /// The distances of k and of rows for which lanes' loads meet in the fewest
 /// banks, and of those the shortest.
 static void chooseDistances(ChainBuffer &buffer, const GPUChainFactor &factor,
-                            bool batchFirst, int64_t elementBytes) {
+                            bool batchFirst, int64_t elementBytes,
+                            bool isPartCopied) {
   constexpr int64_t kBankBytes = 128;
   int64_t widest = getWidest(elementBytes);
   int64_t shortest = batchFirst ? roundUp(buffer.ownD(), factor.vector) : 1;
@@ -67,7 +68,7 @@ static void chooseDistances(ChainBuffer &buffer, const GPUChainFactor &factor,
   int64_t fewest = INT64_MAX;
   // Copies of a part of the columns begin at a multiple of their number only.
   int64_t mostTogether =
-      buffer.isAlongJ ? buffer.ownD() & -buffer.ownD() : INT64_MAX;
+      isPartCopied ? buffer.ownD() & -buffer.ownD() : INT64_MAX;
   for (int64_t slab = shortest; slab <= longest; slab += unit) {
     if (std::min(slab & -slab, widest) > mostTogether)
       continue;
@@ -90,7 +91,8 @@ static void chooseDistances(ChainBuffer &buffer, const GPUChainFactor &factor,
 
 /// The same; planning asks for a few buffers again and again.
 static void setDistances(ChainBuffer &buffer, const GPUChainFactor &factor,
-                         bool batchFirst, int64_t elementBytes) {
+                         bool batchFirst, int64_t elementBytes,
+                         bool isPartCopied) {
   using Key = std::tuple<WarpInstruction, int64_t, int64_t, int64_t, int64_t,
                          bool, int64_t, bool, int64_t>;
   constexpr size_t kMostKnown = 4096;
@@ -100,13 +102,13 @@ static void setDistances(ChainBuffer &buffer, const GPUChainFactor &factor,
           factor.vector,
           buffer.ownD(),
           buffer.depth,
-          buffer.isAlongJ,
+          isPartCopied,
           batchFirst ? 0 : buffer.pitch,
           batchFirst,
           elementBytes};
   auto found = known.find(key);
   if (found == known.end()) {
-    chooseDistances(buffer, factor, batchFirst, elementBytes);
+    chooseDistances(buffer, factor, batchFirst, elementBytes, isPartCopied);
     if (known.size() >= kMostKnown)
       known.clear();
     found = known.insert({key, {buffer.slab, buffer.pitch}}).first;
@@ -157,17 +159,24 @@ ChainBuffer GPUChainPlan::getBuffer(const Problem &problem,
     buffer.pitch = roundUp(buffer.depth, widest) + widest;
     return buffer;
   }
-  const KSPattern &p = problem.factors[number].pattern;
+  ChainSlice slice = getSlice(problem, number);
+  const KSPattern &p = slice.pattern;
   const GPUChainFactor &factor = factors[number];
   buffer.a = p.a;
   buffer.c = p.c;
   buffer.d = p.d;
   buffer.isAlongJ = p.a % cluster != 0;
-  buffer.depth = factor.getDepth(p);
+  buffer.depth = getDepth(problem, number);
+  if (isStreamed(number)) {
+    buffer.a = groups * (buffer.isAlongJ ? 1 : cluster);
+    buffer.c = buffer.depth = k;
+  }
   if (!problem.batchFirst)
     buffer.rows = buffer.depth;
   buffer.pitch = entries;
-  setDistances(buffer, factor, problem.batchFirst, problem.elementBytes());
+  bool isPart = buffer.ownD() != problem.factors[number].pattern.d;
+  setDistances(buffer, factor, problem.batchFirst, problem.elementBytes(),
+               number == 0 && isPart);
   return buffer;
 }
 
@@ -181,6 +190,8 @@ GPUChainPlan::getBufferBytes(const Problem &problem) const {
     ChainBuffer buffer = getBuffer(problem, number);
     int64_t size =
         buffer.getElements(problem.batchFirst) * problem.elementBytes();
+    if (isStreamed(number))
+      size *= stages;
     bytes[number % 2] =
         std::max(bytes[number % 2], roundUp(size + kBehind, kAlignment));
   }
@@ -193,13 +204,33 @@ GPUChainPlan::getBufferBytes(const Problem &problem) const {
 
 std::array<int64_t, 4> GPUChainPlan::getTasks(const Problem &problem,
                                               size_t number) const {
-  const KSPattern &p = problem.factors[number].pattern;
+  KSPattern p = getPattern(problem, number);
   const GPUChainFactor &factor = factors[number];
   bool isAlongJ = p.a % cluster != 0;
   int64_t ownA = isAlongJ ? p.a : p.a / cluster;
   int64_t ownD = isAlongJ ? p.d / cluster : p.d;
-  return {ownA, countBlocks(ownD, factor.getColumns(problem.batchFirst)),
-          countBlocks(p.b, factor.n), entries / factor.entries};
+  int64_t blocksN = countBlocks(p.b, factor.n);
+  if (number + 1 == factors.size())
+    blocksN /= shares;
+  return {isStreamed(number) ? groups : ownA,
+          countBlocks(ownD, factor.getColumns(problem.batchFirst)), blocksN,
+          entries / factor.entries};
+}
+
+int64_t GPUChainPlan::getDepth(const Problem &problem, size_t number) const {
+  int64_t unit = isStreamed(number) ? k : factors[number].fragments.stepK();
+  return roundUp(problem.factors[number].pattern.c, unit);
+}
+
+int64_t GPUChainPlan::getChunk(const Problem &problem, size_t number) const {
+  return isStreamed(number) ? k : getDepth(problem, number);
+}
+
+std::array<int64_t, 2>
+GPUChainPlan::getStageCounts(const Problem &problem) const {
+  KSPattern p = getPattern(problem, 0);
+  int64_t ownA = p.a % cluster == 0 ? p.a / cluster : p.a;
+  return {ownA / groups, getDepth(problem, 0) / k};
 }
 
 /// Registers of the weights of a step.
@@ -215,8 +246,7 @@ int64_t GPUChainPlan::getStepsAhead(const Problem &problem,
                                     size_t number) const {
   constexpr int64_t kMostSteps = 4, kMostRegisters = 32;
   const GPUChainFactor &factor = factors[number];
-  int64_t steps = factor.getDepth(problem.factors[number].pattern) /
-                  factor.fragments.stepK();
+  int64_t steps = getChunk(problem, number) / factor.fragments.stepK();
   int64_t ahead = kMostSteps;
   while (ahead > 1 &&
          (steps % ahead != 0 ||
@@ -267,7 +297,7 @@ static void checkFactor(Check &check, const Problem &problem,
                         const GPUChainPlan &plan, size_t number) {
   const GPUChainFactor &factor = plan.factors[number];
   const Problem::Factor &stated = problem.factors[number];
-  const KSPattern &p = stated.pattern;
+  KSPattern p = plan.getPattern(problem, number);
   const FragmentLayout &layout = factor.fragments;
   bool batchFirst = problem.batchFirst;
   check.require(!layout.isWgmma(),
@@ -308,10 +338,13 @@ static void checkFactor(Check &check, const Problem &problem,
                   "run_k of factor {0} is {1} with vector = {2}; expected 1, "
                   "or vector = {3}",
                   number, layout.runK, factor.vector, ownD);
-    check.require(layout.runN == 1 || factor.vector == p.d,
+    // Of results in memory, the columns that are there.
+    bool isIntermediate = number + 1 < plan.factors.size();
+    int64_t allD = isIntermediate ? p.d : stated.pattern.d;
+    check.require(layout.runN == 1 || factor.vector == allD,
                   "run_n of factor {0} is {1} with vector = {2}; expected 1, "
                   "or vector = {3}",
-                  number, layout.runN, factor.vector, p.d);
+                  number, layout.runN, factor.vector, allD);
     check.multiple("number of n of a lane",
                    factor.getTilesN() * layout.slotsN(), layout.runN);
   } else {
@@ -326,6 +359,44 @@ static void checkFactor(Check &check, const Problem &problem,
                 number, factor.tiedA ? "" : "not ", factor.tiedD ? "" : "not ");
 }
 
+/// Clusters that compute the same slice have as many blocks of rows n each.
+static void checkShares(Check &check, const Problem &problem,
+                        const GPUChainPlan &plan) {
+  KSPattern p = plan.getPattern(problem, plan.factors.size() - 1);
+  int64_t blocks = countBlocks(p.b, plan.factors.back().n);
+  check.require(blocks % plan.shares == 0,
+                "shares is {0}; expected a divisor of the last factor's {1} "
+                "blocks of n",
+                plan.shares, blocks);
+}
+
+/// What the ring brings is what warps multiply, each at most one piece of it.
+static void checkStages(Check &check, const Problem &problem,
+                        const GPUChainPlan &plan) {
+  if (plan.stages == 0) {
+    check.require(plan.groups == 1 && plan.k == 0,
+                  "groups is {0} and k is {1} without stages; expected 1 and 0",
+                  plan.groups, plan.k);
+    return;
+  }
+  check.multiple("k of a stage", plan.k,
+                 plan.factors.front().fragments.stepK());
+  check.require(plan.k >= 1, "k of a stage is {0}; expected at least 1",
+                plan.k);
+  KSPattern p = plan.getPattern(problem, 0);
+  int64_t ownA = p.a % plan.cluster == 0 ? p.a / plan.cluster : p.a;
+  check.require(ownA % plan.groups == 0,
+                "a stage has {0} groups; expected a divisor of the {1} of a "
+                "block",
+                plan.groups, ownA);
+  int64_t count = 1;
+  for (int64_t size : plan.getTasks(problem, 0))
+    count *= size;
+  check.require(count <= plan.warps,
+                "a stage has {0} pieces of work; expected at most the {1} warps",
+                count, plan.warps);
+}
+
 static void checkPlan(Check &check, const Problem &problem,
                       const GPUChainPlan &plan) {
   check.require(plan.factors.size() == problem.factors.size(),
@@ -338,14 +409,29 @@ static void checkPlan(Check &check, const Problem &problem,
                 "warps is {0}; expected 1 to 16", plan.warps);
   check.require(plan.entries >= 1 && plan.entries <= 512,
                 "entries is {0}; expected 1 to 512", plan.entries);
+  check.require(plan.shares >= 1, "shares is {0}; expected at least 1",
+                plan.shares);
+  check.require(plan.stages == 0 || (plan.stages >= 2 && plan.stages <= 16),
+                "stages is {0}; expected 0, or 2 to 16", plan.stages);
+  check.require(plan.groups >= 1, "groups is {0}; expected at least 1",
+                plan.groups);
+  if (!check.isGood())
+    return;
+  checkSlices(check, problem, plan);
   for (size_t number = 0; check.isGood() && number < plan.factors.size();
        ++number)
     checkFactor(check, problem, plan, number);
   if (!check.isGood())
     return;
+  checkShares(check, problem, plan);
+  checkStages(check, problem, plan);
   int64_t features = problem.factors.back().pattern.outFeatures();
   check.require(!plan.isStaged || problem.batchFirst,
                 "results are staged; expected not with layout batch_last");
+  check.require(!plan.isStaged || plan.slices * plan.shares == 1,
+                "results are staged with slices = {0} and shares = {1}; "
+                "expected 1, as rows are stored as wholes",
+                plan.slices, plan.shares);
   check.require(!plan.isStaged || features % plan.cluster == 0,
                 "results are staged with cluster = {0}; expected a divisor of "
                 "the {1} output features",

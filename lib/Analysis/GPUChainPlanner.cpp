@@ -7,284 +7,25 @@
 //===----------------------------------------------------------------------===//
 //
 // What a cluster does for a tile of the batch is the same whatever the batch.
-// So for each size of tile, cluster and block, and each limit of registers,
-// each factor gets the shape of warps' work that takes the least time of an SM
-// on its own; the model then ranks these plans as wholes.
+// So for each size of tile, cluster and block, each number of slices, and each
+// way in which the input comes, each factor gets the shape of warps' work that
+// takes the least time of an SM on its own; the model then ranks these plans as
+// wholes.
 //
 //===----------------------------------------------------------------------===//
 
+#include "GPUChainCost.h"
+
 #include "PlanCheck.h"
 
-#include "ks/Analysis/GPUChain.h"
-#include "ks/Analysis/SplitFloat.h"
+#include "llvm/ADT/STLExtras.h"
 
-#include "llvm/Support/MathExtras.h"
-
-#include <cmath>
 #include <limits>
 #include <numeric>
 
 using namespace ks;
 
 static double toDouble(int64_t value) { return static_cast<double>(value); }
-
-//===----------------------------------------------------------------------===//
-// The model
-//===----------------------------------------------------------------------===//
-
-namespace {
-/// What blocks take, in cycles of an SM and bytes.
-struct BlockWork {
-  double units = 0;       ///< Cycles of tensor cores or FMA pipes.
-  double shared = 0;      ///< Cycles of shared memory.
-  double latency = 0;     ///< Cycles of waiting, of its slowest warp.
-  double weightBytes = 0; ///< From L2.
-};
-
-/// Constants of the model, in cycles if nothing else is said; fitted to 172
-/// plans of nine chains on an H100.
-struct ChainConstants {
-  double launch = 1.5e-6;       ///< Seconds.
-  double loadLatency = 920;     ///< Of a warp's weights, from L2.
-  double clusterBarrier = 4000; ///< Of blocks that wait for each other.
-  double remoteStore = 1.13;    ///< Of a lane's store to another block,
-  double sector = 0.87;         ///< of a sector that a warp stores to memory.
-  /// What a block waits for by itself, of what it takes of an SM: the more
-  /// blocks there are, the less of it is seen.
-  double serialShared = 0.25, serialDRAM = 1;
-  double norm = 2.25; ///< Near infinity, all resources overlap.
-  /// More time for each halving of a tile of 128 entries, and each doubling of
-  /// a cluster, than all of the above tells: the best of many plans would be
-  /// one of many small pieces.
-  double perHalving = 0.06, perDoubling = 0.08;
-};
-} // namespace
-
-static constexpr ChainConstants kConstants;
-
-static double getUnitRate(const GPUTarget &target, WarpInstruction instruction,
-                          const Problem &problem) {
-  switch (instruction) {
-  case WarpInstruction::Mma16:
-    return target.mma16PerClock;
-  case WarpInstruction::Mma8:
-    return target.mma8PerClock;
-  case WarpInstruction::Mma16Split:
-    return target.getSplitPerClock();
-  default:
-    return problem.realBytes == 8 ? target.fma64PerClock : target.fma32PerClock;
-  }
-}
-
-/// Cycles of a byte that a warp stores to memory: pieces of a sector take
-/// longer than whole ones.
-static double getSectorCycles(const Problem &problem,
-                              const GPUChainFactor &factor,
-                              const KSPattern &p) {
-  constexpr double kSector = 32;
-  if (!problem.batchFirst)
-    return kConstants.sector / kSector;
-  int64_t together = factor.vector;
-  if (factor.vector == p.d)
-    together *= factor.fragments.lanesN() * factor.fragments.runN;
-  double bytes = std::min(kSector, toDouble(together * problem.elementBytes()));
-  return kConstants.sector / bytes * std::sqrt(kSector / bytes);
-}
-
-/// What factor `number` takes of a block; `next` is where its results go.
-static BlockWork getWork(const Problem &problem, const GPUChainPlan &plan,
-                         size_t number, const ChainBuffer &next,
-                         const GPUTarget &target) {
-  const GPUChainFactor &factor = plan.factors[number];
-  const KSPattern &p = problem.factors[number].pattern;
-  const FragmentLayout &layout = factor.fragments;
-  bool batchFirst = problem.batchFirst;
-  int64_t elementBytes = problem.elementBytes();
-  std::array<int64_t, 4> tasks = plan.getTasks(problem, number);
-  double count = 1;
-  for (int64_t size : tasks)
-    count *= toDouble(size);
-  double steps = toDouble(factor.getDepth(p) / layout.stepK());
-  double columns = toDouble(factor.getColumns(batchFirst));
-  double tilesN = toDouble(factor.getTilesN());
-  double tilesM = toDouble(factor.getTilesM(batchFirst));
-
-  BlockWork work;
-  double complexFactor = problem.isComplex ? 4 : 1;
-  double products = count * toDouble(factor.n * factor.entries) * columns *
-                    toDouble(factor.getDepth(p)) * complexFactor;
-  work.units = products / getUnitRate(target, layout.instruction, problem);
-
-  // Loads of activations, at least as many wavefronts as they have lines.
-  int64_t piece = layout.runK * factor.vector * elementBytes;
-  double width = toDouble(std::min<int64_t>(16, piece & -piece));
-  double loads = steps * tilesM * toDouble(factor.vector) *
-                 FragmentLayout::slotsK * toDouble(elementBytes) / width;
-  double wavefronts = std::max(1.0, 32 * width / 128);
-  // Results, in runs of neighbours; those for other blocks lane by lane.
-  double results = tilesN * tilesM * toDouble(factor.vector) *
-                   toDouble(layout.slotsN() * layout.slotsM());
-  bool isStored = number + 1 < plan.factors.size() || plan.isStaged;
-  bool isRemote = isStored && plan.cluster > 1;
-  int64_t widest = std::max<int64_t>(1, 16 / elementBytes);
-  int64_t run =
-      isStored ? getStoreRun(p, layout, factor.vector, next, batchFirst, widest)
-               : std::gcd(factor.vector * layout.runN, widest);
-  double bytesOfStore = toDouble(FragmentLayout::lanes * run * elementBytes);
-  double ofStore = std::max(1.0, bytesOfStore / 128);
-  if (isRemote)
-    ofStore = FragmentLayout::lanes * kConstants.remoteStore;
-  else if (!isStored)
-    ofStore = bytesOfStore * getSectorCycles(problem, factor, p);
-  work.shared =
-      count * (loads * wavefronts + results / toDouble(run) * ofStore);
-
-  double weights =
-      tilesN * toDouble(layout.weightLanes()) *
-      toDouble(layout.weightsPerLane() * layout.partBytes(elementBytes)) *
-      (factor.tiedD || !batchFirst ? 1 : columns) * steps *
-      (problem.isComplex ? 2 : 1);
-  work.weightBytes = count * weights;
-  double perWarp = std::ceil(count / toDouble(plan.warps));
-  double windows = steps / toDouble(plan.getStepsAhead(problem, number));
-  work.latency =
-      perWarp * kConstants.loadLatency * (1 + std::max(0.0, windows - 1) / 3) +
-      (isRemote ? kConstants.clusterBarrier : 0);
-  return work;
-}
-
-/// Where results of factor `number` go, if it is to shared memory.
-static ChainBuffer getNext(const Problem &problem, const GPUChainPlan &plan,
-                           size_t number) {
-  if (number + 1 < plan.factors.size() || plan.isStaged)
-    return plan.getBuffer(problem, number + 1);
-  return {};
-}
-
-static int64_t getBlocksPerSM(const Problem &problem, const GPUChainPlan &plan,
-                              const GPUTarget &target) {
-  int64_t registers = (plan.getRegisters(problem) + 7) / 8 * 8;
-  int64_t byRegisters =
-      target.registersPerSM /
-      (registers * static_cast<int64_t>(llvm::alignTo(plan.getThreads(), 64)));
-  int64_t byShared = target.sharedPerSM / (plan.getSharedBytes(problem) + 1024);
-  return std::max<int64_t>(1, std::min({byShared, byRegisters,
-                                        target.threadsPerSM / plan.getThreads(),
-                                        target.blocksPerSM}));
-}
-
-GPUCost ks::predictGPUChain(const Problem &problem, const GPUChainPlan &plan,
-                            const GPUTarget &target, int64_t batch) {
-  BlockWork work;
-  for (size_t number = 0; number < plan.factors.size(); ++number) {
-    BlockWork more =
-        getWork(problem, plan, number, getNext(problem, plan, number), target);
-    work.units += more.units;
-    work.shared += more.shared;
-    work.latency += more.latency;
-    work.weightBytes += more.weightBytes;
-  }
-  double tiles =
-      std::ceil(toDouble(std::max<int64_t>(1, batch)) / toDouble(plan.entries));
-  double blocks = tiles * toDouble(plan.cluster);
-  // Large clusters do not find room on all of them.
-  double multiprocessors =
-      toDouble(plan.cluster > 2 ? target.multiprocessors * 10 / 11
-                                : target.multiprocessors);
-  double clock = target.gigahertz * 1e9;
-  double features = toDouble(problem.factors.front().pattern.inFeatures() +
-                             problem.factors.back().pattern.outFeatures());
-  double ioBytes = tiles * toDouble(plan.entries) * features *
-                   toDouble(problem.elementBytes());
-
-  GPUCost cost;
-  cost.blocksPerSM = getBlocksPerSM(problem, plan, target);
-  cost.launch = kConstants.launch;
-  cost.dramBytes = getMinimumBytes(problem, batch);
-  cost.l2Bytes = ioBytes + blocks * work.weightBytes;
-  double busy = std::min(blocks, multiprocessors);
-  double perSM = std::max(1.0, blocks / multiprocessors);
-  double waves = std::ceil(perSM / toDouble(cost.blocksPerSM));
-
-  // Of one block, on its share of the GPU.
-  double dram = cost.dramBytes / blocks * busy / target.dramBandwidth;
-  double l2 = cost.l2Bytes / blocks * toDouble(target.multiprocessors) /
-              target.l2Bandwidth;
-  double shared = (work.shared + 2 * ioBytes / blocks / 128) / clock;
-  double units = work.units / clock;
-  double alone = work.latency / clock + kConstants.serialShared * shared +
-                 kConstants.serialDRAM * dram;
-  cost.dram = perSM * dram;
-  cost.l2 = perSM * l2;
-  cost.shared = perSM * shared;
-  cost.units = perSM * units;
-  double sum = 0, most = 0;
-  const std::pair<double, const char *> limits[] = {
-      {cost.dram, "DRAM"},
-      {cost.l2, "L2"},
-      {cost.shared, "shared memory"},
-      {cost.units, "multiplications"},
-      {waves * alone, "latency"}};
-  for (auto [seconds, name] : limits) {
-    sum += std::pow(seconds, kConstants.norm);
-    if (seconds > most) {
-      most = seconds;
-      cost.limit = name;
-    }
-  }
-  double halvings = std::max(0.0, std::log2(128 / toDouble(plan.entries)));
-  cost.seconds =
-      (cost.launch + std::pow(sum, 1 / kConstants.norm)) *
-      (1 + kConstants.perHalving * halvings) *
-      (1 + kConstants.perDoubling * std::log2(toDouble(plan.cluster)));
-  return cost;
-}
-
-/// The one that is used for a factor.
-static WarpInstruction getInstruction(const Problem &problem,
-                                      const KSPattern &p,
-                                      const GPUTarget &target) {
-  if (problem.realBytes == 2)
-    return WarpInstruction::Mma16;
-  if (problem.realBytes != 4 || problem.isComplex)
-    return WarpInstruction::Fma;
-  if (problem.tf32)
-    return WarpInstruction::Mma8;
-  bool pays = target.getSplitPerClock() > target.fma32PerClock;
-  return pays && p.c >= kMinSplitDepth ? WarpInstruction::Mma16Split
-                                       : WarpInstruction::Fma;
-}
-
-double ks::boundGPUChain(const Problem &problem, const GPUTarget &target,
-                         int64_t batch) {
-  // Activations are moved, tiles of instructions are filled, and each factor
-  // waits for weights.
-  double clock = target.gigahertz * 1e9;
-  double features = toDouble(problem.factors.front().pattern.inFeatures() +
-                             problem.factors.back().pattern.outFeatures());
-  double dram = toDouble(batch) * features * toDouble(problem.elementBytes()) /
-                target.dramBandwidth;
-  auto roundUp = [](int64_t size, int64_t unit) {
-    return toDouble((size + unit - 1) / unit * unit);
-  };
-  double units = 0;
-  for (const Problem::Factor &factor : problem.factors) {
-    const KSPattern &p = factor.pattern;
-    FragmentLayout layout{getInstruction(problem, p, target)};
-    units += toDouble(batch) * toDouble(p.a * p.d) *
-             roundUp(p.b, layout.tileN()) * roundUp(p.c, layout.stepK()) *
-             (problem.isComplex ? 4 : 1) /
-             getUnitRate(target, layout.instruction, problem);
-  }
-  units /= toDouble(target.multiprocessors) * clock;
-  double latency = toDouble(static_cast<int64_t>(problem.factors.size())) *
-                   kConstants.loadLatency / clock;
-  return kConstants.launch + std::max({dram, units, latency});
-}
-
-//===----------------------------------------------------------------------===//
-// Enumeration
-//===----------------------------------------------------------------------===//
 
 namespace {
 class ChainEnumerator {
@@ -296,6 +37,12 @@ public:
   std::vector<RankedGPUChainPlan> rank(unsigned count);
 
 private:
+  std::vector<int64_t> getSliceCounts() const;
+  std::vector<int64_t> getChunks() const;
+  bool divides(int64_t cluster) const;
+  bool fits(const GPUChainPlan &plan) const;
+  void addTiles(GPUChainPlan plan);
+  void addInputs(GPUChainPlan plan);
   void addPlans(GPUChainPlan plan, int64_t registers);
   bool chooseFactor(GPUChainPlan &plan, size_t number, int64_t registers);
   std::vector<GPUChainFactor> getShapes(const GPUChainPlan &plan,
@@ -308,30 +55,40 @@ private:
 };
 } // namespace
 
+//===----------------------------------------------------------------------===//
+// Work of a warp
+//===----------------------------------------------------------------------===//
+
 std::vector<GPUChainFactor> ChainEnumerator::getShapes(const GPUChainPlan &plan,
                                                        size_t number) const {
   const Problem::Factor &stated = problem.factors[number];
-  const KSPattern &p = stated.pattern;
+  KSPattern p = plan.getPattern(problem, number);
+  bool isLast = number + 1 == problem.factors.size();
   int64_t widest = std::max<int64_t>(1, 16 / problem.elementBytes());
   int64_t ownD = p.a % plan.cluster == 0 ? p.d : p.d / plan.cluster;
+  // Where a result is one piece with that of the next n.
+  int64_t allD = isLast ? stated.pattern.d : p.d;
   std::vector<GPUChainFactor> shapes;
   GPUChainFactor factor;
-  factor.fragments.instruction = getInstruction(problem, p, target);
+  factor.fragments.instruction = getChainInstruction(problem, p, target);
   factor.tiedA = stated.tiedA;
   factor.tiedD = stated.tiedD;
   auto addRows = [&] {
     int64_t tile = factor.getTileEntries(problem.batchFirst);
-    for (int64_t entries = tile; entries <= plan.entries; entries *= 2)
+    for (int64_t tilesM : {1, 2, 3, 4, 6, 8, 12, 16})
       for (int64_t tilesN : {1, 2, 3, 4, 6, 8}) {
-        factor.entries = entries;
+        factor.entries = tilesM * tile;
         factor.n = tilesN * factor.fragments.tileN();
-        if (plan.entries % entries != 0 ||
+        if (plan.entries % factor.entries != 0 ||
             (tilesN > 1 && factor.n >= p.b + factor.fragments.tileN()))
+          continue;
+        int64_t blocks = (p.b + factor.n - 1) / factor.n;
+        if (isLast && blocks % plan.shares != 0)
           continue;
         // Neighbouring n make a piece of the result.
         factor.fragments.runN = 1;
-        if (problem.batchFirst && factor.vector == p.d)
-          factor.fragments.runN = std::gcd(widest / std::gcd(widest, p.d),
+        if (problem.batchFirst && factor.vector == allD)
+          factor.fragments.runN = std::gcd(widest / std::gcd(widest, allD),
                                            tilesN * factor.fragments.slotsN());
         shapes.push_back(factor);
       }
@@ -356,34 +113,124 @@ std::vector<GPUChainFactor> ChainEnumerator::getShapes(const GPUChainPlan &plan,
   return shapes;
 }
 
+/// As many groups as `warps` warps have work for, each a piece at most; false
+/// if one is too much.
+static bool setGroups(GPUChainPlan &plan, const Problem &problem) {
+  plan.groups = 1;
+  int64_t work = 1;
+  for (int64_t size : plan.getTasks(problem, 0))
+    work *= size;
+  int64_t all = plan.getStageCounts(problem)[0];
+  for (int64_t groups = plan.warps / work; groups >= 1; --groups)
+    if (all % groups == 0) {
+      plan.groups = groups;
+      return true;
+    }
+  return false;
+}
+
 /// The shape that takes the least time, with at most `registers`; false if
 /// there is none. Where results go is known.
 bool ChainEnumerator::chooseFactor(GPUChainPlan &plan, size_t number,
                                    int64_t registers) {
-  ChainBuffer next = getNext(problem, plan, number);
+  ChainBuffer next = getNextBuffer(problem, plan, number);
   double l2Bytes = target.l2Bandwidth / toDouble(target.multiprocessors) /
                    (target.gigahertz * 1e9);
   double best = std::numeric_limits<double>::infinity();
   GPUChainFactor chosen;
+  int64_t groups = 1;
   for (const GPUChainFactor &shape : getShapes(plan, number)) {
     plan.factors[number] = shape;
+    if (plan.isStreamed(number) &&
+        (plan.k % shape.fragments.stepK() != 0 || !setGroups(plan, problem)))
+      continue;
     if (plan.getRegisters(problem, number) > registers)
       continue;
-    BlockWork work = getWork(problem, plan, number, next, target);
+    BlockWork work = getChainWork(problem, plan, number, next, target);
     double cycles =
         std::max({work.units, work.shared, work.weightBytes / l2Bytes}) +
         0.2 * (work.units + work.shared) + 0.5 * work.latency;
     if (cycles < best) {
       best = cycles;
       chosen = shape;
+      groups = plan.groups;
     }
   }
   plan.factors[number] = chosen;
+  plan.groups = groups;
   return std::isfinite(best);
 }
 
+//===----------------------------------------------------------------------===//
+// Enumeration
+//===----------------------------------------------------------------------===//
+
+/// 1, and all groups of the last factor; of chainable pairs also their columns,
+/// in pieces that are worth storing.
+std::vector<int64_t> ChainEnumerator::getSliceCounts() const {
+  std::vector<int64_t> counts{1};
+  const KSPattern &left = problem.factors.back().pattern;
+  const KSPattern &right = problem.factors.front().pattern;
+  bool areGroupsApart =
+      llvm::all_of(problem.factors, [&](const Problem::Factor &factor) {
+        return factor.pattern.a % left.a == 0;
+      });
+  if (left.a > 1 && areGroupsApart)
+    counts.push_back(left.a);
+  if (problem.factors.size() != 2 || !getRedundancy(left, right))
+    return counts;
+  int64_t leastBytes = problem.batchFirst ? 8 : problem.elementBytes();
+  for (int64_t columns = left.d - 1; columns >= 1; --columns) {
+    bool isWhole = left.d % columns == 0 && (columns % right.d == 0 ||
+                                             right.d % columns == 0);
+    bool isEven = (columns & (columns - 1)) == 0 || columns % 8 == 0;
+    if (isWhole && isEven && columns <= 64 &&
+        columns * problem.elementBytes() >= leastBytes)
+      counts.push_back(left.a * (left.d / columns));
+  }
+  return counts;
+}
+
+/// Of the first factor's k in a stage: all, and parts that are not too small.
+std::vector<int64_t> ChainEnumerator::getChunks() const {
+  const KSPattern &p = problem.factors.front().pattern;
+  FragmentLayout layout{getChainInstruction(problem, p, target)};
+  auto roundUp = [](int64_t size, int64_t unit) {
+    return (size + unit - 1) / unit * unit;
+  };
+  std::vector<int64_t> chunks;
+  for (int64_t most : {256, 128, 64, 32}) {
+    int64_t count = (p.c + most - 1) / most;
+    int64_t chunk = roundUp((p.c + count - 1) / count, layout.stepK());
+    if (!llvm::is_contained(chunks, chunk))
+      chunks.push_back(chunk);
+  }
+  return chunks;
+}
+
+bool ChainEnumerator::divides(int64_t cluster) const {
+  return llvm::all_of(problem.factors, [&](const Problem::Factor &factor) {
+    const KSPattern &p = factor.pattern;
+    return p.a % cluster == 0 || p.d % cluster == 0;
+  });
+}
+
+/// What a tile takes at least: what a factor reads, and what it writes.
+bool ChainEnumerator::fits(const GPUChainPlan &plan) const {
+  for (size_t number = 0; number < problem.factors.size(); ++number) {
+    KSPattern p = plan.getPattern(problem, number);
+    int64_t features = plan.isStreamed(number) ? 0 : p.inFeatures();
+    if (number + 1 < problem.factors.size())
+      features += p.outFeatures();
+    if (features / plan.cluster * plan.entries * problem.elementBytes() >
+        target.sharedPerBlock)
+      return false;
+  }
+  return true;
+}
+
 void ChainEnumerator::addPlans(GPUChainPlan plan, int64_t registers) {
-  plan.factors.resize(problem.factors.size());
+  plan.factors.assign(problem.factors.size(), {});
   for (size_t number = problem.factors.size(); number-- > 0;)
     if (!chooseFactor(plan, number, registers))
       return;
@@ -392,46 +239,61 @@ void ChainEnumerator::addPlans(GPUChainPlan plan, int64_t registers) {
   plans.push_back({plan, predictGPUChain(problem, plan, target, batch)});
 }
 
-std::vector<RankedGPUChainPlan> ChainEnumerator::rank(unsigned count) {
-  auto divides = [&](int64_t cluster) {
-    return llvm::all_of(problem.factors, [&](const Problem::Factor &factor) {
-      const KSPattern &p = factor.pattern;
-      return p.a % cluster == 0 || p.d % cluster == 0;
-    });
-  };
-  // What a tile takes at least: what a factor reads, and what it writes.
-  auto fits = [&](int64_t entries, int64_t cluster) {
-    return llvm::all_of(problem.factors, [&](const Problem::Factor &factor) {
-      const KSPattern &p = factor.pattern;
-      int64_t features = p.inFeatures();
-      if (&factor != &problem.factors.back())
-        features += p.outFeatures();
-      return features / cluster * entries * problem.elementBytes() <=
-             target.sharedPerBlock;
-    });
-  };
-  for (int64_t cluster : {1, 2, 4, 8}) {
-    if ((cluster > 1 && target.capability < 90) || !divides(cluster))
-      continue;
-    for (int64_t entries : {8, 16, 32, 64, 128}) {
-      if ((entries > 8 && entries >= 2 * batch) || !fits(entries, cluster))
+/// The input as a whole, or through a ring.
+void ChainEnumerator::addInputs(GPUChainPlan plan) {
+  for (int64_t warps : {4, 8, 16})
+    for (int64_t registers : {128, 168, 255}) {
+      if (registers * warps * 32 > target.registersPerSM)
         continue;
-      for (int64_t warps : {4, 8, 16})
-        for (int64_t registers : {128, 168, 255}) {
-          if (registers * warps * 32 > target.registersPerSM)
-            continue;
-          GPUChainPlan plan;
-          plan.entries = entries;
-          plan.cluster = cluster;
-          plan.warps = warps;
-          for (bool isStaged : {true, false}) {
-            plan.isStaged = isStaged && problem.batchFirst;
-            if (plan.isStaged == isStaged)
-              addPlans(plan, registers);
-          }
-        }
+      plan.warps = warps;
+      for (bool isStaged : {true, false}) {
+        plan.isStaged = isStaged && problem.batchFirst &&
+                        plan.slices * plan.shares == 1;
+        if (plan.isStaged == isStaged)
+          addPlans(plan, registers);
+      }
+    }
+}
+
+void ChainEnumerator::addTiles(GPUChainPlan plan) {
+  for (int64_t entries : {8, 16, 32, 48, 64, 96, 128}) {
+    plan.entries = entries;
+    if (entries > 8 && entries >= 2 * batch)
+      continue;
+    // More blocks than there are multiprocessors need not share rows n.
+    int64_t blocks = (batch + entries - 1) / entries * plan.slices *
+                     plan.cluster;
+    for (int64_t shares : {1, 2, 4, 8}) {
+      if (shares > 1 && (plan.cluster > 1 ||
+                         blocks * shares >= 4 * target.multiprocessors))
+        continue;
+      plan.shares = shares;
+      plan.stages = plan.k = 0;
+      if (fits(plan))
+        addInputs(plan);
+      if (plan.cluster > 1)
+        continue;
+      for (int64_t chunk : getChunks()) {
+        plan.stages = 3;
+        plan.k = chunk;
+        if (fits(plan))
+          addInputs(plan);
+      }
     }
   }
+}
+
+std::vector<RankedGPUChainPlan> ChainEnumerator::rank(unsigned count) {
+  for (int64_t slices : getSliceCounts())
+    for (int64_t cluster : {1, 2, 4, 8}) {
+      if (cluster > 1 &&
+          (target.capability < 90 || slices > 1 || !divides(cluster)))
+        continue;
+      GPUChainPlan plan;
+      plan.slices = slices;
+      plan.cluster = cluster;
+      addTiles(plan);
+    }
   // Ties are broken by the order of enumeration.
   std::vector<size_t> order(plans.size());
   std::iota(order.begin(), order.end(), 0);

@@ -45,6 +45,11 @@ private:
 void checkInstruction(Check &check, const Problem &problem,
                       WarpInstruction instruction, int64_t c);
 
+/// That a chain falls into the slices of `plan`.
+struct GPUChainPlan;
+void checkSlices(Check &check, const Problem &problem,
+                 const GPUChainPlan &plan);
+
 /// How often shared memory must be asked for a warp's loads of `width` bytes at
 /// `addresses`.
 int64_t countWavefronts(const std::array<int64_t, 32> &addresses,

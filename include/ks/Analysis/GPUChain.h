@@ -24,6 +24,24 @@
 // cluster, straight to registers, some steps ahead; a cluster as a whole reads
 // all of them once for a tile.
 //
+// Slices. An output of the last factor needs only some of its input, so that a
+// chain falls into `slices`, which are chains of their own: along the groups i
+// of the last factor, and of two chainable factors also along its columns j.
+// With `slices` a cluster computes one of them, and its memory holds that
+// slice's part of the intermediate only; nothing is computed twice. The
+// first factor's weights are those of some of its rows n.
+//
+// Example. Of a Monarch matrix, (64, 64, 64, 1) and (1, 64, 64, 64), four slices
+// have 16 columns j of the second factor each. They take rows n = 16 s to 16 s +
+// 15 of each group of the first one: a slice is the chain (64, 16, 64, 1),
+// (1, 64, 64, 16), whose intermediate has 1024 features, not 4096.
+//
+// All slices read the whole of their tile of the input. So it need not lie in
+// shared memory as a whole either: with `stages` it comes in pieces, of some
+// groups i and some of k, through a ring, each of which is multiplied as soon
+// as it is there. With `shares` several clusters compute the same slice, and
+// each has some of the last factor's rows n; what is before is computed by all.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef KS_ANALYSIS_GPUCHAIN_H
@@ -113,35 +131,63 @@ struct GPUChainFactor {
            vector == o.vector && n == o.n && tiedA == o.tiedA &&
            tiedD == o.tiedD;
   }
-  /// Rounded up to whole steps.
-  int64_t getDepth(const KSPattern &p) const {
-    int64_t step = fragments.stepK();
-    return (p.c + step - 1) / step * step;
-  }
+};
+
+/// What one of the slices of a chain has of a factor. Slice s has groups from
+/// s / `columnSlices` · pattern.a on, and of its rows n those of part `s' /
+/// slicesOfPart`, with s' = s mod `columnSlices`: n with n / run mod parts =
+/// part, in order; see #ks.gpu_packing. Its columns j begin at s' mod
+/// `slicesOfPart` times pattern.d.
+struct ChainSlice {
+  KSPattern pattern;           ///< Of the slice's chain.
+  int64_t columnSlices = 1;    ///< Along j of the last factor.
+  int64_t slicesOfPart = 1;    ///< Neighbours that have the same rows n.
+  int64_t parts = 1, run = 1;  ///< Of n.
 };
 
 /// How a chain runs in one kernel; see #ks.gpu_chain_plan.
 struct GPUChainPlan {
   // --- Decisions ---
   int64_t entries = 8; ///< Of the batch, of a cluster.
+  int64_t slices = 1;  ///< That clusters share out.
+  int64_t shares = 1;  ///< Of the last factor's rows n, of a cluster each.
   int64_t cluster = 1; ///< Blocks.
   int64_t warps = 4;   ///< Of a block.
+  int64_t stages = 0;  ///< Of the ring of the input; 0 if it is there as a whole.
+  int64_t groups = 1;  ///< i of a stage,
+  int64_t k = 0;       ///< and k.
   /// Results go to memory through shared memory, as whole rows.
   bool isStaged = false;
   std::vector<GPUChainFactor> factors;
 
   bool operator==(const GPUChainPlan &o) const {
-    return entries == o.entries && cluster == o.cluster && warps == o.warps &&
-           isStaged == o.isStaged && factors == o.factors;
+    return entries == o.entries && slices == o.slices && shares == o.shares &&
+           cluster == o.cluster && warps == o.warps && stages == o.stages &&
+           groups == o.groups && k == o.k && isStaged == o.isStaged &&
+           factors == o.factors;
   }
 
   // --- Derived ---
   int64_t getThreads() const { return 32 * warps; }
-  /// What factor `number` reads; behind the last one, where results are staged.
+  bool isStreamed(size_t number) const { return stages > 0 && number == 0; }
+  /// What a slice has of factor `number`.
+  ChainSlice getSlice(const Problem &problem, size_t number) const;
+  /// The pattern of that.
+  KSPattern getPattern(const Problem &problem, size_t number) const {
+    return getSlice(problem, number).pattern;
+  }
+  /// k of a factor, with zeros up to whole steps, and of a packed chunk.
+  int64_t getDepth(const Problem &problem, size_t number) const;
+  int64_t getChunk(const Problem &problem, size_t number) const;
+  /// What factor `number` reads, of the ring one stage; behind the last one,
+  /// where results are staged.
   ChainBuffer getBuffer(const Problem &problem, size_t number) const;
   /// Pieces of a factor's work in a block, which its warps share out: groups,
-  /// blocks of j, of n and of entries.
+  /// blocks of j, of n and of entries. Of the ring those of a stage.
   std::array<int64_t, 4> getTasks(const Problem &problem, size_t number) const;
+  /// Stages that the input of a block is divided into: sets of groups, and
+  /// chunks of k.
+  std::array<int64_t, 2> getStageCounts(const Problem &problem) const;
   /// Steps whose weights a warp holds at a time: those it multiplies and those
   /// under way are as many.
   int64_t getStepsAhead(const Problem &problem, size_t number) const;

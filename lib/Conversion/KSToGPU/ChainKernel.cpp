@@ -6,7 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A planned chain as one kernel. For the tile of the batch of a cluster:
+// A planned chain as one kernel. For the tile of the batch, and the slice of the
+// chain, of a cluster:
 //
 //   rows of the input to shared memory
 //   for each factor
@@ -17,6 +18,14 @@
 //       rounding; behind the last factor, the epilogue first
 //       store_intermediate, to the block that reads it next
 //   rows of the result from shared memory
+//
+// Where the input comes through a ring, the first factor is
+//
+//   for each set of groups
+//     for each chunk of k
+//       all threads wait for a stage, and start the copy of a later one
+//       accumulator += Σ warp_mma(load_weights, load_activations)
+//     rounding, store_intermediate
 //
 // ks/Analysis/GPUChain.h says what lies where.
 //
@@ -50,25 +59,34 @@ public:
   void lower(KernelModule &kernels, StringRef name);
 
 private:
-  /// A piece of work: what is computed, where its activations lie, and which
-  /// block of weights it takes.
+  /// A piece of work: what is computed, in the slice, where its activations lie,
+  /// and which block of weights it takes.
   struct Task {
     Value i, n, j, row; ///< First of it; entries are counted in the tile.
     Value group, column;
-    Value weightBlock;
+    Value weightBlock; ///< Chunks of k are blocks of their own.
   };
   /// The weights of some steps, as loops carry them.
   using Window = SmallVector<Value>;
 
   void emitBody(ValueRange arguments);
+  void placeBlock();
   void createBuffers();
+  void copyGroups(Value firstGroup, int64_t count, Value k, Value destination);
   void copyInput();
   void clearDepth(size_t number);
+  void bindFactor(size_t number);
   void emitFactor(size_t number);
   Task getTask(Value number);
-  void emitTasks(int64_t count, Window window);
-  void emitTask(const Task &task, Window &window, Value nextWeightBlock);
-  Value multiply(const Task &task, Window &window, Value nextWeightBlock);
+  Task getStreamedTask(Value set, Value chunk, Value stage);
+  void emitTasks(Window window);
+  void emitStreamedFactor();
+  void copyStage(Value position);
+  Value emitStage(Value set, Value chunk, Value accumulator, Window &window);
+  void finishTask(const Task &task, Value accumulator);
+  Value getZeroAccumulator();
+  Value multiply(const Task &task, Value accumulator, Window &window,
+                 Value nextWeightBlock);
   Value multiplyWindow(const Window &window, Value step, const Task &task,
                        Value accumulator);
   Window loadWindow(Value step, Value weightBlock);
@@ -76,11 +94,14 @@ private:
 
   bool isLast() const { return number + 1 == plan.factors.size(); }
   const GPUChainFactor &getFactor() const { return plan.factors[number]; }
-  const KSPattern &getPattern() const {
-    return problem.factors[number].pattern;
-  }
+  /// The factor of the whole chain, as memory has it.
   PatternAttr getPatternAttr() {
-    return PatternAttr::get(b.getContext(), getPattern());
+    return PatternAttr::get(b.getContext(), problem.factors[number].pattern);
+  }
+  /// First group and column of the slice.
+  Value getFirstI() { return index.mul(sliceI, slice.pattern.a); }
+  Value getFirstJ() {
+    return index.mul(index.rem(sliceJ, slice.slicesOfPart), slice.pattern.d);
   }
   FragmentsAttr getFragments() {
     return attr.getFactors()[number].getPacking().getFragments();
@@ -89,14 +110,17 @@ private:
   Problem problem;
   GPUChainPlanAttr attr;
   GPUChainPlan plan;
-  // Place of the block in its cluster, and of the warp in its block; the first
-  // entry of the tile.
-  Value rank, warp, firstM;
+  // Place of the block in its cluster, and of the warp in its block; the slice,
+  // along groups and columns, and the share of rows n; the first entry of the
+  // tile.
+  Value rank, warp, sliceI, sliceJ, share, firstM;
   SmallVector<ChainBuffer> places; // One for each factor, and for results.
   SmallVector<Value> buffers;
-  // The factor that is emitted, and its weights, [block][step][j][tile][lane]
-  // [position].
+  // The factor that is emitted, what the slice has of it, how many pieces of
+  // work a block has, and its weights, [block][step][j][tile][lane][position].
   size_t number = 0;
+  ChainSlice slice;
+  int64_t count = 1;
   Value weightBlocks;
 };
 } // namespace
@@ -107,37 +131,45 @@ void ChainKernel::createBuffers() {
   for (size_t t = 0; t < plan.factors.size() + (plan.isStaged ? 1 : 0); ++t) {
     ChainBuffer place = plan.getBuffer(problem, t);
     places.push_back(place);
-    buffers.push_back(viewShared(
-        {place.getGroups(batchFirst), place.rows, place.pitch * parts}, real,
-        bytes[t % 2]));
+    int64_t stages = plan.isStreamed(t) ? plan.stages : 1;
+    buffers.push_back(viewShared({stages * place.getGroups(batchFirst),
+                                  place.rows, place.pitch * parts},
+                                 real, bytes[t % 2]));
   }
 }
 
-/// Starts the copies of what this block has of the input, group by group.
-void ChainKernel::copyInput() {
+/// Starts the copies of `count` groups of what this block has of the input, with
+/// k from `k` on, to `destination` and behind.
+void ChainKernel::copyGroups(Value firstGroup, int64_t count, Value k,
+                             Value destination) {
   const ChainBuffer &place = places.front();
   int64_t slab = batchFirst ? place.slab : 1;
   int64_t width = (batchFirst ? place.depth * slab : plan.entries) * parts;
   auto loop = scf::ForOp::create(b, loc, index.constant(0),
-                                 index.constant(place.getGroups(batchFirst)),
-                                 index.constant(1));
-  {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(loop.getBody());
-    Value group = loop.getInductionVar();
-    int64_t columns = batchFirst ? 1 : place.ownD();
-    Value i = index.div(group, columns), j = index.rem(group, columns);
-    if (place.isAlongJ)
-      j = index.add(j, index.mul(rank, place.ownD()));
-    else
-      i = index.add(i, index.mul(rank, place.ownA()));
-    CopyActivationsOp::create(
-        b, loc, getPatternAttr(), input, firstM, i, index.constant(0), j,
-        buffers.front(), group, getInteger(place.depth), getInteger(slab),
-        getInteger(place.rows), getInteger(width),
-        getInteger(plan.getThreads()), getInteger(parts), getLayout(),
-        /*shifted=*/UnitAttr());
-  }
+                                 index.constant(count), index.constant(1));
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  Value group = index.add(firstGroup, loop.getInductionVar());
+  int64_t columns = batchFirst ? 1 : place.ownD();
+  Value i = index.div(group, columns), j = index.rem(group, columns);
+  if (place.isAlongJ)
+    j = index.add(j, index.mul(rank, place.ownD()));
+  else
+    i = index.add(i, index.mul(rank, slice.pattern.a / plan.cluster));
+  CopyActivationsOp::create(
+      b, loc, getPatternAttr(), input, firstM, index.add(getFirstI(), i), k,
+      index.add(getFirstJ(), j), buffers.front(),
+      index.add(destination, loop.getInductionVar()), getInteger(place.depth),
+      getInteger(slab), getInteger(place.rows), getInteger(width),
+      getInteger(plan.getThreads()), getInteger(parts), getLayout(),
+      /*shifted=*/UnitAttr());
+}
+
+/// Starts the copies of what this block has of the input.
+void ChainKernel::copyInput() {
+  slice = plan.getSlice(problem, 0);
+  copyGroups(index.constant(0), places.front().getGroups(batchFirst),
+             index.constant(0), index.constant(0));
   NVVM::CpAsyncCommitGroupOp::create(b, loc);
 }
 
@@ -212,19 +244,24 @@ Value ChainKernel::multiplyWindow(const Window &window, Value step,
   return accumulator;
 }
 
-/// The product of a piece of work, whose first weights are in `window`; these
-/// become those of the piece that is next, if there is one. While steps are
-/// multiplied the weights of the next ones are under way.
-Value ChainKernel::multiply(const Task &task, Window &window,
-                            Value nextWeightBlock) {
+Value ChainKernel::getZeroAccumulator() {
   const GPUChainFactor &factor = getFactor();
   const FragmentLayout &layout = factor.fragments;
   auto type = VectorType::get(
       {factor.vector, factor.getTilesN(), factor.getTilesM(batchFirst),
        layout.slotsN() * layout.slotsM() * layout.numSums() * parts},
       accumulatorReal);
-  Value accumulator = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
-  int64_t steps = factor.getDepth(getPattern()) / layout.stepK();
+  return arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
+}
+
+/// Adds the product of a piece of work, or of one chunk of it, whose first
+/// weights are in `window`; these become those of what is next, if there is
+/// anything. While steps are multiplied the weights of the next ones are under
+/// way.
+Value ChainKernel::multiply(const Task &task, Value accumulator, Window &window,
+                            Value nextWeightBlock) {
+  int64_t steps =
+      plan.getChunk(problem, number) / getFactor().fragments.stepK();
   int64_t ahead = plan.getStepsAhead(problem, number);
   Value first = index.constant(0);
   if (steps > ahead) {
@@ -253,23 +290,30 @@ Value ChainKernel::multiply(const Task &task, Window &window,
   return multiplyWindow(last, first, task, accumulator);
 }
 
-void ChainKernel::store(Value fragment, const Place &place, Value row) {
+/// Stores a piece of work, to memory or to the block that reads it next.
+void ChainKernel::finishTask(const Task &task, Value accumulator) {
+  Value result = joinParts(accumulator, getFactor().fragments);
+  Place place{index.add(firstM, task.row), index.add(getFirstI(), task.i),
+              task.n, index.add(getFirstJ(), task.j)};
+  if (isLast())
+    result = applyEpilogue(result, getPatternAttr(), getFragments(), place);
+  result = round(result);
   if (isLast() && !plan.isStaged) {
-    StoreFragmentOp::create(b, loc, getPatternAttr(), getFragments(), fragment,
+    StoreFragmentOp::create(b, loc, getPatternAttr(), getFragments(), result,
                             output, place.m, place.i, place.n, place.j,
                             getLayout());
     return;
   }
   StoreIntermediateOp::create(
-      b, loc, getPatternAttr(), getFragments(), fragment, buffers[number + 1],
-      row, place.i, place.n, place.j,
+      b, loc, PatternAttr::get(b.getContext(), slice.pattern), getFragments(),
+      result, buffers[number + 1], task.row, task.i, task.n, task.j,
       ChainBufferAttr::get(b.getContext(), places[number + 1]), getLayout());
 }
 
-/// What piece number `task` of the block's work is.
+/// What piece number `task` of the block's work is, or of its first stage.
 ChainKernel::Task ChainKernel::getTask(Value number) {
   const GPUChainFactor &factor = getFactor();
-  const KSPattern &p = getPattern();
+  const KSPattern &p = problem.factors[this->number].pattern;
   const ChainBuffer &place = places[this->number];
   std::array<int64_t, 4> sizes = plan.getTasks(problem, this->number);
   SmallVector<Value> at = index.delinearize(number, sizes);
@@ -281,8 +325,11 @@ ChainKernel::Task ChainKernel::getTask(Value number) {
   if (place.isAlongJ)
     task.j = index.add(ownJ, index.mul(rank, place.ownD()));
   else
-    task.i = index.add(ownI, index.mul(rank, place.ownA()));
-  task.n = index.mul(at[2], factor.n);
+    task.i = index.add(ownI, index.mul(rank, slice.pattern.a / plan.cluster));
+  Value blockN = at[2];
+  if (isLast())
+    blockN = index.add(blockN, index.mul(share, sizes[2]));
+  task.n = index.mul(blockN, factor.n);
   task.row = index.mul(at[3], factor.entries);
   task.group = ownI;
   task.column = ownJ;
@@ -291,30 +338,27 @@ ChainKernel::Task ChainKernel::getTask(Value number) {
     task.column = index.constant(0);
   }
 
-  // packed[i][j block][n block]
+  // packed[i][j block][part of n][n block][chunk]
   int64_t blocksJ = factor.tiedD ? 1 : (p.d + columns - 1) / columns;
-  Value block = factor.tiedA ? index.constant(0) : task.i;
-  block = index.mul(block, blocksJ);
+  int64_t blocksN = (slice.pattern.b + factor.n - 1) / factor.n;
+  Value block = index.constant(0);
+  if (!factor.tiedA)
+    block = index.mul(index.add(getFirstI(), task.i), blocksJ);
   if (!factor.tiedD)
-    block = index.add(block, index.div(task.j, columns));
-  task.weightBlock = index.add(index.mul(block, sizes[2]), at[2]);
+    block = index.add(
+        block, index.div(index.add(getFirstJ(), task.j), columns));
+  Value part = index.div(sliceJ, slice.slicesOfPart);
+  if (slice.parts > 1)
+    block = index.add(index.mul(block, slice.parts), part);
+  block = index.add(index.mul(block, blocksN), blockN);
+  task.weightBlock = index.mul(block, plan.getDepth(problem, this->number) /
+                                          plan.getChunk(problem, this->number));
   return task;
-}
-
-/// Computes a piece of work, and hands it over.
-void ChainKernel::emitTask(const Task &task, Window &window,
-                           Value nextWeightBlock) {
-  Value result =
-      joinParts(multiply(task, window, nextWeightBlock), getFactor().fragments);
-  Place place{index.add(firstM, task.row), task.i, task.n, task.j};
-  if (isLast())
-    result = applyEpilogue(result, getPatternAttr(), getFragments(), place);
-  store(round(result), place, task.row);
 }
 
 /// All pieces of the warp. The weights of the next one are under way while one
 /// is finished.
-void ChainKernel::emitTasks(int64_t count, Window window) {
+void ChainKernel::emitTasks(Window window) {
   Value end = index.constant(count);
   bool hasNext = count > plan.warps;
   auto loop = scf::ForOp::create(b, loc, warp, end, index.constant(plan.warps),
@@ -330,16 +374,24 @@ void ChainKernel::emitTasks(int64_t count, Window window) {
         getTask(index.min(index.add(number, plan.warps), count - 1))
             .weightBlock;
   }
-  emitTask(getTask(number), window, nextWeightBlock);
+  Task task = getTask(number);
+  finishTask(task,
+             multiply(task, getZeroAccumulator(), window, nextWeightBlock));
   if (hasNext)
     scf::YieldOp::create(b, loc, window);
 }
 
-void ChainKernel::emitFactor(size_t t) {
+/// What is needed to emit factor `t`.
+void ChainKernel::bindFactor(size_t t) {
   number = t;
-  // [i][j block][n block][chunk][step][j][tile][lane][position], of one chunk.
+  slice = plan.getSlice(problem, t);
+  count = 1;
+  for (int64_t size : plan.getTasks(problem, t))
+    count *= size;
+  // [i][j block][n block][chunk][step][j][tile][lane][position]
   SmallVector<int64_t> shape =
-      attr.getFactors()[t].getPacking().getPackedShape(getPattern());
+      attr.getFactors()[t].getPacking().getPackedShape(
+          problem.factors[t].pattern);
   shape[3] *= shape[0] * shape[1] * shape[2];
   shape.erase(shape.begin(), shape.begin() + 3);
   shape.back() *= parts;
@@ -347,10 +399,10 @@ void ChainKernel::emitFactor(size_t t) {
       MemRefType::get(shape, getElementTypeOrSelf(weights[t].getType()));
   weightBlocks = memref::ReinterpretCastOp::create(
       b, loc, type, weights[t], /*offset=*/0, shape, computeStrides(shape));
-  int64_t count = 1;
-  for (int64_t size : plan.getTasks(problem, t))
-    count *= size;
+}
 
+void ChainKernel::emitFactor(size_t t) {
+  bindFactor(t);
   // The first weights come while activations do.
   Window window = loadWindow(index.constant(0),
                              getTask(index.min(warp, count - 1)).weightBlock);
@@ -359,23 +411,149 @@ void ChainKernel::emitFactor(size_t t) {
   synchronize(plan.cluster);
   if (t + 1 < plan.factors.size())
     clearDepth(t + 1);
-  emitTasks(count, window);
+  emitTasks(window);
+}
+
+//===----------------------------------------------------------------------===//
+// The first factor, with the input through a ring
+//===----------------------------------------------------------------------===//
+
+/// Starts the copy of stage number `position` of the block's input, if there is
+/// one.
+void ChainKernel::copyStage(Value position) {
+  auto [sets, chunks] = plan.getStageCounts(problem);
+  int64_t groups = places.front().getGroups(batchFirst);
+  auto isThere = scf::IfOp::create(
+      b, loc, index.less(position, sets * chunks), /*else=*/false);
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(isThere.thenBlock());
+    copyGroups(index.mul(index.div(position, chunks), groups), groups,
+               index.mul(index.rem(position, chunks), plan.k),
+               index.mul(index.rem(position, plan.stages), groups));
+  }
+  NVVM::CpAsyncCommitGroupOp::create(b, loc);
+}
+
+/// The warp's piece of a chunk of a set of groups, which is in `stage`. Where
+/// warps are more than pieces the last ones do the last piece again.
+ChainKernel::Task ChainKernel::getStreamedTask(Value set, Value chunk,
+                                               Value stage) {
+  auto [sets, chunks] = plan.getStageCounts(problem);
+  int64_t groups = places.front().getGroups(batchFirst);
+  Task task = getTask(index.min(warp, count - 1));
+  task.i = index.add(task.i, index.mul(set, plan.groups));
+  task.group = index.add(task.group, index.mul(stage, groups));
+  if (!getFactor().tiedA) {
+    int64_t blocksI = cast<MemRefType>(weightBlocks.getType()).getDimSize(0) /
+                      problem.factors[0].pattern.a;
+    task.weightBlock =
+        index.add(task.weightBlock, index.mul(set, plan.groups * blocksI));
+  }
+  task.weightBlock = index.add(task.weightBlock, chunk);
+  return task;
+}
+
+/// Waits for a stage, starts the copy of a later one, and multiplies.
+Value ChainKernel::emitStage(Value set, Value chunk, Value accumulator,
+                             Window &window) {
+  auto [sets, chunks] = plan.getStageCounts(problem);
+  Value position = index.add(index.mul(set, chunks), chunk);
+  int64_t ahead = plan.stages - 1;
+  // Behind the barrier, all have read the stage that is written next.
+  NVVM::CpAsyncWaitGroupOp::create(
+      b, loc, b.getI32IntegerAttr(static_cast<int32_t>(ahead - 1)));
+  gpu::BarrierOp::create(b, loc);
+  copyStage(index.add(position, ahead));
+  // Behind the last stage there is none; it is loaded again.
+  Value next = index.min(index.add(position, 1), sets * chunks - 1);
+  Value zero = index.constant(0);
+  Value nextWeightBlock =
+      getStreamedTask(index.div(next, chunks), index.rem(next, chunks), zero)
+          .weightBlock;
+  return multiply(
+      getStreamedTask(set, chunk, index.rem(position, plan.stages)),
+      accumulator, window, nextWeightBlock);
+}
+
+void ChainKernel::emitStreamedFactor() {
+  bindFactor(0);
+  auto [sets, chunks] = plan.getStageCounts(problem);
+  Value zero = index.constant(0), one = index.constant(1);
+  auto fill = scf::ForOp::create(b, loc, zero, index.constant(plan.stages - 1),
+                                 one);
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(fill.getBody());
+    copyStage(fill.getInductionVar());
+  }
+  // Results go to blocks that have begun.
+  if (plan.cluster > 1)
+    synchronize(plan.cluster);
+  if (plan.factors.size() > 1)
+    clearDepth(1);
+  Window window = loadWindow(zero, getStreamedTask(zero, zero, zero).weightBlock);
+  auto loop = scf::ForOp::create(b, loc, zero, index.constant(sets), one, window);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  Value set = loop.getInductionVar();
+  SmallVector<Value> carried{getZeroAccumulator()};
+  llvm::append_range(carried, loop.getRegionIterArgs());
+  auto inner =
+      scf::ForOp::create(b, loc, zero, index.constant(chunks), one, carried);
+  {
+    OpBuilder::InsertionGuard innerGuard(b);
+    b.setInsertionPointToStart(inner.getBody());
+    window.assign(inner.getRegionIterArgs().begin() + 1,
+                  inner.getRegionIterArgs().end());
+    SmallVector<Value> yielded{
+        emitStage(set, inner.getInductionVar(),
+                  inner.getRegionIterArgs().front(), window)};
+    llvm::append_range(yielded, window);
+    scf::YieldOp::create(b, loc, yielded);
+  }
+  Task task = getStreamedTask(set, zero, zero);
+  if (count < plan.warps) {
+    auto hasWork =
+        scf::IfOp::create(b, loc, index.less(warp, count), /*else=*/false);
+    OpBuilder::InsertionGuard storeGuard(b);
+    b.setInsertionPointToStart(hasWork.thenBlock());
+    finishTask(task, inner.getResult(0));
+  } else {
+    finishTask(task, inner.getResult(0));
+  }
+  scf::YieldOp::create(b, loc, inner.getResults().drop_front());
 }
 
 //===----------------------------------------------------------------------===//
 // The kernel and its launch
 //===----------------------------------------------------------------------===//
 
+/// Blocks that have the same input are neighbours.
+void ChainKernel::placeBlock() {
+  warp = index.div(gpu::ThreadIdOp::create(b, loc, gpu::Dimension::x), 32);
+  Value block = gpu::BlockIdOp::create(b, loc, gpu::Dimension::x);
+  int64_t columnSlices = plan.getSlice(problem, 0).columnSlices;
+  SmallVector<Value> at =
+      index.delinearize(block, {1, plan.slices / columnSlices, columnSlices,
+                                plan.shares, plan.cluster});
+  firstM = index.mul(at[0], plan.entries);
+  sliceI = at[1];
+  sliceJ = at[2];
+  share = at[3];
+  rank = at[4];
+}
+
 void ChainKernel::emitBody(ValueRange arguments) {
   bindArguments(arguments);
-  Value block = gpu::BlockIdOp::create(b, loc, gpu::Dimension::x);
-  rank = index.rem(block, plan.cluster);
-  firstM = index.mul(index.div(block, plan.cluster), plan.entries);
-  warp = index.div(gpu::ThreadIdOp::create(b, loc, gpu::Dimension::x), 32);
+  placeBlock();
   createBuffers();
   waitForEarlierKernels();
-  copyInput();
-  for (size_t t = 0; t < plan.factors.size(); ++t)
+  if (plan.stages > 0)
+    emitStreamedFactor();
+  else
+    copyInput();
+  for (size_t t = plan.stages > 0 ? 1 : 0; t < plan.factors.size(); ++t)
     emitFactor(t);
   if (!plan.isStaged)
     return;
@@ -402,7 +580,9 @@ void ChainKernel::lower(KernelModule &kernels, StringRef name) {
   Value blocks = affine::AffineApplyOp::create(
       b, loc,
       AffineMap::get(
-          0, 1, b.getAffineSymbolExpr(0).ceilDiv(plan.entries) * plan.cluster,
+          0, 1,
+          b.getAffineSymbolExpr(0).ceilDiv(plan.entries) *
+              (plan.slices * plan.shares * plan.cluster),
           b.getContext()),
       ValueRange{entries});
   createLaunch(b, kernel, blocks, plan.getThreads(),

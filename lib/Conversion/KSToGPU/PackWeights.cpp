@@ -140,7 +140,20 @@ static void emitPacking(OpBuilder &b, Location loc, PackWeightsOp op,
   auto isThere =
       scf::IfOp::create(b, loc, index.less(thread, count), /*else=*/false);
   b.setInsertionPointToStart(isThere.thenBlock());
-  Source source = getSource(index, packing, index.delinearize(thread, shape));
+  SmallVector<Value> at = index.delinearize(thread, shape);
+  int64_t blocksOfPart = packing.getBlocksOfPart(p);
+  Value rowsPart = index.div(at[2], blocksOfPart);
+  at[2] = index.rem(at[2], blocksOfPart);
+  Source source = getSource(index, packing, at);
+  // What is behind the last row of a part is zero.
+  Value isOfPart;
+  if (packing.getParts() > 1) {
+    isOfPart = index.less(source.n, p.b / packing.getParts());
+    int64_t run = packing.getRun();
+    Value turn = index.add(
+        index.mul(index.div(source.n, run), packing.getParts()), rowsPart);
+    source.n = index.add(index.mul(turn, run), index.rem(source.n, run));
+  }
 
   // Of what is folded, only the same columns of n and k meet.
   Value isSame;
@@ -156,8 +169,9 @@ static void emitPacking(OpBuilder &b, Location loc, PackWeightsOp op,
   Value isInside = index.both(
       index.both(index.less(source.n, p.b), index.less(source.k, p.c)),
       index.less(source.j, p.d));
-  if (isSame)
-    isInside = index.both(isInside, isSame);
+  for (Value condition : {isSame, isOfPart})
+    if (condition)
+      isInside = index.both(isInside, condition);
   Value zero = index.constant(0);
   Value value = memref::LoadOp::create(
       b, loc, weight,

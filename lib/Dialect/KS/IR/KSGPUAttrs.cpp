@@ -35,7 +35,7 @@ FragmentsAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 LogicalResult
 GPUPackingAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                        FragmentsAttr fragments, int64_t n, int64_t k, int64_t j,
-                       Ties tied, bool folded) {
+                       Ties tied, bool folded, int64_t parts, int64_t run) {
   // C1
   FragmentLayout layout = fragments.getLayout();
   for (auto [name, size, unit] :
@@ -53,6 +53,14 @@ GPUPackingAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "packing is folded with j = " << j
                        << (j == 1 ? " and tied along d" : "")
                        << "; expected j = 1, not tied along d";
+  // C2
+  for (auto [name, size] : {std::pair{"parts", parts}, {"run", run}})
+    if (size < 1)
+      return emitError() << "packing " << name << " is " << size
+                         << "; expected at least 1";
+  if (folded && parts != 1)
+    return emitError() << "packing is folded with " << parts
+                       << " parts; expected 1";
   return success();
 }
 
@@ -65,7 +73,7 @@ GPUPackingAttr::getPackedShape(const KSPattern &pattern) const {
   };
   return {
       isTied(Ties::A) ? 1 : p.a, isTied(Ties::D) ? 1 : countBlocks(p.d, getJ()),
-      countBlocks(p.b, getN()),  countBlocks(p.c, getK()),
+      getParts() * getBlocksOfPart(pattern),  countBlocks(p.c, getK()),
       getK() / layout.stepK(),   getJ(),
       getN() / layout.tileN(),   layout.weightLanes(),
       layout.weightsPerLane()};
@@ -162,6 +170,9 @@ LogicalResult GPUPlanAttr::verifyPlan(Operation *operation) const {
   if (getPacking().getJ() != packedJ)
     return op->emitOpError("plan does not fit: packing j is ")
            << getPacking().getJ() << "; expected " << packedJ;
+  if (getPacking().getParts() != 1)
+    return op->emitOpError("plan does not fit: packing parts is ")
+           << getPacking().getParts() << "; expected 1";
   std::string complaint = checkGPUPlan(problem, plan);
   if (!complaint.empty())
     return op->emitOpError("plan does not fit: ") << complaint;

@@ -76,7 +76,8 @@ GPUChainFactorAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 
 LogicalResult
 GPUChainPlanAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t,
-                         int64_t, int64_t, bool,
+                         int64_t, int64_t, int64_t, int64_t, int64_t, int64_t,
+                         bool,
                          ArrayRef<GPUChainFactorAttr> factors) {
   // C1
   if (factors.empty())
@@ -87,8 +88,14 @@ GPUChainPlanAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t,
 GPUChainPlan GPUChainPlanAttr::getPlan() const {
   GPUChainPlan plan;
   plan.entries = getEntries();
+  plan.slices = getSlices();
+  plan.shares = getShares();
   plan.cluster = getCluster();
   plan.warps = getWarps();
+  plan.stages = getStages();
+  plan.groups = getGroups();
+  if (plan.stages != 0)
+    plan.k = getFactors().front().getPacking().getK();
   plan.isStaged = getStaged();
   for (GPUChainFactorAttr attr : getFactors()) {
     GPUPackingAttr packing = attr.getPacking();
@@ -118,11 +125,13 @@ LogicalResult GPUChainPlanAttr::verifyPlan(Operation *operation) const {
     return op->emitOpError("plan does not fit: ") << complaint;
   for (auto [number, factor] : llvm::enumerate(plan.factors)) {
     GPUPackingAttr packing = getFactors()[number].getPacking();
-    const KSPattern &p = problem.factors[number].pattern;
+    ChainSlice slice = plan.getSlice(problem, number);
     int64_t j = factor.tiedD ? 1 : factor.getColumns(problem.batchFirst);
     for (auto [name, got, expected] :
-         {std::tuple{"k", packing.getK(), factor.getDepth(p)},
-          {"j", packing.getJ(), j}})
+         {std::tuple{"k", packing.getK(), plan.getChunk(problem, number)},
+          {"j", packing.getJ(), j},
+          {"parts", packing.getParts(), slice.parts},
+          {"run", packing.getRun(), slice.run}})
       if (got != expected)
         return op->emitOpError("plan does not fit: packing ")
                << name << " of factor " << number << " is " << got

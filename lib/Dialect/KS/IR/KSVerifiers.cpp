@@ -399,6 +399,13 @@ LogicalResult PackWeightsOp::verify() {
            << stringifyTies(ties)
            << "; expected a packing that keeps all of the weight";
   // C2
+  if (auto packing = dyn_cast<GPUPackingAttr>(getPacking()))
+    if (pattern.b % packing.getParts() != 0 ||
+        pattern.b / packing.getParts() % packing.getRun() != 0)
+      return emitOpError("packing has ")
+             << packing.getParts() << " parts of n in runs of "
+             << packing.getRun() << "; expected them to divide b = "
+             << pattern.b;
   RankedTensorType expected =
       getPacking().getPackedType(pattern, type.getElementType());
   if (!expected)

@@ -138,6 +138,8 @@ static void forEachPackedPlace(
         f) {
   FragmentLayout layout = packing.getLayout();
   KSPattern kernel = packing.getKernelPattern(p);
+  int64_t blocksOfPart = packing.getBlocksOfPart(p);
+  int64_t rowsOfPart = kernel.b / packing.getParts();
   SmallVector<int64_t> shape = packing.getPackedShape(p);
   SmallVector<int64_t> at(shape.size(), 0);
   auto advance = [&] {
@@ -151,10 +153,12 @@ static void forEachPackedPlace(
   do {
     FragmentLayout::WeightPlace place =
         layout.weightPlace(at[6], at[7], at[8], packing.getN());
-    int64_t n = at[2] * packing.getN() + place.n;
+    int64_t n = at[2] % blocksOfPart * packing.getN() + place.n;
     int64_t k = at[3] * packing.getK() + at[4] * layout.stepK() + place.k;
     int64_t j = at[1] * packing.getJ() + at[5];
-    bool isInside = n < kernel.b && k < kernel.c && j < kernel.d;
+    bool isInside = n < rowsOfPart && k < kernel.c && j < kernel.d;
+    int64_t part = at[2] / blocksOfPart, run = packing.getRun();
+    n = (n / run * packing.getParts() + part) * run + n % run;
     // Of what is folded, only the same columns of n and k meet.
     if (packing.getFolded()) {
       j = n % p.d;

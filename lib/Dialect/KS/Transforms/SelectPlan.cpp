@@ -137,7 +137,8 @@ GPUPlanAttr ks::getPlanAttr(ProductOpInterface op, const GPUPlan &plan) {
   MLIRContext *context = op->getContext();
   auto packing = GPUPackingAttr::get(
       context, getFragmentsAttr(context, plan.fragments), plan.n, plan.k,
-      plan.tiedD ? 1 : plan.j, makeTies(plan.tiedA, plan.tiedD), plan.isFolded);
+      plan.tiedD ? 1 : plan.j, makeTies(plan.tiedA, plan.tiedD), plan.isFolded,
+      /*parts=*/1, /*run=*/1);
   return GPUPlanAttr::get(context, plan.entries, plan.batchBlocks, plan.vector,
                           {plan.warpsM, plan.warpsN, plan.warpsJ}, plan.stages,
                           plan.cluster, plan.splits, plan.sweeps,
@@ -189,27 +190,37 @@ static void explain(ProductOpInterface op, const Problem &problem,
 GPUChainPlanAttr ks::getPlanAttr(ProductOpInterface op,
                                  const GPUChainPlan &plan) {
   MLIRContext *context = op->getContext();
-  bool batchFirst = op.getLayout() == Layout::BatchFirst;
+  Problem problem = getProblem(op);
   SmallVector<GPUChainFactorAttr> factors;
-  for (auto [factor, pattern] :
-       llvm::zip_equal(plan.factors, op.getPatternList())) {
+  for (auto [number, factor] : llvm::enumerate(plan.factors)) {
+    ChainSlice slice = plan.getSlice(problem, number);
     auto packing = GPUPackingAttr::get(
         context, getFragmentsAttr(context, factor.fragments), factor.n,
-        factor.getDepth(pattern),
-        factor.tiedD ? 1 : factor.getColumns(batchFirst),
-        makeTies(factor.tiedA, factor.tiedD), /*folded=*/false);
+        plan.getChunk(problem, number),
+        factor.tiedD ? 1 : factor.getColumns(problem.batchFirst),
+        makeTies(factor.tiedA, factor.tiedD), /*folded=*/false, slice.parts,
+        slice.run);
     factors.push_back(GPUChainFactorAttr::get(context, factor.entries,
                                               factor.vector, packing));
   }
-  return GPUChainPlanAttr::get(context, plan.entries, plan.cluster, plan.warps,
-                               plan.isStaged, factors);
+  return GPUChainPlanAttr::get(context, plan.entries, plan.slices, plan.shares,
+                               plan.cluster, plan.warps, plan.stages,
+                               plan.groups, plan.isStaged, factors);
 }
 
 /// "32 entries in clusters of 4 blocks of 8 warps, whole rows stored"
 static std::string describe(const GPUChainPlan &plan) {
-  return llvm::formatv("{0} entries in clusters of {1} blocks of {2} warps{3}",
-                       plan.entries, plan.cluster, plan.warps,
-                       plan.isStaged ? ", whole rows stored" : "");
+  std::string text =
+      llvm::formatv("{0} entries in clusters of {1} blocks of {2} warps",
+                    plan.entries, plan.cluster, plan.warps);
+  if (plan.slices > 1)
+    text += llvm::formatv(", {0} slices", plan.slices);
+  if (plan.shares > 1)
+    text += llvm::formatv(", n shared by {0}", plan.shares);
+  if (plan.stages > 0)
+    text += llvm::formatv(", {0} stages of {1} groups of k {2}", plan.stages,
+                          plan.groups, plan.k);
+  return text + (plan.isStaged ? ", whole rows stored" : "");
 }
 
 static LogicalResult selectChainPlan(ProductOpInterface op,

@@ -96,9 +96,17 @@ def KS_GPUPackingAttr : KS_Attr<"GPUPacking", "gpu_packing",
     k·d + j'] is K[i, n, k, j] if j = j', and 0 otherwise. That multiplies the
     products by d, which do not matter where memory is the limit.
 
+    With several `parts` rows n come in another order: those of part 0 first, which
+    are all n with n div `run` mod `parts` = 0, in order, then those of part 1, and
+    so on; each part begins with a block of n of its own. So kernels that need some
+    rows n only (`slices` of #ks.gpu_chain_plan) find them together.
+
     Constraints:
     * (C1) n and k are multiples of the instruction's tile and depth; j is at
       least 1, and 1 if tied along d.
+    * (C2) parts and run are at least 1; what is folded has one part.
+
+    For a pattern that it packs: parts · run divides b.
   }];
   let parameters = (ins
     "::ks::FragmentsAttr":$fragments, // Who holds what.
@@ -106,7 +114,9 @@ def KS_GPUPackingAttr : KS_Attr<"GPUPacking", "gpu_packing",
     "int64_t":$k,                     // Depth of a chunk.
     "int64_t":$j,                     // Columns j of a block.
     KS_TiesParameter:$tied,           // Axes along which it is shared.
-    DefaultValuedParameter<"bool", "false">:$folded // Columns j are rows of n and k.
+    DefaultValuedParameter<"bool", "false">:$folded, // Columns j are rows of n and k.
+    DefaultValuedParameter<"int64_t", "1">:$parts, // That rows n are divided into,
+    DefaultValuedParameter<"int64_t", "1">:$run    // so many neighbours in turns.
   );
   let assemblyFormat = "`<` struct(params) `>`";
   let extraClassDeclaration = [{
@@ -117,6 +127,10 @@ def KS_GPUPackingAttr : KS_Attr<"GPUPacking", "gpu_packing",
     }
     bool isTied(::ks::Ties axis) const {
       return bitEnumContainsAny(getTied(), axis);
+    }
+    /// Blocks of n of a part.
+    int64_t getBlocksOfPart(const ::ks::KSPattern &p) const {
+      return (getKernelPattern(p).b / getParts() + getN() - 1) / getN();
     }
     /// Sizes of [i][j block][n block][chunk][step][j][tile][lane][position].
     ::llvm::SmallVector<int64_t> getPackedShape(const ::ks::KSPattern &p) const;
@@ -251,8 +265,13 @@ def KS_GPUChainPlanAttr : KS_Attr<"GPUChainPlan", "gpu_chain_plan",
   let description = [{
     A `cluster` of blocks takes `entries` of the batch through all factors; what
     is between two factors lies in their shared memory. ks/Analysis/GPUChain.h
-    tells more. With `staged` results go through shared memory as well, so that
-    whole rows are stored; otherwise each warp stores what it has.
+    tells more. With several `slices` a cluster computes one of as many chains that
+    the chain falls into: those of some groups i, or columns j, of the last factor;
+    with several `shares` some of the last factor's rows n. With `stages` the input
+    comes through a ring, `groups` groups i and the k of the first packing at a
+    time; otherwise it is there as a whole. With `staged` results go through shared
+    memory as well, so that whole rows are stored; otherwise each warp stores what
+    it has.
 
     ```mlir
     #ks.gpu_chain_plan<entries = 32, cluster = 4, warps = 8, staged = true,
@@ -269,19 +288,26 @@ def KS_GPUChainPlanAttr : KS_Attr<"GPUChainPlan", "gpu_chain_plan",
     * (C1) there is at least one factor.
 
     For an op that carries it: packing.k is c, rounded up to whole steps of the
-    instruction; packing.j is vector (1 if tied along d, or batch-last); and
-    `checkGPUChainPlan` of the planner has no objection.
+    instruction (what comes through the ring: any number of steps); packing.j is
+    vector (1 if tied along d, or batch-last); packing.parts and packing.run are
+    those of the slices; and `checkGPUChainPlan` of the planner has no objection.
   }];
   let parameters = (ins
     "int64_t":$entries, // Of the batch, of a cluster.
+    DefaultValuedParameter<"int64_t", "1">:$slices, // That clusters share out.
+    DefaultValuedParameter<"int64_t", "1">:$shares, // Of the last factor's rows n.
     DefaultValuedParameter<"int64_t", "1">:$cluster, // Blocks.
     "int64_t":$warps,   // Of a block.
+    DefaultValuedParameter<"int64_t", "0">:$stages, // Of the ring; 0 for none.
+    DefaultValuedParameter<"int64_t", "1">:$groups, // i of a stage.
     DefaultValuedParameter<"bool", "false">:$staged, // Whole rows are stored.
     ArrayRefParameter<"::ks::GPUChainFactorAttr">:$factors // In order of application.
   );
   let assemblyFormat = [{
-    `<` `entries` `=` $entries `,` (`cluster` `=` $cluster^ `,`)?
-        `warps` `=` $warps `,` (`staged` `=` $staged^ `,`)?
+    `<` `entries` `=` $entries `,` (`slices` `=` $slices^ `,`)?
+        (`shares` `=` $shares^ `,`)? (`cluster` `=` $cluster^ `,`)?
+        `warps` `=` $warps `,` (`stages` `=` $stages^ `,`)?
+        (`groups` `=` $groups^ `,`)? (`staged` `=` $staged^ `,`)?
         `factors` `=` `[` $factors `]` `>`
   }];
   let extraClassDeclaration = [{

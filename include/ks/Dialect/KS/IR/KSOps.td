@@ -304,7 +304,8 @@ def KS_PackWeightsOp : KS_WeightOp<"pack_weights"> {
     Constraints:
     * (C1) the weight has shape a×b×c×d, with 1 where it is tied along a or d,
       and it is tied wherever the packing is.
-    * (C2) `outs` has the shape and element type that the packing says.
+    * (C2) `outs` has the shape and element type that the packing says; parts of n,
+      if it has any, divide b.
     * (C3) weight, `outs` and result are all tensors, or weight and `outs` are
       memrefs and there is no result.
   }];

@@ -1,0 +1,277 @@
+//===- GPUChainCost.cpp - What a chain's plan costs -----------------------===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "GPUChainCost.h"
+
+#include "llvm/Support/MathExtras.h"
+
+#include <cmath>
+#include <numeric>
+
+using namespace ks;
+
+static double toDouble(int64_t value) { return static_cast<double>(value); }
+
+namespace {
+/// Constants of the model, in cycles if nothing else is said; fitted to 172
+/// plans of nine chains on an H100.
+struct ChainConstants {
+  double launch = 1.5e-6;       ///< Seconds.
+  double loadLatency = 920;     ///< Of a warp's weights, from L2.
+  double clusterBarrier = 4000; ///< Of blocks that wait for each other.
+  double remoteStore = 1.13;    ///< Of a lane's store to another block,
+  double sector = 0.87;         ///< of a sector that a warp stores to memory.
+  /// What a block waits for by itself, of what it takes of an SM: the more
+  /// blocks there are, the less of it is seen.
+  double serialShared = 0.25, serialDRAM = 1;
+  /// Of DRAM, where the input comes through a ring.
+  double serialStreamed = 0.25;
+  double norm = 2.25; ///< Near infinity, all resources overlap.
+  /// More time for each halving of a tile of 128 entries, and each doubling of
+  /// a cluster, than all of the above tells: the best of many plans would be
+  /// one of many small pieces.
+  double perHalving = 0.06, perDoubling = 0.08;
+};
+} // namespace
+
+static constexpr ChainConstants kConstants;
+
+static double getUnitRate(const GPUTarget &target, WarpInstruction instruction,
+                          const Problem &problem) {
+  switch (instruction) {
+  case WarpInstruction::Mma16:
+    return target.mma16PerClock;
+  case WarpInstruction::Mma8:
+    return target.mma8PerClock;
+  case WarpInstruction::Mma16Split:
+    return target.getSplitPerClock();
+  default:
+    return problem.realBytes == 8 ? target.fma64PerClock : target.fma32PerClock;
+  }
+}
+
+/// Cycles of a byte that a warp stores to memory: pieces of a sector take
+/// longer than whole ones.
+static double getSectorCycles(const Problem &problem,
+                              const GPUChainFactor &factor,
+                              const KSPattern &p) {
+  constexpr double kSector = 32;
+  if (!problem.batchFirst)
+    return kConstants.sector / kSector;
+  int64_t together = factor.vector;
+  if (factor.vector == p.d)
+    together *= factor.fragments.lanesN() * factor.fragments.runN;
+  double bytes = std::min(kSector, toDouble(together * problem.elementBytes()));
+  return kConstants.sector / bytes * std::sqrt(kSector / bytes);
+}
+
+BlockWork ks::getChainWork(const Problem &problem, const GPUChainPlan &plan,
+                         size_t number, const ChainBuffer &next,
+                         const GPUTarget &target) {
+  const GPUChainFactor &factor = plan.factors[number];
+  KSPattern p = plan.getPattern(problem, number);
+  const FragmentLayout &layout = factor.fragments;
+  bool batchFirst = problem.batchFirst;
+  int64_t elementBytes = problem.elementBytes();
+  std::array<int64_t, 4> tasks = plan.getTasks(problem, number);
+  double count = 1;
+  for (int64_t size : tasks)
+    count *= toDouble(size);
+  double perWarp = std::ceil(count / toDouble(plan.warps));
+  double chunks = 1;
+  if (plan.isStreamed(number)) {
+    std::array<int64_t, 2> stages = plan.getStageCounts(problem);
+    count *= toDouble(stages[0]);
+    perWarp *= toDouble(stages[0]);
+    chunks = toDouble(stages[1]);
+  }
+  double steps = toDouble(plan.getDepth(problem, number) / layout.stepK());
+  double columns = toDouble(factor.getColumns(batchFirst));
+  double tilesN = toDouble(factor.getTilesN());
+  double tilesM = toDouble(factor.getTilesM(batchFirst));
+
+  BlockWork work;
+  double complexFactor = problem.isComplex ? 4 : 1;
+  double products = count * toDouble(factor.n * factor.entries) * columns *
+                    toDouble(plan.getDepth(problem, number)) * complexFactor;
+  work.units = products / getUnitRate(target, layout.instruction, problem);
+
+  // Loads of activations, at least as many wavefronts as they have lines.
+  int64_t piece = layout.runK * factor.vector * elementBytes;
+  double width = toDouble(std::min<int64_t>(16, piece & -piece));
+  double loads = steps * tilesM * toDouble(factor.vector) *
+                 FragmentLayout::slotsK * toDouble(elementBytes) / width;
+  double wavefronts = std::max(1.0, 32 * width / 128);
+  // Results, in runs of neighbours; those for other blocks lane by lane.
+  double results = tilesN * tilesM * toDouble(factor.vector) *
+                   toDouble(layout.slotsN() * layout.slotsM());
+  bool isStored = number + 1 < plan.factors.size() || plan.isStaged;
+  bool isRemote = isStored && plan.cluster > 1;
+  int64_t widest = std::max<int64_t>(1, 16 / elementBytes);
+  int64_t run =
+      isStored ? getStoreRun(p, layout, factor.vector, next, batchFirst, widest)
+               : std::gcd(factor.vector * layout.runN, widest);
+  double bytesOfStore = toDouble(FragmentLayout::lanes * run * elementBytes);
+  double ofStore = std::max(1.0, bytesOfStore / 128);
+  if (isRemote)
+    ofStore = FragmentLayout::lanes * kConstants.remoteStore;
+  else if (!isStored)
+    ofStore = bytesOfStore * getSectorCycles(
+                                 problem, factor, problem.factors[number].pattern);
+  work.shared =
+      count * (loads * wavefronts + results / toDouble(run) * ofStore);
+
+  double weights =
+      tilesN * toDouble(layout.weightLanes()) *
+      toDouble(layout.weightsPerLane() * layout.partBytes(elementBytes)) *
+      (factor.tiedD || !batchFirst ? 1 : columns) * steps *
+      (problem.isComplex ? 2 : 1);
+  work.weightBytes = count * weights;
+  // The weights of a window are under way while the one before is multiplied.
+  double windows =
+      steps / chunks / toDouble(plan.getStepsAhead(problem, number));
+  work.latency =
+      perWarp * chunks * kConstants.loadLatency *
+          (1 + std::max(0.0, windows - 1) / 3) +
+      (isRemote ? kConstants.clusterBarrier : 0);
+  return work;
+}
+
+ChainBuffer ks::getNextBuffer(const Problem &problem,
+                              const GPUChainPlan &plan,
+                              size_t number) {
+  if (number + 1 < plan.factors.size() || plan.isStaged)
+    return plan.getBuffer(problem, number + 1);
+  return {};
+}
+
+static int64_t getBlocksPerSM(const Problem &problem, const GPUChainPlan &plan,
+                              const GPUTarget &target) {
+  int64_t registers = (plan.getRegisters(problem) + 7) / 8 * 8;
+  int64_t byRegisters =
+      target.registersPerSM /
+      (registers * static_cast<int64_t>(llvm::alignTo(plan.getThreads(), 64)));
+  int64_t byShared = target.sharedPerSM / (plan.getSharedBytes(problem) + 1024);
+  return std::max<int64_t>(1, std::min({byShared, byRegisters,
+                                        target.threadsPerSM / plan.getThreads(),
+                                        target.blocksPerSM}));
+}
+
+GPUCost ks::predictGPUChain(const Problem &problem, const GPUChainPlan &plan,
+                            const GPUTarget &target, int64_t batch) {
+  BlockWork work;
+  for (size_t number = 0; number < plan.factors.size(); ++number) {
+    BlockWork more = getChainWork(problem, plan, number,
+                                  getNextBuffer(problem, plan, number), target);
+    work.units += more.units;
+    work.shared += more.shared;
+    work.latency += more.latency;
+    work.weightBytes += more.weightBytes;
+  }
+  double tiles =
+      std::ceil(toDouble(std::max<int64_t>(1, batch)) / toDouble(plan.entries));
+  double blocks =
+      tiles * toDouble(plan.slices * plan.shares * plan.cluster);
+  // Large clusters do not find room on all of them.
+  double multiprocessors =
+      toDouble(plan.cluster > 2 ? target.multiprocessors * 10 / 11
+                                : target.multiprocessors);
+  double clock = target.gigahertz * 1e9;
+  // Slices may have the same input.
+  double features =
+      toDouble(plan.getPattern(problem, 0).inFeatures()) +
+      toDouble(plan.getPattern(problem, plan.factors.size() - 1).outFeatures()) /
+          toDouble(plan.shares);
+  double ioBytes = tiles * toDouble(plan.entries * plan.slices * plan.shares) *
+                   features * toDouble(problem.elementBytes());
+
+  GPUCost cost;
+  cost.blocksPerSM = getBlocksPerSM(problem, plan, target);
+  cost.launch = kConstants.launch;
+  cost.dramBytes = getMinimumBytes(problem, batch);
+  cost.l2Bytes = ioBytes + blocks * work.weightBytes;
+  double busy = std::min(blocks, multiprocessors);
+  double perSM = std::max(1.0, blocks / multiprocessors);
+  double waves = std::ceil(perSM / toDouble(cost.blocksPerSM));
+
+  // Of one block, on its share of the GPU.
+  double dram = cost.dramBytes / blocks * busy / target.dramBandwidth;
+  double l2 = cost.l2Bytes / blocks * toDouble(target.multiprocessors) /
+              target.l2Bandwidth;
+  double shared = (work.shared + 2 * ioBytes / blocks / 128) / clock;
+  double units = work.units / clock;
+  double alone = work.latency / clock + kConstants.serialShared * shared +
+                 (plan.stages > 0 ? kConstants.serialStreamed
+                                  : kConstants.serialDRAM) *
+                     dram;
+  cost.dram = perSM * dram;
+  cost.l2 = perSM * l2;
+  cost.shared = perSM * shared;
+  cost.units = perSM * units;
+  double sum = 0, most = 0;
+  const std::pair<double, const char *> limits[] = {
+      {cost.dram, "DRAM"},
+      {cost.l2, "L2"},
+      {cost.shared, "shared memory"},
+      {cost.units, "multiplications"},
+      {waves * alone, "latency"}};
+  for (auto [seconds, name] : limits) {
+    sum += std::pow(seconds, kConstants.norm);
+    if (seconds > most) {
+      most = seconds;
+      cost.limit = name;
+    }
+  }
+  double halvings = std::max(0.0, std::log2(128 / toDouble(plan.entries)));
+  cost.seconds =
+      (cost.launch + std::pow(sum, 1 / kConstants.norm)) *
+      (1 + kConstants.perHalving * halvings) *
+      (1 + kConstants.perDoubling * std::log2(toDouble(plan.cluster)));
+  return cost;
+}
+
+WarpInstruction ks::getChainInstruction(const Problem &problem,
+                                        const KSPattern &p,
+                                        const GPUTarget &target) {
+  if (problem.realBytes == 2)
+    return WarpInstruction::Mma16;
+  if (problem.realBytes != 4 || problem.isComplex)
+    return WarpInstruction::Fma;
+  if (problem.tf32)
+    return WarpInstruction::Mma8;
+  bool pays = target.getSplitPerClock() > target.fma32PerClock;
+  return pays && p.c >= kMinSplitDepth ? WarpInstruction::Mma16Split
+                                       : WarpInstruction::Fma;
+}
+
+double ks::boundGPUChain(const Problem &problem, const GPUTarget &target,
+                         int64_t batch) {
+  // Activations are moved, tiles of instructions are filled, and each factor
+  // waits for weights.
+  double clock = target.gigahertz * 1e9;
+  double features = toDouble(problem.factors.front().pattern.inFeatures() +
+                             problem.factors.back().pattern.outFeatures());
+  double dram = toDouble(batch) * features * toDouble(problem.elementBytes()) /
+                target.dramBandwidth;
+  auto roundUp = [](int64_t size, int64_t unit) {
+    return toDouble((size + unit - 1) / unit * unit);
+  };
+  double units = 0;
+  for (const Problem::Factor &factor : problem.factors) {
+    const KSPattern &p = factor.pattern;
+    FragmentLayout layout{getChainInstruction(problem, p, target)};
+    units += toDouble(batch) * toDouble(p.a * p.d) *
+             roundUp(p.b, layout.tileN()) * roundUp(p.c, layout.stepK()) *
+             (problem.isComplex ? 4 : 1) /
+             getUnitRate(target, layout.instruction, problem);
+  }
+  units /= toDouble(target.multiprocessors) * clock;
+  double latency = toDouble(static_cast<int64_t>(problem.factors.size())) *
+                   kConstants.loadLatency / clock;
+  return kConstants.launch + std::max({dram, units, latency});
+}

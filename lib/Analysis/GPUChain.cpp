@@ -167,9 +167,9 @@ ChainBuffer GPUChainPlan::getBuffer(const Problem &problem,
   buffer.d = p.d;
   buffer.isAlongJ = p.a % cluster != 0;
   buffer.depth = getDepth(problem, number);
-  if (isStreamed(number)) {
-    buffer.a = groups * (buffer.isAlongJ ? 1 : cluster);
-    buffer.c = buffer.depth = k;
+  if (isStreamed() && number == 0) {
+    buffer.a = factor.groups;
+    buffer.c = buffer.depth = factor.k;
   }
   if (!problem.batchFirst)
     buffer.rows = buffer.depth;
@@ -182,20 +182,16 @@ ChainBuffer GPUChainPlan::getBuffer(const Problem &problem,
 
 std::array<int64_t, 3>
 GPUChainPlan::getBufferBytes(const Problem &problem) const {
-  // Lanes of the last columns and rows load what is behind their own.
-  constexpr int64_t kBehind = 256, kAlignment = 128;
   std::array<int64_t, 2> bytes{};
-  for (size_t number = 0; number < factors.size() + (isStaged ? 1 : 0);
-       ++number) {
+  for (size_t number = isStreamed() ? 1 : 0;
+       number < factors.size() + (isStaged ? 1 : 0); ++number) {
     ChainBuffer buffer = getBuffer(problem, number);
     int64_t size =
         buffer.getElements(problem.batchFirst) * problem.elementBytes();
-    if (isStreamed(number))
-      size *= stages;
-    bytes[number % 2] =
-        std::max(bytes[number % 2], roundUp(size + kBehind, kAlignment));
+    bytes[number % 2] = std::max(bytes[number % 2], getRoomBytes(size));
   }
-  return {0, bytes[0], bytes[0] + bytes[1]};
+  int64_t ring = isStreamed() ? stages * getStageBytes(problem) : 0;
+  return {ring, ring + bytes[0], ring + bytes[0] + bytes[1]};
 }
 
 //===----------------------------------------------------------------------===//
@@ -209,28 +205,28 @@ std::array<int64_t, 4> GPUChainPlan::getTasks(const Problem &problem,
   bool isAlongJ = p.a % cluster != 0;
   int64_t ownA = isAlongJ ? p.a : p.a / cluster;
   int64_t ownD = isAlongJ ? p.d / cluster : p.d;
-  int64_t blocksN = countBlocks(p.b, factor.n);
-  if (number + 1 == factors.size())
-    blocksN /= shares;
-  return {isStreamed(number) ? groups : ownA,
-          countBlocks(ownD, factor.getColumns(problem.batchFirst)), blocksN,
+  int64_t blocksJ = countBlocks(ownD, factor.getColumns(problem.batchFirst));
+  if (isStreamed())
+    return {factor.groups, blocksJ, factor.blocksN, entries / factor.entries};
+  return {ownA, blocksJ, countBlocksN(problem, number),
           entries / factor.entries};
 }
 
+int64_t GPUChainPlan::countBlocksN(const Problem &problem,
+                                   size_t number) const {
+  int64_t blocks =
+      countBlocks(getPattern(problem, number).b, factors[number].n);
+  return number + 1 == factors.size() ? blocks / shares : blocks;
+}
+
 int64_t GPUChainPlan::getDepth(const Problem &problem, size_t number) const {
-  int64_t unit = isStreamed(number) ? k : factors[number].fragments.stepK();
+  const GPUChainFactor &factor = factors[number];
+  int64_t unit = isStreamed() ? factor.k : factor.fragments.stepK();
   return roundUp(problem.factors[number].pattern.c, unit);
 }
 
 int64_t GPUChainPlan::getChunk(const Problem &problem, size_t number) const {
-  return isStreamed(number) ? k : getDepth(problem, number);
-}
-
-std::array<int64_t, 2>
-GPUChainPlan::getStageCounts(const Problem &problem) const {
-  KSPattern p = getPattern(problem, 0);
-  int64_t ownA = p.a % cluster == 0 ? p.a / cluster : p.a;
-  return {ownA / groups, getDepth(problem, 0) / k};
+  return isStreamed() ? factors[number].k : getDepth(problem, number);
 }
 
 /// Registers of the weights of a step.
@@ -276,9 +272,12 @@ int64_t GPUChainPlan::getRegisters(const Problem &problem,
     activations += kFmaTemporaries;
   bool hasEpilogue = problem.hasEpilogue && number + 1 == factors.size();
   int64_t epilogue = hasEpilogue ? std::max<int64_t>(24, results / 2) : 0;
+  // With a ring they need not be loaded far ahead.
+  int64_t steps = getStepsAhead(problem, number);
+  if (isStreamed())
+    steps = (steps + 1) / 2;
   return results * fragments.numSums() + activations +
-         2 * getStepsAhead(problem, number) *
-             getWeightRegisters(problem, factor) +
+         2 * steps * getWeightRegisters(problem, factor) +
          kAddresses + epilogue;
 }
 
@@ -370,33 +369,6 @@ static void checkShares(Check &check, const Problem &problem,
                 plan.shares, blocks);
 }
 
-/// What the ring brings is what warps multiply, each at most one piece of it.
-static void checkStages(Check &check, const Problem &problem,
-                        const GPUChainPlan &plan) {
-  if (plan.stages == 0) {
-    check.require(plan.groups == 1 && plan.k == 0,
-                  "groups is {0} and k is {1} without stages; expected 1 and 0",
-                  plan.groups, plan.k);
-    return;
-  }
-  check.multiple("k of a stage", plan.k,
-                 plan.factors.front().fragments.stepK());
-  check.require(plan.k >= 1, "k of a stage is {0}; expected at least 1",
-                plan.k);
-  KSPattern p = plan.getPattern(problem, 0);
-  int64_t ownA = p.a % plan.cluster == 0 ? p.a / plan.cluster : p.a;
-  check.require(ownA % plan.groups == 0,
-                "a stage has {0} groups; expected a divisor of the {1} of a "
-                "block",
-                plan.groups, ownA);
-  int64_t count = 1;
-  for (int64_t size : plan.getTasks(problem, 0))
-    count *= size;
-  check.require(count <= plan.warps,
-                "a stage has {0} pieces of work; expected at most the {1} warps",
-                count, plan.warps);
-}
-
 static void checkPlan(Check &check, const Problem &problem,
                       const GPUChainPlan &plan) {
   check.require(plan.factors.size() == problem.factors.size(),
@@ -413,8 +385,9 @@ static void checkPlan(Check &check, const Problem &problem,
                 plan.shares);
   check.require(plan.stages == 0 || (plan.stages >= 2 && plan.stages <= 16),
                 "stages is {0}; expected 0, or 2 to 16", plan.stages);
-  check.require(plan.groups >= 1, "groups is {0}; expected at least 1",
-                plan.groups);
+  check.require(plan.stages == 0 || plan.cluster == 1,
+                "stages is {0} with cluster = {1}; expected one of them only",
+                plan.stages, plan.cluster);
   if (!check.isGood())
     return;
   checkSlices(check, problem, plan);
@@ -424,7 +397,11 @@ static void checkPlan(Check &check, const Problem &problem,
   if (!check.isGood())
     return;
   checkShares(check, problem, plan);
-  checkStages(check, problem, plan);
+  for (size_t number = 0; check.isGood() && number < plan.factors.size();
+       ++number)
+    checkStages(check, problem, plan, number);
+  if (!check.isGood())
+    return;
   int64_t features = problem.factors.back().pattern.outFeatures();
   check.require(!plan.isStaged || problem.batchFirst,
                 "results are staged; expected not with layout batch_last");

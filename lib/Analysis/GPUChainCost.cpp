@@ -23,7 +23,8 @@ namespace {
 struct ChainConstants {
   double launch = 1.5e-6;       ///< Seconds.
   double loadLatency = 920;     ///< Of a warp's weights, from L2.
-  double clusterBarrier = 4000; ///< Of blocks that wait for each other.
+  double clusterBarrier = 4000; ///< Of blocks that wait for each other,
+  double stageBarrier = 150;    ///< of warps that do for a stage of the ring.
   double remoteStore = 1.13;    ///< Of a lane's store to another block,
   double sector = 0.87;         ///< of a sector that a warp stores to memory.
   /// What a block waits for by itself, of what it takes of an SM: the more
@@ -83,12 +84,13 @@ BlockWork ks::getChainWork(const Problem &problem, const GPUChainPlan &plan,
   for (int64_t size : tasks)
     count *= toDouble(size);
   double perWarp = std::ceil(count / toDouble(plan.warps));
-  double chunks = 1;
-  if (plan.isStreamed(number)) {
-    std::array<int64_t, 2> stages = plan.getStageCounts(problem);
-    count *= toDouble(stages[0]);
-    perWarp *= toDouble(stages[0]);
-    chunks = toDouble(stages[1]);
+  // With a ring, stages of some pieces for each warp.
+  double chunks = 1, sets = 1;
+  if (plan.isStreamed()) {
+    std::array<int64_t, 3> stages = plan.getStageCounts(problem, number);
+    sets = toDouble(stages[0] * stages[1]);
+    chunks = toDouble(stages[2]);
+    count *= sets;
   }
   double steps = toDouble(plan.getDepth(problem, number) / layout.stepK());
   double columns = toDouble(factor.getColumns(batchFirst));
@@ -131,13 +133,27 @@ BlockWork ks::getChainWork(const Problem &problem, const GPUChainPlan &plan,
       toDouble(layout.weightsPerLane() * layout.partBytes(elementBytes)) *
       (factor.tiedD || !batchFirst ? 1 : columns) * steps *
       (problem.isComplex ? 2 : 1);
+  if (plan.isStreamed()) {
+    // Once for all warps, and through shared memory.
+    work.shared += count * weights / 128;
+    double blocks = sets * chunks;
+    for (int64_t size : plan.getStageBlocks(problem, number))
+      blocks *= toDouble(size);
+    work.weightBytes =
+        blocks * toDouble(plan.getBlockElements(problem, number) *
+                          layout.partBytes(problem.realBytes)) *
+        (problem.isComplex ? 2 : 1);
+    work.shared += work.weightBytes / 128;
+    work.latency = sets * chunks * (kConstants.stageBarrier +
+                                    kConstants.loadLatency /
+                                        toDouble(plan.stages - 1));
+    return work;
+  }
   work.weightBytes = count * weights;
   // The weights of a window are under way while the one before is multiplied.
-  double windows =
-      steps / chunks / toDouble(plan.getStepsAhead(problem, number));
+  double windows = steps / toDouble(plan.getStepsAhead(problem, number));
   work.latency =
-      perWarp * chunks * kConstants.loadLatency *
-          (1 + std::max(0.0, windows - 1) / 3) +
+      perWarp * kConstants.loadLatency * (1 + std::max(0.0, windows - 1) / 3) +
       (isRemote ? kConstants.clusterBarrier : 0);
   return work;
 }
@@ -206,7 +222,7 @@ GPUCost ks::predictGPUChain(const Problem &problem, const GPUChainPlan &plan,
   double shared = (work.shared + 2 * ioBytes / blocks / 128) / clock;
   double units = work.units / clock;
   double alone = work.latency / clock + kConstants.serialShared * shared +
-                 (plan.stages > 0 ? kConstants.serialStreamed
+                 (plan.isStreamed() ? kConstants.serialStreamed
                                   : kConstants.serialDRAM) *
                      dram;
   cost.dram = perSM * dram;

@@ -27,6 +27,8 @@ using namespace ks;
 
 static double toDouble(int64_t value) { return static_cast<double>(value); }
 
+static constexpr int64_t kMostStages = 4;
+
 namespace {
 class ChainEnumerator {
 public:
@@ -38,13 +40,14 @@ public:
 
 private:
   std::vector<int64_t> getSliceCounts() const;
-  std::vector<int64_t> getChunks() const;
+  int64_t getChunk(size_t number, int64_t most) const;
   bool divides(int64_t cluster) const;
   bool fits(const GPUChainPlan &plan) const;
   void addTiles(GPUChainPlan plan);
   void addInputs(GPUChainPlan plan);
-  void addPlans(GPUChainPlan plan, int64_t registers);
-  bool chooseFactor(GPUChainPlan &plan, size_t number, int64_t registers);
+  void addPlan(GPUChainPlan plan, int64_t registers, int64_t mostK);
+  bool chooseFactor(GPUChainPlan &plan, size_t number, int64_t registers,
+                    int64_t mostK);
   std::vector<GPUChainFactor> getShapes(const GPUChainPlan &plan,
                                         size_t number) const;
 
@@ -113,36 +116,49 @@ std::vector<GPUChainFactor> ChainEnumerator::getShapes(const GPUChainPlan &plan,
   return shapes;
 }
 
-/// As many groups as `warps` warps have work for, each a piece at most; false
-/// if one is too much.
-static bool setGroups(GPUChainPlan &plan, const Problem &problem) {
-  plan.groups = 1;
+/// Stages of as many groups, or blocks of n, as `warps` warps have work for,
+/// each a piece at most; false if the least is too much.
+static bool setStages(GPUChainPlan &plan, const Problem &problem,
+                      size_t number) {
+  GPUChainFactor &factor = plan.factors[number];
+  factor.groups = factor.blocksN = 1;
+  int64_t blocks = plan.countBlocksN(problem, number);
+  int64_t groups = plan.getPattern(problem, number).a;
+  if (number == 0)
+    factor.blocksN = blocks;
   int64_t work = 1;
-  for (int64_t size : plan.getTasks(problem, 0))
+  for (int64_t size : plan.getTasks(problem, number))
     work *= size;
-  int64_t all = plan.getStageCounts(problem)[0];
-  for (int64_t groups = plan.warps / work; groups >= 1; --groups)
-    if (all % groups == 0) {
-      plan.groups = groups;
-      return true;
-    }
-  return false;
+  if (work > plan.warps)
+    return false;
+  auto getLargest = [](int64_t number, int64_t most) {
+    while (number % most != 0)
+      --most;
+    return most;
+  };
+  if (number > 0) {
+    factor.blocksN = getLargest(blocks, std::min(blocks, plan.warps / work));
+    work *= factor.blocksN;
+  }
+  if (factor.blocksN == blocks)
+    factor.groups = getLargest(groups, std::min(groups, plan.warps / work));
+  return true;
 }
 
 /// The shape that takes the least time, with at most `registers`; false if
 /// there is none. Where results go is known.
 bool ChainEnumerator::chooseFactor(GPUChainPlan &plan, size_t number,
-                                   int64_t registers) {
+                                   int64_t registers, int64_t mostK) {
+  int64_t k = plan.isStreamed() ? getChunk(number, mostK) : 0;
   ChainBuffer next = getNextBuffer(problem, plan, number);
   double l2Bytes = target.l2Bandwidth / toDouble(target.multiprocessors) /
                    (target.gigahertz * 1e9);
   double best = std::numeric_limits<double>::infinity();
   GPUChainFactor chosen;
-  int64_t groups = 1;
   for (const GPUChainFactor &shape : getShapes(plan, number)) {
     plan.factors[number] = shape;
-    if (plan.isStreamed(number) &&
-        (plan.k % shape.fragments.stepK() != 0 || !setGroups(plan, problem)))
+    plan.factors[number].k = k;
+    if (plan.isStreamed() && !setStages(plan, problem, number))
       continue;
     if (plan.getRegisters(problem, number) > registers)
       continue;
@@ -152,12 +168,10 @@ bool ChainEnumerator::chooseFactor(GPUChainPlan &plan, size_t number,
         0.2 * (work.units + work.shared) + 0.5 * work.latency;
     if (cycles < best) {
       best = cycles;
-      chosen = shape;
-      groups = plan.groups;
+      chosen = plan.factors[number];
     }
   }
   plan.factors[number] = chosen;
-  plan.groups = groups;
   return std::isfinite(best);
 }
 
@@ -191,21 +205,15 @@ std::vector<int64_t> ChainEnumerator::getSliceCounts() const {
   return counts;
 }
 
-/// Of the first factor's k in a stage: all, and parts that are not too small.
-std::vector<int64_t> ChainEnumerator::getChunks() const {
-  const KSPattern &p = problem.factors.front().pattern;
+/// k of a stage: all of a factor's, in equal parts of at most `most`.
+int64_t ChainEnumerator::getChunk(size_t number, int64_t most) const {
+  const KSPattern &p = problem.factors[number].pattern;
   FragmentLayout layout{getChainInstruction(problem, p, target)};
-  auto roundUp = [](int64_t size, int64_t unit) {
-    return (size + unit - 1) / unit * unit;
+  auto divideUp = [](int64_t size, int64_t unit) {
+    return (size + unit - 1) / unit;
   };
-  std::vector<int64_t> chunks;
-  for (int64_t most : {256, 128, 64, 32}) {
-    int64_t count = (p.c + most - 1) / most;
-    int64_t chunk = roundUp((p.c + count - 1) / count, layout.stepK());
-    if (!llvm::is_contained(chunks, chunk))
-      chunks.push_back(chunk);
-  }
-  return chunks;
+  int64_t count = divideUp(p.c, most);
+  return divideUp(divideUp(p.c, count), layout.stepK()) * layout.stepK();
 }
 
 bool ChainEnumerator::divides(int64_t cluster) const {
@@ -219,7 +227,8 @@ bool ChainEnumerator::divides(int64_t cluster) const {
 bool ChainEnumerator::fits(const GPUChainPlan &plan) const {
   for (size_t number = 0; number < problem.factors.size(); ++number) {
     KSPattern p = plan.getPattern(problem, number);
-    int64_t features = plan.isStreamed(number) ? 0 : p.inFeatures();
+    int64_t features =
+        plan.isStreamed() && number == 0 ? 0 : p.inFeatures();
     if (number + 1 < problem.factors.size())
       features += p.outFeatures();
     if (features / plan.cluster * plan.entries * problem.elementBytes() >
@@ -229,17 +238,26 @@ bool ChainEnumerator::fits(const GPUChainPlan &plan) const {
   return true;
 }
 
-void ChainEnumerator::addPlans(GPUChainPlan plan, int64_t registers) {
+void ChainEnumerator::addPlan(GPUChainPlan plan, int64_t registers,
+                              int64_t mostK) {
   plan.factors.assign(problem.factors.size(), {});
   for (size_t number = problem.factors.size(); number-- > 0;)
-    if (!chooseFactor(plan, number, registers))
+    if (!chooseFactor(plan, number, registers, mostK))
       return;
+  if (plan.isStreamed()) {
+    // As much in the ring as there is room for.
+    int64_t room = target.sharedPerBlock - kBulkAlignment -
+                   (plan.getSharedBytes(problem) - plan.getBufferBytes(problem)[0]);
+    plan.stages = std::min<int64_t>(plan.stages, room / plan.getStageBytes(problem));
+    if (plan.stages < 2)
+      return;
+  }
   if (!checkGPUChainPlan(problem, plan, target).empty())
     return;
   plans.push_back({plan, predictGPUChain(problem, plan, target, batch)});
 }
 
-/// The input as a whole, or through a ring.
+/// The input as a whole, or all operands through a ring.
 void ChainEnumerator::addInputs(GPUChainPlan plan) {
   for (int64_t warps : {4, 8, 16})
     for (int64_t registers : {128, 168, 255}) {
@@ -249,8 +267,16 @@ void ChainEnumerator::addInputs(GPUChainPlan plan) {
       for (bool isStaged : {true, false}) {
         plan.isStaged = isStaged && problem.batchFirst &&
                         plan.slices * plan.shares == 1;
-        if (plan.isStaged == isStaged)
-          addPlans(plan, registers);
+        if (plan.isStaged != isStaged)
+          continue;
+        plan.stages = 0;
+        if (fits(plan))
+          addPlan(plan, registers, 0);
+        plan.stages = kMostStages;
+        if (plan.cluster > 1 || !fits(plan))
+          continue;
+        for (int64_t mostK : {256, 64, 32})
+          addPlan(plan, registers, mostK);
       }
     }
 }
@@ -261,24 +287,13 @@ void ChainEnumerator::addTiles(GPUChainPlan plan) {
     if (entries > 8 && entries >= 2 * batch)
       continue;
     // More blocks than there are multiprocessors need not share rows n.
-    int64_t blocks = (batch + entries - 1) / entries * plan.slices *
-                     plan.cluster;
+    int64_t blocks = (batch + entries - 1) / entries * plan.slices;
     for (int64_t shares : {1, 2, 4, 8}) {
       if (shares > 1 && (plan.cluster > 1 ||
                          blocks * shares >= 4 * target.multiprocessors))
         continue;
       plan.shares = shares;
-      plan.stages = plan.k = 0;
-      if (fits(plan))
-        addInputs(plan);
-      if (plan.cluster > 1)
-        continue;
-      for (int64_t chunk : getChunks()) {
-        plan.stages = 3;
-        plan.k = chunk;
-        if (fits(plan))
-          addInputs(plan);
-      }
+      addInputs(plan);
     }
   }
 }

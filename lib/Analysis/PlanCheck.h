@@ -49,6 +49,12 @@ void checkInstruction(Check &check, const Problem &problem,
 struct GPUChainPlan;
 void checkSlices(Check &check, const Problem &problem,
                  const GPUChainPlan &plan);
+/// That stages of the ring divide what factor `number` reads and computes.
+void checkStages(Check &check, const Problem &problem,
+                 const GPUChainPlan &plan, size_t number);
+
+/// Bytes of shared memory that `bytes` of activations take.
+int64_t getRoomBytes(int64_t bytes);
 
 /// How often shared memory must be asked for a warp's loads of `width` bytes at
 /// `addresses`.

@@ -37,10 +37,12 @@
 // (1, 64, 64, 16), whose intermediate has 1024 features, not 4096.
 //
 // All slices read the whole of their tile of the input. So it need not lie in
-// shared memory as a whole either: with `stages` it comes in pieces, of some
-// groups i and some of k, through a ring, each of which is multiplied as soon
-// as it is there. With `shares` several clusters compute the same slice, and
-// each has some of the last factor's rows n; what is before is computed by all.
+// shared memory as a whole either: with `stages`, input and weights come in
+// pieces through a ring, which does not pause between factors. A stage has
+// weights of some groups i and blocks of rows n, and some of k; of the first
+// factor also the input that they are multiplied with. With `shares` several
+// clusters compute the same slice, and each has some of the last factor's rows
+// n; what is before is computed by all.
 //
 //===----------------------------------------------------------------------===//
 
@@ -113,6 +115,9 @@ struct GPUChainFactor {
   int64_t entries = 8; ///< Of the batch, of a warp at a time.
   int64_t vector = 1;  ///< Elements of a lane's piece along j, or the batch.
   int64_t n = 16;      ///< Rows n, of a warp at a time.
+  int64_t groups = 1;  ///< i of a stage of the ring,
+  int64_t blocksN = 1; ///< blocks of n,
+  int64_t k = 0;       ///< and k.
   bool tiedA = false, tiedD = false; ///< Packed weights are shared.
 
   int64_t getTileEntries(bool batchFirst) const {
@@ -128,7 +133,8 @@ struct GPUChainFactor {
     return fragments.instruction == o.fragments.instruction &&
            fragments.runK == o.fragments.runK &&
            fragments.runN == o.fragments.runN && entries == o.entries &&
-           vector == o.vector && n == o.n && tiedA == o.tiedA &&
+           vector == o.vector && n == o.n && groups == o.groups &&
+           blocksN == o.blocksN && k == o.k && tiedA == o.tiedA &&
            tiedD == o.tiedD;
   }
 };
@@ -153,9 +159,7 @@ struct GPUChainPlan {
   int64_t shares = 1;  ///< Of the last factor's rows n, of a cluster each.
   int64_t cluster = 1; ///< Blocks.
   int64_t warps = 4;   ///< Of a block.
-  int64_t stages = 0;  ///< Of the ring of the input; 0 if it is there as a whole.
-  int64_t groups = 1;  ///< i of a stage,
-  int64_t k = 0;       ///< and k.
+  int64_t stages = 0;  ///< Of the ring; 0 if there is none.
   /// Results go to memory through shared memory, as whole rows.
   bool isStaged = false;
   std::vector<GPUChainFactor> factors;
@@ -163,13 +167,12 @@ struct GPUChainPlan {
   bool operator==(const GPUChainPlan &o) const {
     return entries == o.entries && slices == o.slices && shares == o.shares &&
            cluster == o.cluster && warps == o.warps && stages == o.stages &&
-           groups == o.groups && k == o.k && isStaged == o.isStaged &&
-           factors == o.factors;
+           isStaged == o.isStaged && factors == o.factors;
   }
 
   // --- Derived ---
   int64_t getThreads() const { return 32 * warps; }
-  bool isStreamed(size_t number) const { return stages > 0 && number == 0; }
+  bool isStreamed() const { return stages > 0; }
   /// What a slice has of factor `number`.
   ChainSlice getSlice(const Problem &problem, size_t number) const;
   /// The pattern of that.
@@ -183,15 +186,27 @@ struct GPUChainPlan {
   /// where results are staged.
   ChainBuffer getBuffer(const Problem &problem, size_t number) const;
   /// Pieces of a factor's work in a block, which its warps share out: groups,
-  /// blocks of j, of n and of entries. Of the ring those of a stage.
+  /// blocks of j, of n and of entries. With a ring those of a stage.
   std::array<int64_t, 4> getTasks(const Problem &problem, size_t number) const;
-  /// Stages that the input of a block is divided into: sets of groups, and
-  /// chunks of k.
-  std::array<int64_t, 2> getStageCounts(const Problem &problem) const;
+  /// Of the rows n of factor `number` that a cluster has.
+  int64_t countBlocksN(const Problem &problem, size_t number) const;
+  /// Stages of a factor: sets of groups, of blocks of n, and chunks of k.
+  std::array<int64_t, 3> getStageCounts(const Problem &problem,
+                                        size_t number) const;
+  /// Blocks of packed weights in a stage, along i, j and n.
+  std::array<int64_t, 3> getStageBlocks(const Problem &problem,
+                                        size_t number) const;
+  /// Elements of such a block: `n` rows and a chunk of k, of as many columns as
+  /// a warp takes.
+  int64_t getBlockElements(const Problem &problem, size_t number) const;
+  /// Bytes of the input in a stage of the first factor, and of a stage.
+  int64_t getInputBytes(const Problem &problem) const;
+  int64_t getStageBytes(const Problem &problem) const;
   /// Steps whose weights a warp holds at a time: those it multiplies and those
   /// under way are as many.
   int64_t getStepsAhead(const Problem &problem, size_t number) const;
-  /// Where the two buffers begin, and where they end, in bytes.
+  /// Where the two buffers begin, and where they end, in bytes; the ring is
+  /// before them.
   std::array<int64_t, 3> getBufferBytes(const Problem &problem) const;
   int64_t getSharedBytes(const Problem &problem) const {
     return getBufferBytes(problem).back();

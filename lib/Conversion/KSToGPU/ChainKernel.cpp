@@ -19,23 +19,12 @@
 //       store_intermediate, to the block that reads it next
 //   rows of the result from shared memory
 //
-// Where the input comes through a ring, the first factor is
-//
-//   for each set of groups
-//     for each chunk of k
-//       all threads wait for a stage, and start the copy of a later one
-//       accumulator += Σ warp_mma(load_weights, load_activations)
-//     rounding, store_intermediate
-//
+// ChainRing.cpp has the way in which operands come through a ring.
 // ks/Analysis/GPUChain.h says what lies where.
 //
 //===----------------------------------------------------------------------===//
 
 #include "ChainKernel.h"
-
-#include "KernelBuilder.h"
-
-#include "ks/Analysis/GPUChain.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -49,117 +38,47 @@
 using namespace mlir;
 using namespace ks;
 
-namespace {
-class ChainKernel : KernelBuilder {
-public:
-  ChainKernel(RewriterBase &b, ProductOpInterface op, GPUChainPlanAttr attr)
-      : KernelBuilder(b, op), problem(getProblem(op)), attr(attr),
-        plan(attr.getPlan()) {}
-
-  void lower(KernelModule &kernels, StringRef name);
-
-private:
-  /// A piece of work: what is computed, in the slice, where its activations lie,
-  /// and which block of weights it takes.
-  struct Task {
-    Value i, n, j, row; ///< First of it; entries are counted in the tile.
-    Value group, column;
-    Value weightBlock; ///< Chunks of k are blocks of their own.
-  };
-  /// The weights of some steps, as loops carry them.
-  using Window = SmallVector<Value>;
-
-  void emitBody(ValueRange arguments);
-  void placeBlock();
-  void createBuffers();
-  void copyGroups(Value firstGroup, int64_t count, Value k, Value destination);
-  void copyInput();
-  void clearDepth(size_t number);
-  void bindFactor(size_t number);
-  void emitFactor(size_t number);
-  Task getTask(Value number);
-  Task getStreamedTask(Value set, Value chunk, Value stage);
-  void emitTasks(Window window);
-  void emitStreamedFactor();
-  void copyStage(Value position);
-  Value emitStage(Value set, Value chunk, Value accumulator, Window &window);
-  void finishTask(const Task &task, Value accumulator);
-  Value getZeroAccumulator();
-  Value multiply(const Task &task, Value accumulator, Window &window,
-                 Value nextWeightBlock);
-  Value multiplyWindow(const Window &window, Value step, const Task &task,
-                       Value accumulator);
-  Window loadWindow(Value step, Value weightBlock);
-  void store(Value fragment, const Place &place, Value row);
-
-  bool isLast() const { return number + 1 == plan.factors.size(); }
-  const GPUChainFactor &getFactor() const { return plan.factors[number]; }
-  /// The factor of the whole chain, as memory has it.
-  PatternAttr getPatternAttr() {
-    return PatternAttr::get(b.getContext(), problem.factors[number].pattern);
-  }
-  /// First group and column of the slice.
-  Value getFirstI() { return index.mul(sliceI, slice.pattern.a); }
-  Value getFirstJ() {
-    return index.mul(index.rem(sliceJ, slice.slicesOfPart), slice.pattern.d);
-  }
-  FragmentsAttr getFragments() {
-    return attr.getFactors()[number].getPacking().getFragments();
-  }
-
-  Problem problem;
-  GPUChainPlanAttr attr;
-  GPUChainPlan plan;
-  // Place of the block in its cluster, and of the warp in its block; the slice,
-  // along groups and columns, and the share of rows n; the first entry of the
-  // tile.
-  Value rank, warp, sliceI, sliceJ, share, firstM;
-  SmallVector<ChainBuffer> places; // One for each factor, and for results.
-  SmallVector<Value> buffers;
-  // The factor that is emitted, what the slice has of it, how many pieces of
-  // work a block has, and its weights, [block][step][j][tile][lane][position].
-  size_t number = 0;
-  ChainSlice slice;
-  int64_t count = 1;
-  Value weightBlocks;
-};
-} // namespace
+/// What factor `t` reads, in shared memory.
+Value ChainKernel::viewActivations(size_t t, Value offset) {
+  const ChainBuffer &place = places[t];
+  return viewShared(
+      {place.getGroups(batchFirst), place.rows, place.pitch * parts}, real,
+      offset);
+}
 
 /// Views of shared memory, of two parts in turns.
 void ChainKernel::createBuffers() {
   std::array<int64_t, 3> bytes = plan.getBufferBytes(problem);
   for (size_t t = 0; t < plan.factors.size() + (plan.isStaged ? 1 : 0); ++t) {
-    ChainBuffer place = plan.getBuffer(problem, t);
-    places.push_back(place);
-    int64_t stages = plan.isStreamed(t) ? plan.stages : 1;
-    buffers.push_back(viewShared({stages * place.getGroups(batchFirst),
-                                  place.rows, place.pitch * parts},
-                                 real, bytes[t % 2]));
+    places.push_back(plan.getBuffer(problem, t));
+    bool isInRing = plan.isStreamed() && t == 0;
+    buffers.push_back(isInRing ? Value()
+                               : viewActivations(t, index.constant(bytes[t % 2])));
   }
 }
 
-/// Starts the copies of `count` groups of what this block has of the input, with
-/// k from `k` on, to `destination` and behind.
-void ChainKernel::copyGroups(Value firstGroup, int64_t count, Value k,
-                             Value destination) {
+/// Starts the copies of as many groups of the input as `destination` has, from
+/// group `firstI` of the block and `k` on.
+void ChainKernel::copyGroups(Value firstI, Value k, Value destination) {
   const ChainBuffer &place = places.front();
   int64_t slab = batchFirst ? place.slab : 1;
   int64_t width = (batchFirst ? place.depth * slab : plan.entries) * parts;
   auto loop = scf::ForOp::create(b, loc, index.constant(0),
-                                 index.constant(count), index.constant(1));
+                                 index.constant(place.getGroups(batchFirst)),
+                                 index.constant(1));
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
-  Value group = index.add(firstGroup, loop.getInductionVar());
+  Value group = loop.getInductionVar();
   int64_t columns = batchFirst ? 1 : place.ownD();
   Value i = index.div(group, columns), j = index.rem(group, columns);
+  i = index.add(i, firstI);
   if (place.isAlongJ)
     j = index.add(j, index.mul(rank, place.ownD()));
   else
-    i = index.add(i, index.mul(rank, slice.pattern.a / plan.cluster));
+    i = index.add(i, index.mul(rank, place.ownA()));
   CopyActivationsOp::create(
       b, loc, getPatternAttr(), input, firstM, index.add(getFirstI(), i), k,
-      index.add(getFirstJ(), j), buffers.front(),
-      index.add(destination, loop.getInductionVar()), getInteger(place.depth),
+      index.add(getFirstJ(), j), destination, group, getInteger(place.depth),
       getInteger(slab), getInteger(place.rows), getInteger(width),
       getInteger(plan.getThreads()), getInteger(parts), getLayout(),
       /*shifted=*/UnitAttr());
@@ -167,9 +86,8 @@ void ChainKernel::copyGroups(Value firstGroup, int64_t count, Value k,
 
 /// Starts the copies of what this block has of the input.
 void ChainKernel::copyInput() {
-  slice = plan.getSlice(problem, 0);
-  copyGroups(index.constant(0), places.front().getGroups(batchFirst),
-             index.constant(0), index.constant(0));
+  selectFactor(0);
+  copyGroups(index.constant(0), index.constant(0), buffers.front());
   NVVM::CpAsyncCommitGroupOp::create(b, loc);
 }
 
@@ -221,7 +139,8 @@ ChainKernel::Window ChainKernel::loadWindow(Value step, Value weightBlock) {
 }
 
 Value ChainKernel::multiplyWindow(const Window &window, Value step,
-                                  const Task &task, Value accumulator) {
+                                  const Task &task, Value activationBuffer,
+                                  Value accumulator) {
   const GPUChainFactor &factor = getFactor();
   const ChainBuffer &place = places[number];
   auto type = VectorType::get({factor.vector, factor.getTilesM(batchFirst),
@@ -232,7 +151,7 @@ Value ChainKernel::multiplyWindow(const Window &window, Value step,
     Value k = index.mul(index.add(step, static_cast<int64_t>(u)),
                         factor.fragments.stepK());
     Value activations = LoadActivationsOp::create(
-        b, loc, type, getFragments(), buffers[number], task.group,
+        b, loc, type, getFragments(), activationBuffer, task.group,
         batchFirst ? task.row : k,
         batchFirst ? index.add(index.mul(k, slab), task.column) : task.row,
         getInteger(slab), getLayout(),
@@ -254,16 +173,15 @@ Value ChainKernel::getZeroAccumulator() {
   return arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
 }
 
-/// Adds the product of a piece of work, or of one chunk of it, whose first
-/// weights are in `window`; these become those of what is next, if there is
-/// anything. While steps are multiplied the weights of the next ones are under
-/// way.
-Value ChainKernel::multiply(const Task &task, Value accumulator, Window &window,
+/// The product of a piece of work, whose first weights are in `window`; these
+/// become those of the piece that is next, if there is one. While steps are
+/// multiplied the weights of the next ones are under way.
+Value ChainKernel::multiply(const Task &task, Window &window,
                             Value nextWeightBlock) {
   int64_t steps =
-      plan.getChunk(problem, number) / getFactor().fragments.stepK();
+      plan.getDepth(problem, number) / getFactor().fragments.stepK();
   int64_t ahead = plan.getStepsAhead(problem, number);
-  Value first = index.constant(0);
+  Value accumulator = getZeroAccumulator(), first = index.constant(0);
   if (steps > ahead) {
     SmallVector<Value> carried{accumulator};
     llvm::append_range(carried, window);
@@ -275,8 +193,9 @@ Value ChainKernel::multiply(const Task &task, Value accumulator, Window &window,
       Value step = loop.getInductionVar();
       Window current(loop.getRegionIterArgs().drop_front());
       Window next = loadWindow(index.add(step, ahead), task.weightBlock);
-      SmallVector<Value> yielded{multiplyWindow(
-          current, step, task, loop.getRegionIterArgs().front())};
+      SmallVector<Value> yielded{
+          multiplyWindow(current, step, task, buffers[number],
+                         loop.getRegionIterArgs().front())};
       llvm::append_range(yielded, next);
       scf::YieldOp::create(b, loc, yielded);
     }
@@ -287,7 +206,7 @@ Value ChainKernel::multiply(const Task &task, Value accumulator, Window &window,
   Window last = window;
   if (nextWeightBlock)
     window = loadWindow(index.constant(0), nextWeightBlock);
-  return multiplyWindow(last, first, task, accumulator);
+  return multiplyWindow(last, first, task, buffers[number], accumulator);
 }
 
 /// Stores a piece of work, to memory or to the block that reads it next.
@@ -310,22 +229,21 @@ void ChainKernel::finishTask(const Task &task, Value accumulator) {
       ChainBufferAttr::get(b.getContext(), places[number + 1]), getLayout());
 }
 
-/// What piece number `task` of the block's work is, or of its first stage.
+/// What piece number `number` of the block's work is.
 ChainKernel::Task ChainKernel::getTask(Value number) {
   const GPUChainFactor &factor = getFactor();
-  const KSPattern &p = problem.factors[this->number].pattern;
   const ChainBuffer &place = places[this->number];
   std::array<int64_t, 4> sizes = plan.getTasks(problem, this->number);
   SmallVector<Value> at = index.delinearize(number, sizes);
-  int64_t columns = factor.getColumns(batchFirst);
-  Value ownI = at[0], ownJ = index.mul(at[1], columns);
+  Value ownI = at[0];
+  Value ownJ = index.mul(at[1], factor.getColumns(batchFirst));
   Task task;
   task.i = ownI;
   task.j = ownJ;
   if (place.isAlongJ)
     task.j = index.add(ownJ, index.mul(rank, place.ownD()));
   else
-    task.i = index.add(ownI, index.mul(rank, slice.pattern.a / plan.cluster));
+    task.i = index.add(ownI, index.mul(rank, place.ownA()));
   Value blockN = at[2];
   if (isLast())
     blockN = index.add(blockN, index.mul(share, sizes[2]));
@@ -337,23 +255,28 @@ ChainKernel::Task ChainKernel::getTask(Value number) {
     task.group = index.add(index.mul(ownI, place.ownD()), ownJ);
     task.column = index.constant(0);
   }
+  task.weightBlock = getWeightBlock(task.i, task.j, blockN);
+  return task;
+}
 
-  // packed[i][j block][part of n][n block][chunk]
-  int64_t blocksJ = factor.tiedD ? 1 : (p.d + columns - 1) / columns;
+/// The first block of packed weights, [i][j block][part of n][n block][chunk], of
+/// the slice's group, column and block of n.
+Value ChainKernel::getWeightBlock(Value i, Value j, Value blockN) {
+  const GPUChainFactor &factor = getFactor();
+  int64_t columns = factor.getColumns(batchFirst);
+  int64_t allD = problem.factors[number].pattern.d;
+  int64_t blocksJ = factor.tiedD ? 1 : (allD + columns - 1) / columns;
   int64_t blocksN = (slice.pattern.b + factor.n - 1) / factor.n;
   Value block = index.constant(0);
   if (!factor.tiedA)
-    block = index.mul(index.add(getFirstI(), task.i), blocksJ);
+    block = index.mul(index.add(getFirstI(), i), blocksJ);
   if (!factor.tiedD)
-    block = index.add(
-        block, index.div(index.add(getFirstJ(), task.j), columns));
-  Value part = index.div(sliceJ, slice.slicesOfPart);
-  if (slice.parts > 1)
-    block = index.add(index.mul(block, slice.parts), part);
+    block = index.add(block, index.div(index.add(getFirstJ(), j), columns));
+  block = index.add(index.mul(block, slice.parts),
+                    index.div(sliceJ, slice.slicesOfPart));
   block = index.add(index.mul(block, blocksN), blockN);
-  task.weightBlock = index.mul(block, plan.getDepth(problem, this->number) /
-                                          plan.getChunk(problem, this->number));
-  return task;
+  return index.mul(block, plan.getDepth(problem, number) /
+                              plan.getChunk(problem, number));
 }
 
 /// All pieces of the warp. The weights of the next one are under way while one
@@ -375,19 +298,23 @@ void ChainKernel::emitTasks(Window window) {
             .weightBlock;
   }
   Task task = getTask(number);
-  finishTask(task,
-             multiply(task, getZeroAccumulator(), window, nextWeightBlock));
+  finishTask(task, multiply(task, window, nextWeightBlock));
   if (hasNext)
     scf::YieldOp::create(b, loc, window);
 }
 
-/// What is needed to emit factor `t`.
-void ChainKernel::bindFactor(size_t t) {
+/// What follows is about factor `t`.
+void ChainKernel::selectFactor(size_t t) {
   number = t;
   slice = plan.getSlice(problem, t);
   count = 1;
   for (int64_t size : plan.getTasks(problem, t))
     count *= size;
+}
+
+/// The same, and its weights go from memory to registers.
+void ChainKernel::bindFactor(size_t t) {
+  selectFactor(t);
   // [i][j block][n block][chunk][step][j][tile][lane][position]
   SmallVector<int64_t> shape =
       attr.getFactors()[t].getPacking().getPackedShape(
@@ -415,117 +342,6 @@ void ChainKernel::emitFactor(size_t t) {
 }
 
 //===----------------------------------------------------------------------===//
-// The first factor, with the input through a ring
-//===----------------------------------------------------------------------===//
-
-/// Starts the copy of stage number `position` of the block's input, if there is
-/// one.
-void ChainKernel::copyStage(Value position) {
-  auto [sets, chunks] = plan.getStageCounts(problem);
-  int64_t groups = places.front().getGroups(batchFirst);
-  auto isThere = scf::IfOp::create(
-      b, loc, index.less(position, sets * chunks), /*else=*/false);
-  {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(isThere.thenBlock());
-    copyGroups(index.mul(index.div(position, chunks), groups), groups,
-               index.mul(index.rem(position, chunks), plan.k),
-               index.mul(index.rem(position, plan.stages), groups));
-  }
-  NVVM::CpAsyncCommitGroupOp::create(b, loc);
-}
-
-/// The warp's piece of a chunk of a set of groups, which is in `stage`. Where
-/// warps are more than pieces the last ones do the last piece again.
-ChainKernel::Task ChainKernel::getStreamedTask(Value set, Value chunk,
-                                               Value stage) {
-  auto [sets, chunks] = plan.getStageCounts(problem);
-  int64_t groups = places.front().getGroups(batchFirst);
-  Task task = getTask(index.min(warp, count - 1));
-  task.i = index.add(task.i, index.mul(set, plan.groups));
-  task.group = index.add(task.group, index.mul(stage, groups));
-  if (!getFactor().tiedA) {
-    int64_t blocksI = cast<MemRefType>(weightBlocks.getType()).getDimSize(0) /
-                      problem.factors[0].pattern.a;
-    task.weightBlock =
-        index.add(task.weightBlock, index.mul(set, plan.groups * blocksI));
-  }
-  task.weightBlock = index.add(task.weightBlock, chunk);
-  return task;
-}
-
-/// Waits for a stage, starts the copy of a later one, and multiplies.
-Value ChainKernel::emitStage(Value set, Value chunk, Value accumulator,
-                             Window &window) {
-  auto [sets, chunks] = plan.getStageCounts(problem);
-  Value position = index.add(index.mul(set, chunks), chunk);
-  int64_t ahead = plan.stages - 1;
-  // Behind the barrier, all have read the stage that is written next.
-  NVVM::CpAsyncWaitGroupOp::create(
-      b, loc, b.getI32IntegerAttr(static_cast<int32_t>(ahead - 1)));
-  gpu::BarrierOp::create(b, loc);
-  copyStage(index.add(position, ahead));
-  // Behind the last stage there is none; it is loaded again.
-  Value next = index.min(index.add(position, 1), sets * chunks - 1);
-  Value zero = index.constant(0);
-  Value nextWeightBlock =
-      getStreamedTask(index.div(next, chunks), index.rem(next, chunks), zero)
-          .weightBlock;
-  return multiply(
-      getStreamedTask(set, chunk, index.rem(position, plan.stages)),
-      accumulator, window, nextWeightBlock);
-}
-
-void ChainKernel::emitStreamedFactor() {
-  bindFactor(0);
-  auto [sets, chunks] = plan.getStageCounts(problem);
-  Value zero = index.constant(0), one = index.constant(1);
-  auto fill = scf::ForOp::create(b, loc, zero, index.constant(plan.stages - 1),
-                                 one);
-  {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(fill.getBody());
-    copyStage(fill.getInductionVar());
-  }
-  // Results go to blocks that have begun.
-  if (plan.cluster > 1)
-    synchronize(plan.cluster);
-  if (plan.factors.size() > 1)
-    clearDepth(1);
-  Window window = loadWindow(zero, getStreamedTask(zero, zero, zero).weightBlock);
-  auto loop = scf::ForOp::create(b, loc, zero, index.constant(sets), one, window);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(loop.getBody());
-  Value set = loop.getInductionVar();
-  SmallVector<Value> carried{getZeroAccumulator()};
-  llvm::append_range(carried, loop.getRegionIterArgs());
-  auto inner =
-      scf::ForOp::create(b, loc, zero, index.constant(chunks), one, carried);
-  {
-    OpBuilder::InsertionGuard innerGuard(b);
-    b.setInsertionPointToStart(inner.getBody());
-    window.assign(inner.getRegionIterArgs().begin() + 1,
-                  inner.getRegionIterArgs().end());
-    SmallVector<Value> yielded{
-        emitStage(set, inner.getInductionVar(),
-                  inner.getRegionIterArgs().front(), window)};
-    llvm::append_range(yielded, window);
-    scf::YieldOp::create(b, loc, yielded);
-  }
-  Task task = getStreamedTask(set, zero, zero);
-  if (count < plan.warps) {
-    auto hasWork =
-        scf::IfOp::create(b, loc, index.less(warp, count), /*else=*/false);
-    OpBuilder::InsertionGuard storeGuard(b);
-    b.setInsertionPointToStart(hasWork.thenBlock());
-    finishTask(task, inner.getResult(0));
-  } else {
-    finishTask(task, inner.getResult(0));
-  }
-  scf::YieldOp::create(b, loc, inner.getResults().drop_front());
-}
-
-//===----------------------------------------------------------------------===//
 // The kernel and its launch
 //===----------------------------------------------------------------------===//
 
@@ -549,12 +365,13 @@ void ChainKernel::emitBody(ValueRange arguments) {
   placeBlock();
   createBuffers();
   waitForEarlierKernels();
-  if (plan.stages > 0)
-    emitStreamedFactor();
-  else
+  if (plan.isStreamed()) {
+    emitStreamedFactors();
+  } else {
     copyInput();
-  for (size_t t = plan.stages > 0 ? 1 : 0; t < plan.factors.size(); ++t)
-    emitFactor(t);
+    for (size_t t = 0; t < plan.factors.size(); ++t)
+      emitFactor(t);
+  }
   if (!plan.isStaged)
     return;
   synchronize(plan.cluster);

@@ -58,13 +58,13 @@ Value KernelBuilder::asReals(Value memref) {
 }
 
 Value KernelBuilder::viewShared(ArrayRef<int64_t> shape, Type element,
-                                int64_t offset) {
+                                Value offset) {
   auto type = cast<MemRefType>(shared.getType());
   return memref::ViewOp::create(b, loc,
                                 MemRefType::get(shape, element,
                                                 MemRefLayoutAttrInterface(),
                                                 type.getMemorySpace()),
-                                shared, index.constant(offset), ValueRange{});
+                                shared, offset, ValueRange{});
 }
 
 void KernelBuilder::waitForEarlierKernels() {

@@ -38,7 +38,11 @@ protected:
   Value asReals(Value memref);
   /// A part of the block's shared memory.
   Value viewShared(llvm::ArrayRef<int64_t> shape, mlir::Type element,
-                   int64_t offset);
+                   int64_t offset) {
+    return viewShared(shape, element, index.constant(offset));
+  }
+  Value viewShared(llvm::ArrayRef<int64_t> shape, mlir::Type element,
+                   Value offset);
   /// Waits for the kernels launched before, whose results this one may read and
   /// whose operands it may overwrite. Nothing in global memory is touched
   /// before.

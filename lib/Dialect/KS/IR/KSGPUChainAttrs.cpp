@@ -59,7 +59,8 @@ ChainBuffer ChainBufferAttr::getBuffer() const {
 
 LogicalResult
 GPUChainFactorAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                           int64_t entries, int64_t vector, GPUPackingAttr) {
+                           int64_t entries, int64_t vector, int64_t, int64_t,
+                           GPUPackingAttr) {
   // C1
   if (entries < 1 || entries > 512)
     return emitError() << "factor's entries is " << entries
@@ -76,8 +77,7 @@ GPUChainFactorAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 
 LogicalResult
 GPUChainPlanAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t,
-                         int64_t, int64_t, int64_t, int64_t, int64_t, int64_t,
-                         bool,
+                         int64_t, int64_t, int64_t, int64_t, int64_t, bool,
                          ArrayRef<GPUChainFactorAttr> factors) {
   // C1
   if (factors.empty())
@@ -93,9 +93,6 @@ GPUChainPlan GPUChainPlanAttr::getPlan() const {
   plan.cluster = getCluster();
   plan.warps = getWarps();
   plan.stages = getStages();
-  plan.groups = getGroups();
-  if (plan.stages != 0)
-    plan.k = getFactors().front().getPacking().getK();
   plan.isStaged = getStaged();
   for (GPUChainFactorAttr attr : getFactors()) {
     GPUPackingAttr packing = attr.getPacking();
@@ -104,6 +101,9 @@ GPUChainPlan GPUChainPlanAttr::getPlan() const {
     factor.entries = attr.getEntries();
     factor.vector = attr.getVector();
     factor.n = packing.getN();
+    factor.groups = attr.getGroups();
+    factor.blocksN = attr.getBlocksN();
+    factor.k = plan.isStreamed() ? packing.getK() : 0;
     factor.tiedA = packing.isTied(Ties::A);
     factor.tiedD = packing.isTied(Ties::D);
   }

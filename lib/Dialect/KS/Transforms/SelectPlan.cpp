@@ -201,11 +201,12 @@ GPUChainPlanAttr ks::getPlanAttr(ProductOpInterface op,
         makeTies(factor.tiedA, factor.tiedD), /*folded=*/false, slice.parts,
         slice.run);
     factors.push_back(GPUChainFactorAttr::get(context, factor.entries,
-                                              factor.vector, packing));
+                                              factor.vector, factor.groups,
+                                              factor.blocksN, packing));
   }
   return GPUChainPlanAttr::get(context, plan.entries, plan.slices, plan.shares,
                                plan.cluster, plan.warps, plan.stages,
-                               plan.groups, plan.isStaged, factors);
+                               plan.isStaged, factors);
 }
 
 /// "32 entries in clusters of 4 blocks of 8 warps, whole rows stored"
@@ -217,9 +218,8 @@ static std::string describe(const GPUChainPlan &plan) {
     text += llvm::formatv(", {0} slices", plan.slices);
   if (plan.shares > 1)
     text += llvm::formatv(", n shared by {0}", plan.shares);
-  if (plan.stages > 0)
-    text += llvm::formatv(", {0} stages of {1} groups of k {2}", plan.stages,
-                          plan.groups, plan.k);
+  if (plan.isStreamed())
+    text += llvm::formatv(", {0} stages", plan.stages);
   return text + (plan.isStaged ? ", whole rows stored" : "");
 }
 

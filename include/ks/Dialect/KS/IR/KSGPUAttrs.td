@@ -245,7 +245,9 @@ def KS_GPUChainFactorAttr : KS_Attr<"GPUChainFactor", "gpu_chain_factor"> {
   let description = [{
     A warp computes `packing.n` rows n for `entries` entries of the batch at a
     time, and batch-first for `vector` neighbouring columns j; a lane's pieces of
-    activations are as many elements, along j or along the batch.
+    activations are as many elements, along j or along the batch. Where the plan
+    has stages, one is of `groups` groups i, `blocks_n` · `packing.n` rows n, and
+    `packing.k`.
 
     Constraints:
     * (C1) entries is 1 to 512 and vector 1 to 16.
@@ -253,6 +255,8 @@ def KS_GPUChainFactorAttr : KS_Attr<"GPUChainFactor", "gpu_chain_factor"> {
   let parameters = (ins
     "int64_t":$entries,             // Of the batch, of a warp at a time.
     "int64_t":$vector,              // Elements of a lane's piece.
+    DefaultValuedParameter<"int64_t", "1">:$groups,   // i of a stage.
+    DefaultValuedParameter<"int64_t", "1">:$blocks_n, // Blocks of n of a stage.
     "::ks::GPUPackingAttr":$packing // Layout of the packed weight.
   );
   let assemblyFormat = "`<` struct(params) `>`";
@@ -267,11 +271,10 @@ def KS_GPUChainPlanAttr : KS_Attr<"GPUChainPlan", "gpu_chain_plan",
     is between two factors lies in their shared memory. ks/Analysis/GPUChain.h
     tells more. With several `slices` a cluster computes one of as many chains that
     the chain falls into: those of some groups i, or columns j, of the last factor;
-    with several `shares` some of the last factor's rows n. With `stages` the input
-    comes through a ring, `groups` groups i and the k of the first packing at a
-    time; otherwise it is there as a whole. With `staged` results go through shared
-    memory as well, so that whole rows are stored; otherwise each warp stores what
-    it has.
+    with several `shares` some of the last factor's rows n. With `stages` input and
+    weights come through a ring; otherwise the input is there as a whole, and
+    weights go to registers. With `staged` results go through shared memory as
+    well, so that whole rows are stored; otherwise each warp stores what it has.
 
     ```mlir
     #ks.gpu_chain_plan<entries = 32, cluster = 4, warps = 8, staged = true,
@@ -299,7 +302,6 @@ def KS_GPUChainPlanAttr : KS_Attr<"GPUChainPlan", "gpu_chain_plan",
     DefaultValuedParameter<"int64_t", "1">:$cluster, // Blocks.
     "int64_t":$warps,   // Of a block.
     DefaultValuedParameter<"int64_t", "0">:$stages, // Of the ring; 0 for none.
-    DefaultValuedParameter<"int64_t", "1">:$groups, // i of a stage.
     DefaultValuedParameter<"bool", "false">:$staged, // Whole rows are stored.
     ArrayRefParameter<"::ks::GPUChainFactorAttr">:$factors // In order of application.
   );
@@ -307,7 +309,7 @@ def KS_GPUChainPlanAttr : KS_Attr<"GPUChainPlan", "gpu_chain_plan",
     `<` `entries` `=` $entries `,` (`slices` `=` $slices^ `,`)?
         (`shares` `=` $shares^ `,`)? (`cluster` `=` $cluster^ `,`)?
         `warps` `=` $warps `,` (`stages` `=` $stages^ `,`)?
-        (`groups` `=` $groups^ `,`)? (`staged` `=` $staged^ `,`)?
+        (`staged` `=` $staged^ `,`)?
         `factors` `=` `[` $factors `]` `>`
   }];
   let extraClassDeclaration = [{

@@ -181,9 +181,12 @@ Value ChainKernel::emitStage(Value position, Value accumulator) {
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
   Value step = loop.getInductionVar();
-  Value sum =
-      multiplyWindow(loadWindow(step, task.weightBlock), step, task,
-                     activations, loop.getRegionIterArgs().front());
+  Window window = loadWindow(step, task.weightBlock);
+  // An intermediate is there as a whole.
+  if (number > 0)
+    step = index.add(step, index.mul(stage.chunk, steps));
+  Value sum = multiplyWindow(window, step, task, activations,
+                             loop.getRegionIterArgs().front());
   scf::YieldOp::create(b, loc, sum);
   return loop.getResult(0);
 }

@@ -37,6 +37,9 @@ struct ChainConstants {
   /// a cluster, than all of the above tells: the best of many plans would be
   /// one of many small pieces.
   double perHalving = 0.06, perDoubling = 0.08;
+  /// What slices, shares and a ring must be ahead by: the fit has no plans with
+  /// them, and what was measured is chosen where they are close.
+  double unfitted = 1.5;
 };
 } // namespace
 
@@ -244,7 +247,9 @@ GPUCost ks::predictGPUChain(const Problem &problem, const GPUChainPlan &plan,
     }
   }
   double halvings = std::max(0.0, std::log2(128 / toDouble(plan.entries)));
+  bool isFitted = !plan.isStreamed() && plan.slices * plan.shares == 1;
   cost.seconds =
+      (isFitted ? 1 : kConstants.unfitted) *
       (cost.launch + std::pow(sum, 1 / kConstants.norm)) *
       (1 + kConstants.perHalving * halvings) *
       (1 + kConstants.perDoubling * std::log2(toDouble(plan.cluster)));

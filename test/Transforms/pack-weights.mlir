@@ -260,17 +260,23 @@ func.func @split(%x: tensor<?x32xf32>, %init: tensor<?x1xf32>) -> tensor<?x1xf32
 
 // -----
 
-// Weights in a resource; tf32 has 10 bits of fraction, ties go away from zero.
+// Two parts of rows n, in runs of two: part 0 has n = 0, 1, 4 and 5, part 1 n = 2, 3, 6 and
+// 7, and each begins with a block of its own. K[i, n, k] = 100 i + 10 n + k + 1.
 
-// CHECK-LABEL: func.func @resource(
-//       CHECK:   arith.constant dense<"0x0020803F{{0+}}"> : tensor<256xf32>
-//   CHECK-NOT:   ks.pack_weights
-func.func @resource(%x: tensor<?x1xf32>, %init: tensor<?x1xf32>) -> tensor<?x1xf32> {
-  %k = arith.constant dense_resource<k> : tensor<1x1x1x1xf32>
-  %y = ks.matmul <1, 1, 1, 1> precision(tf32) ins(%x, %k : tensor<?x1xf32>, tensor<1x1x1x1xf32>) outs(%init : tensor<?x1xf32>)
-    plan #ks.gpu_plan<entries = 16, batch_blocks = 8, vector = 1, warps = [1, 1, 1], stages = 2, copies = cp_async, weights = streamed, packing = <fragments = <mma8, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>
-    -> tensor<?x1xf32>
-  return %y : tensor<?x1xf32>
+// CHECK-LABEL: func.func @parts(
+//       CHECK:   arith.constant dense<[1.000000e+00, 2.000000e+00, 0.000000e+00, 0.000000e+00, 1.100000e+01, 1.200000e+01, 0.000000e+00, 0.000000e+00, 4.100000e+01, 4.200000e+01, 0.000000e+00, 0.000000e+00, 5.100000e+01, 5.200000e+01, 0.000000e+00, 0.000000e+00,
+//  CHECK-SAME:     2.100000e+01, 2.200000e+01, 0.000000e+00, 0.000000e+00, 3.100000e+01, 3.200000e+01, 0.000000e+00, 0.000000e+00, 6.100000e+01, 6.200000e+01, 0.000000e+00, 0.000000e+00, 7.100000e+01, 7.200000e+01, 0.000000e+00, 0.000000e+00,
+//  CHECK-SAME:     1.010000e+02, 1.020000e+02, 0.000000e+00, 0.000000e+00, 1.110000e+02, 1.120000e+02, 0.000000e+00, 0.000000e+00, 1.410000e+02, 1.420000e+02, 0.000000e+00, 0.000000e+00, 1.510000e+02, 1.520000e+02, 0.000000e+00, 0.000000e+00,
+//  CHECK-SAME:     1.210000e+02, 1.220000e+02, 0.000000e+00, 0.000000e+00, 1.310000e+02, 1.320000e+02, 0.000000e+00, 0.000000e+00, 1.610000e+02, 1.620000e+02, 0.000000e+00, 0.000000e+00, 1.710000e+02, 1.720000e+02, 0.000000e+00, 0.000000e+00]> : tensor<64xf32>
+func.func @parts(%x: tensor<?x4xf32>, %w: tensor<1x1x4x4xf32>, %init: tensor<?x4xf32>) -> tensor<?x4xf32> {
+  %k = arith.constant dense<[[[[1.0], [2.0]], [[11.0], [12.0]], [[21.0], [22.0]], [[31.0], [32.0]], [[41.0], [42.0]], [[51.0], [52.0]], [[61.0], [62.0]], [[71.0], [72.0]]],
+                             [[[101.0], [102.0]], [[111.0], [112.0]], [[121.0], [122.0]], [[131.0], [132.0]], [[141.0], [142.0]], [[151.0], [152.0]], [[161.0], [162.0]], [[171.0], [172.0]]]]> : tensor<2x8x2x1xf32>
+  %y = ks.chain [<2, 8, 2, 1>, <1, 1, 4, 4>] ins(%x, %k, %w : tensor<?x4xf32>, tensor<2x8x2x1xf32>, tensor<1x1x4x4xf32>) outs(%init : tensor<?x4xf32>)
+    plan #ks.gpu_chain_plan<entries = 8, slices = 2, warps = 4, factors = [
+      <entries = 8, vector = 1, packing = <fragments = <fma, run_k = 1, run_n = 1>, n = 4, k = 4, j = 1, parts = 2, run = 2>>,
+      <entries = 8, vector = 1, packing = <fragments = <fma, run_k = 1, run_n = 1>, n = 4, k = 4, j = 1>>]>
+    -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
 }
 
 {-# dialect_resources: { builtin: { k: "0x040000000010803F" } } #-}

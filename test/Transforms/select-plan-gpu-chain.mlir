@@ -22,7 +22,10 @@ func.func @small(%x: tensor<4096x1024xf16>, %k0: tensor<32x32x32x1xf16>, %k1: te
   return %y : tensor<4096x1024xf16>
 }
 
-// A cluster shares wide rows; blocks that hand over in short pieces would wait.
+// A cluster shares wide rows; blocks that hand over in short pieces would wait. Where there
+// are no clusters, slices of a row are computed apart, and operands come through a ring.
+// CHECK-LABEL: func.func @wide(
+//       CHECK:   plan #ks.gpu_chain_plan<entries = {{[0-9]+}}, slices = {{[0-9]+}}, warps = {{[0-9]+}}, stages = {{.*}}parts = {{[0-9]+}}
 // HOPPER-LABEL: func.func @wide(
 //       HOPPER:   plan #ks.gpu_chain_plan<entries = {{[0-9]+}}, cluster = {{[248]}}, {{.*}}run_n = 8>
 func.func @wide(%x: tensor<4096x4096xf16>, %k0: tensor<64x64x64x1xf16>, %k1: tensor<1x64x64x64xf16>, %init: tensor<4096x4096xf16>) -> tensor<4096x4096xf16> {

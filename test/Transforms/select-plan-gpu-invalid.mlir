@@ -1,9 +1,10 @@
 // RUN: ks-opt %s --ks-select-plan=target=sm_86 -split-input-file -verify-diagnostics
 
-// A row of the input alone is larger than shared memory.
-func.func @chain(%x: tensor<?x65536xf16>, %k: tensor<1024x64x64x1xf16>, %init: tensor<?x65536xf16>) -> tensor<?x65536xf16> {
-  // expected-error @+1 {{has 2 factors, which do not fit one kernel on sm_86; expected fewer, or smaller ones (run ks-split-chains first)}}
-  %y = ks.chain [<1024, 64, 64, 1>, <1024, 64, 64, 1>] ins(%x, %k, %k : tensor<?x65536xf16>, tensor<1024x64x64x1xf16>, tensor<1024x64x64x1xf16>) outs(%init : tensor<?x65536xf16>) -> tensor<?x65536xf16>
+// A row of an intermediate alone is larger than shared memory, and there are no slices of
+// three factors.
+func.func @chain(%x: tensor<?x65536xf16>, %k: tensor<1024x64x64x1xf16>, %m: tensor<1x64x64x1024xf16>, %init: tensor<?x65536xf16>) -> tensor<?x65536xf16> {
+  // expected-error @+1 {{has 3 factors, which do not fit one kernel on sm_86; expected fewer, or smaller ones (run ks-split-chains first)}}
+  %y = ks.chain [<1024, 64, 64, 1>, <1, 64, 64, 1024>, <1024, 64, 64, 1>] ins(%x, %k, %m, %k : tensor<?x65536xf16>, tensor<1024x64x64x1xf16>, tensor<1x64x64x1024xf16>, tensor<1024x64x64x1xf16>) outs(%init : tensor<?x65536xf16>) -> tensor<?x65536xf16>
   return %y : tensor<?x65536xf16>
 }
 

@@ -12,11 +12,11 @@
 //       CHECK:   gpu.launch_func @ks_kernels::@monarch_0 blocks in (%[[BLOCKS]], %c1, %c1) threads in (%c128, %c1, %c1) dynamic_shared_memory_size %c2816_i32
 //       CHECK:   gpu.func @monarch_0(%[[X:.*]]: memref<?x24xf16, {{.*}}>, %[[W0:.*]]: memref<1024xf16>, %[[W1:.*]]: memref<512xf16>, %[[Y:.*]]: memref<?x16xf16, {{.*}}>, %[[BIAS:.*]]: memref<16xf16>)
 //  CHECK-SAME:     known_block_size = array<i32: 128, 1, 1>, known_cluster_size = array<i32: 2, 1, 1>
+//       CHECK:     %[[WARP:.*]] = arith.divui %{{.*}}, %c32
 //       CHECK:     %[[BLOCK:.*]] = gpu.block_id x
 //       CHECK:     %[[RANK:.*]] = arith.remui %[[BLOCK]], %c2
 //       CHECK:     %[[TILE:.*]] = arith.divui %[[BLOCK]], %c2
 //       CHECK:     %[[M:.*]] = arith.muli %[[TILE]], %c16
-//       CHECK:     %[[WARP:.*]] = arith.divui %{{.*}}, %c32
 //   CHECK-DAG:     %[[B0:.*]] = memref.view %{{.*}}[%c0][] : {{.*}} to memref<2x16x24xf16, #gpu.address_space<workgroup>>
 //   CHECK-DAG:     %[[B1:.*]] = memref.view %{{.*}}[%c1792][] : {{.*}} to memref<1x16x24xf16, #gpu.address_space<workgroup>>
 //   CHECK-DAG:     %[[B2:.*]] = memref.view %{{.*}}[%c0][] : {{.*}} to memref<1x16x16xf16, #gpu.address_space<workgroup>>

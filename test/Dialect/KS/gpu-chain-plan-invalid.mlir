@@ -206,3 +206,129 @@ func.func @split(%x: tensor<8x64xf32>, %k0: tensor<4x16x16x1xf32>, %k1: tensor<1
          plan #ks.gpu_chain_plan<entries = 8, warps = 4, factors = [<entries = 8, vector = 1, packing = <fragments = <mma16_split, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>, <entries = 8, vector = 1, packing = <fragments = <fma, run_k = 1, run_n = 1>, n = 4, k = 16, j = 1>>]> -> tensor<8x64xf32>
   return %y : tensor<8x64xf32>
 }
+
+// -----
+
+func.func @slices(%x: tensor<8x64xf16>, %k0: tensor<4x16x16x1xf16>, %k1: tensor<1x16x16x4xf16>, %i: tensor<8x64xf16>) -> tensor<8x64xf16> {
+  // expected-error @+1 {{plan does not fit: slices is 3; expected the 1 groups of the last factor times a divisor of its 4 columns j}}
+  %y = ks.chain [<4, 16, 16, 1>, <1, 16, 16, 4>]  ins(%x, %k0, %k1 : tensor<8x64xf16>, tensor<4x16x16x1xf16>, tensor<1x16x16x4xf16>) outs(%i : tensor<8x64xf16>)
+         plan #ks.gpu_chain_plan<entries = 8, slices = 3, warps = 4, factors = [<entries = 8, vector = 1, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>, <entries = 8, vector = 1, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>]> -> tensor<8x64xf16>
+  return %y : tensor<8x64xf16>
+}
+
+// -----
+
+func.func @no_slices(%x: tensor<8x64xf16>, %k0: tensor<4x16x16x1xf16>, %k1: tensor<1x16x16x4xf16>, %i: tensor<8x64xf16>) -> tensor<8x64xf16> {
+  // expected-error @+1 {{plan does not fit: slices is 0; expected at least 1}}
+  %y = ks.chain [<4, 16, 16, 1>, <1, 16, 16, 4>]  ins(%x, %k0, %k1 : tensor<8x64xf16>, tensor<4x16x16x1xf16>, tensor<1x16x16x4xf16>) outs(%i : tensor<8x64xf16>)
+         plan #ks.gpu_chain_plan<entries = 8, slices = 0, warps = 4, factors = [<entries = 8, vector = 1, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>, <entries = 8, vector = 1, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>]> -> tensor<8x64xf16>
+  return %y : tensor<8x64xf16>
+}
+
+// -----
+
+func.func @slice_columns(%x: tensor<8x64xf16>, %k0: tensor<4x16x16x1xf16>, %k1: tensor<1x16x16x4xf16>, %i: tensor<8x64xf16>) -> tensor<8x64xf16> {
+  // expected-error @+1 {{plan does not fit: slices is 8; expected the 1 groups of the last factor times a divisor of its 4 columns j}}
+  %y = ks.chain [<4, 16, 16, 1>, <1, 16, 16, 4>]  ins(%x, %k0, %k1 : tensor<8x64xf16>, tensor<4x16x16x1xf16>, tensor<1x16x16x4xf16>) outs(%i : tensor<8x64xf16>)
+         plan #ks.gpu_chain_plan<entries = 8, slices = 8, warps = 4, factors = [<entries = 8, vector = 1, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>, <entries = 8, vector = 1, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>]> -> tensor<8x64xf16>
+  return %y : tensor<8x64xf16>
+}
+
+// -----
+
+func.func @parts(%x: tensor<8x64xf16>, %k0: tensor<4x16x16x1xf16>, %k1: tensor<1x16x16x4xf16>, %i: tensor<8x64xf16>) -> tensor<8x64xf16> {
+  // expected-error @+1 {{plan does not fit: packing parts of factor 0 is 1; expected 2}}
+  %y = ks.chain [<4, 16, 16, 1>, <1, 16, 16, 4>]  ins(%x, %k0, %k1 : tensor<8x64xf16>, tensor<4x16x16x1xf16>, tensor<1x16x16x4xf16>) outs(%i : tensor<8x64xf16>)
+         plan #ks.gpu_chain_plan<entries = 8, slices = 2, warps = 4, factors = [<entries = 8, vector = 1, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>, <entries = 8, vector = 1, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>]> -> tensor<8x64xf16>
+  return %y : tensor<8x64xf16>
+}
+
+// -----
+
+func.func @run(%x: tensor<8x64xf16>, %k0: tensor<4x16x16x1xf16>, %k1: tensor<1x16x16x4xf16>, %i: tensor<8x64xf16>) -> tensor<8x64xf16> {
+  // expected-error @+1 {{plan does not fit: packing run of factor 0 is 4; expected 2}}
+  %y = ks.chain [<4, 16, 16, 1>, <1, 16, 16, 4>]  ins(%x, %k0, %k1 : tensor<8x64xf16>, tensor<4x16x16x1xf16>, tensor<1x16x16x4xf16>) outs(%i : tensor<8x64xf16>)
+         plan #ks.gpu_chain_plan<entries = 8, slices = 2, warps = 4, factors = [<entries = 8, vector = 1, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1, parts = 2, run = 4>>, <entries = 8, vector = 1, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>]> -> tensor<8x64xf16>
+  return %y : tensor<8x64xf16>
+}
+
+// -----
+
+func.func @shares(%x: tensor<8x64xf16>, %k0: tensor<4x16x16x1xf16>, %k1: tensor<1x16x16x4xf16>, %i: tensor<8x64xf16>) -> tensor<8x64xf16> {
+  // expected-error @+1 {{plan does not fit: shares is 2; expected a divisor of the last factor's 1 blocks of n}}
+  %y = ks.chain [<4, 16, 16, 1>, <1, 16, 16, 4>]  ins(%x, %k0, %k1 : tensor<8x64xf16>, tensor<4x16x16x1xf16>, tensor<1x16x16x4xf16>) outs(%i : tensor<8x64xf16>)
+         plan #ks.gpu_chain_plan<entries = 8, shares = 2, warps = 4, factors = [<entries = 8, vector = 1, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>, <entries = 8, vector = 1, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>]> -> tensor<8x64xf16>
+  return %y : tensor<8x64xf16>
+}
+
+// -----
+
+func.func @slice_staged(%x: tensor<8x64xf16>, %k0: tensor<4x16x16x1xf16>, %k1: tensor<1x16x16x4xf16>, %i: tensor<8x64xf16>) -> tensor<8x64xf16> {
+  // expected-error @+1 {{plan does not fit: results are staged with slices = 2 and shares = 1; expected 1, as rows are stored as wholes}}
+  %y = ks.chain [<4, 16, 16, 1>, <1, 16, 16, 4>]  ins(%x, %k0, %k1 : tensor<8x64xf16>, tensor<4x16x16x1xf16>, tensor<1x16x16x4xf16>) outs(%i : tensor<8x64xf16>)
+         plan #ks.gpu_chain_plan<entries = 8, slices = 2, warps = 4, staged = true, factors = [<entries = 8, vector = 1, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1, parts = 2, run = 2>>, <entries = 8, vector = 1, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>]> -> tensor<8x64xf16>
+  return %y : tensor<8x64xf16>
+}
+
+// -----
+
+func.func @stages(%x: tensor<8x64xf16>, %k0: tensor<4x16x16x1xf16>, %k1: tensor<1x16x16x4xf16>, %i: tensor<8x64xf16>) -> tensor<8x64xf16> {
+  // expected-error @+1 {{plan does not fit: stages is 1; expected 0, or 2 to 16}}
+  %y = ks.chain [<4, 16, 16, 1>, <1, 16, 16, 4>]  ins(%x, %k0, %k1 : tensor<8x64xf16>, tensor<4x16x16x1xf16>, tensor<1x16x16x4xf16>) outs(%i : tensor<8x64xf16>)
+         plan #ks.gpu_chain_plan<entries = 8, warps = 4, stages = 1, factors = [<entries = 8, vector = 1, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>, <entries = 8, vector = 1, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>]> -> tensor<8x64xf16>
+  return %y : tensor<8x64xf16>
+}
+
+// -----
+
+func.func @stages_of_cluster(%x: tensor<8x64xf16>, %k0: tensor<4x16x16x1xf16>, %k1: tensor<1x16x16x4xf16>, %i: tensor<8x64xf16>) -> tensor<8x64xf16> {
+  // expected-error @+1 {{plan does not fit: stages is 2 with cluster = 2; expected one of them only}}
+  %y = ks.chain [<4, 16, 16, 1>, <1, 16, 16, 4>]  ins(%x, %k0, %k1 : tensor<8x64xf16>, tensor<4x16x16x1xf16>, tensor<1x16x16x4xf16>) outs(%i : tensor<8x64xf16>)
+         plan #ks.gpu_chain_plan<entries = 8, cluster = 2, warps = 4, stages = 2, factors = [<entries = 8, vector = 1, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>, <entries = 8, vector = 1, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>]> -> tensor<8x64xf16>
+  return %y : tensor<8x64xf16>
+}
+
+// -----
+
+func.func @groups(%x: tensor<8x64xf16>, %k0: tensor<4x16x16x1xf16>, %k1: tensor<1x16x16x4xf16>, %i: tensor<8x64xf16>) -> tensor<8x64xf16> {
+  // expected-error @+1 {{plan does not fit: a stage of factor 0 has 3 groups; expected a divisor of 4}}
+  %y = ks.chain [<4, 16, 16, 1>, <1, 16, 16, 4>]  ins(%x, %k0, %k1 : tensor<8x64xf16>, tensor<4x16x16x1xf16>, tensor<1x16x16x4xf16>) outs(%i : tensor<8x64xf16>)
+         plan #ks.gpu_chain_plan<entries = 8, warps = 4, stages = 2, factors = [<entries = 8, vector = 1, groups = 3, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>, <entries = 8, vector = 1, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>]> -> tensor<8x64xf16>
+  return %y : tensor<8x64xf16>
+}
+
+// -----
+
+func.func @blocks_n(%x: tensor<8x64xf16>, %k0: tensor<4x16x16x1xf16>, %k1: tensor<1x16x16x4xf16>, %i: tensor<8x64xf16>) -> tensor<8x64xf16> {
+  // expected-error @+1 {{plan does not fit: a stage of factor 0 has 2 blocks of n; expected 1}}
+  %y = ks.chain [<4, 16, 16, 1>, <1, 16, 16, 4>]  ins(%x, %k0, %k1 : tensor<8x64xf16>, tensor<4x16x16x1xf16>, tensor<1x16x16x4xf16>) outs(%i : tensor<8x64xf16>)
+         plan #ks.gpu_chain_plan<entries = 8, warps = 4, stages = 2, factors = [<entries = 8, vector = 1, blocks_n = 2, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>, <entries = 8, vector = 1, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>]> -> tensor<8x64xf16>
+  return %y : tensor<8x64xf16>
+}
+
+// -----
+
+func.func @no_groups(%x: tensor<8x64xf16>, %k0: tensor<4x16x16x1xf16>, %k1: tensor<1x16x16x4xf16>, %i: tensor<8x64xf16>) -> tensor<8x64xf16> {
+  // expected-error @+1 {{plan does not fit: groups of a stage of factor 0 is 0; expected at least 1}}
+  %y = ks.chain [<4, 16, 16, 1>, <1, 16, 16, 4>]  ins(%x, %k0, %k1 : tensor<8x64xf16>, tensor<4x16x16x1xf16>, tensor<1x16x16x4xf16>) outs(%i : tensor<8x64xf16>)
+         plan #ks.gpu_chain_plan<entries = 8, warps = 4, stages = 2, factors = [<entries = 8, vector = 1, groups = 0, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>, <entries = 8, vector = 1, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>]> -> tensor<8x64xf16>
+  return %y : tensor<8x64xf16>
+}
+
+// -----
+
+func.func @pieces(%x: tensor<8x64xf16>, %k0: tensor<4x16x16x1xf16>, %k1: tensor<1x16x16x4xf16>, %i: tensor<8x64xf16>) -> tensor<8x64xf16> {
+  // expected-error @+1 {{plan does not fit: a stage of factor 0 has 4 pieces of work; expected at most the 2 warps}}
+  %y = ks.chain [<4, 16, 16, 1>, <1, 16, 16, 4>]  ins(%x, %k0, %k1 : tensor<8x64xf16>, tensor<4x16x16x1xf16>, tensor<1x16x16x4xf16>) outs(%i : tensor<8x64xf16>)
+         plan #ks.gpu_chain_plan<entries = 8, warps = 2, stages = 2, factors = [<entries = 8, vector = 1, groups = 4, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>, <entries = 8, vector = 1, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>]> -> tensor<8x64xf16>
+  return %y : tensor<8x64xf16>
+}
+
+// -----
+
+func.func @not_staged(%x: tensor<8x64xf16>, %k0: tensor<4x16x16x1xf16>, %k1: tensor<1x16x16x4xf16>, %i: tensor<8x64xf16>) -> tensor<8x64xf16> {
+  // expected-error @+1 {{plan does not fit: factor 0 has groups = 2 and blocks_n = 1 without stages; expected 1}}
+  %y = ks.chain [<4, 16, 16, 1>, <1, 16, 16, 4>]  ins(%x, %k0, %k1 : tensor<8x64xf16>, tensor<4x16x16x1xf16>, tensor<1x16x16x4xf16>) outs(%i : tensor<8x64xf16>)
+         plan #ks.gpu_chain_plan<entries = 8, warps = 4, factors = [<entries = 8, vector = 1, groups = 2, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>, <entries = 8, vector = 1, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>]> -> tensor<8x64xf16>
+  return %y : tensor<8x64xf16>
+}

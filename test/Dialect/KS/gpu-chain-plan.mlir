@@ -16,6 +16,25 @@ func.func @planned(%x: tensor<?x4096xf16>, %k0: tensor<64x64x64x1xf16>,
   return %y : tensor<?x4096xf16>
 }
 
+// Slices of 16 columns j each, whose rows n of the first factor are every fourth run of
+// 16; two blocks share one; four stages, of sixteen groups, or one group and two blocks
+// of n.
+// CHECK-LABEL: func @slices(
+//       CHECK:   plan #ks.gpu_chain_plan<entries = 32, slices = 4, shares = 2, warps = 16, stages = 4, factors = [
+//  CHECK-SAME:     <entries = 32, vector = 1, groups = 16, packing = <fragments = <mma16, run_k = 2, run_n = 2>, n = 16, k = 64, j = 1, parts = 4, run = 16>>,
+//  CHECK-SAME:     <entries = 32, vector = 2, blocks_n = 2, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 16, k = 32, j = 2>>]>
+func.func @slices(%x: tensor<?x4096xf16>, %k0: tensor<64x64x64x1xf16>,
+                  %k1: tensor<1x64x64x64xf16>, %i: tensor<?x4096xf16>) -> tensor<?x4096xf16> {
+  %y = ks.chain [<64, 64, 64, 1>, <1, 64, 64, 64>]
+         ins(%x, %k0, %k1 : tensor<?x4096xf16>, tensor<64x64x64x1xf16>, tensor<1x64x64x64xf16>)
+         outs(%i : tensor<?x4096xf16>)
+         plan #ks.gpu_chain_plan<entries = 32, slices = 4, shares = 2, warps = 16, stages = 4, factors = [
+           <entries = 32, vector = 1, groups = 16, packing = <fragments = <mma16, run_k = 2, run_n = 2>, n = 16, k = 64, j = 1, parts = 4, run = 16>>,
+           <entries = 32, vector = 2, blocks_n = 2, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 16, k = 32, j = 2>>]>
+         -> tensor<?x4096xf16>
+  return %y : tensor<?x4096xf16>
+}
+
 // What is not said: one block, results stored as they are.
 // CHECK-LABEL: func private @defaults() attributes {a = #ks.gpu_chain_plan<entries = 8, warps = 4, factors = [
 func.func private @defaults() attributes {a = #ks.gpu_chain_plan<entries = 8, warps = 4, factors = [

@@ -27,6 +27,22 @@ func.func private @j() attributes {a = #ks.gpu_packing<fragments = <fma, run_k =
 
 // -----
 
+// C2 of #ks.gpu_packing
+// expected-error @+1 {{packing parts is 0; expected at least 1}}
+func.func private @parts() attributes {a = #ks.gpu_packing<fragments = <fma, run_k = 1, run_n = 1>, n = 8, k = 8, j = 1, parts = 0>}
+
+// -----
+
+// expected-error @+1 {{packing run is -1; expected at least 1}}
+func.func private @run() attributes {a = #ks.gpu_packing<fragments = <fma, run_k = 1, run_n = 1>, n = 8, k = 8, j = 1, run = -1>}
+
+// -----
+
+// expected-error @+1 {{packing is folded with 2 parts; expected 1}}
+func.func private @folded_parts() attributes {a = #ks.gpu_packing<fragments = <mma16, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1, folded = true, parts = 2>}
+
+// -----
+
 // C1 of #ks.gpu_plan
 // expected-error @+1 {{plan has 2 numbers of warps; expected 3: along the batch, n and j}}
 func.func private @warps() attributes {a = #ks.gpu_plan<entries = 16, batch_blocks = 1024, vector = 1, warps = [2, 1], stages = 2, copies = cp_async, weights = streamed, packing = <fragments = <mma16, run_k = 4, run_n = 2>, n = 16, k = 32, j = 1>>}

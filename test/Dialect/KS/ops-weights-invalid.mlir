@@ -39,6 +39,17 @@ func.func @packing_tied(%k: memref<2x4x3x1xf32>, %p: memref<12xf32>) {
 
 // -----
 
+// Runs of two, in two parts, take four rows n in turns; six are not whole turns.
+
+func.func @packing_parts(%k: memref<1x6x4x1xf32>, %p: memref<32xf32>) {
+  // expected-error @+1 {{'ks.pack_weights' op packing has 2 parts of n in runs of 2; expected them to divide b = 6}}
+  ks.pack_weights <1, 6, 4, 1> into #ks.gpu_packing<fragments = <fma, run_k = 1, run_n = 1>, n = 4, k = 4, j = 1, parts = 2, run = 2>
+    ins(%k : memref<1x6x4x1xf32>) outs(%p : memref<32xf32>)
+  return
+}
+
+// -----
+
 // With d = 1 there is nothing to share along d.
 
 func.func @packing_tied_untied(%k: memref<2x4x3x1xf32>, %p: memref<24xf32>) {

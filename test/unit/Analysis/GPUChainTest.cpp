@@ -80,9 +80,11 @@ void checkBuffers(const Problem &problem, const GPUChainPlan &plan) {
   size_t count = plan.factors.size() + (plan.isStaged ? 1 : 0);
   for (size_t number = 0; number < count; ++number) {
     ChainBuffer buffer = plan.getBuffer(problem, number);
-    bool isResult = number == plan.factors.size();
-    int64_t features = isResult ? problem.factors.back().pattern.outFeatures()
-                                : problem.factors[number].pattern.inFeatures();
+    int64_t features = buffer.a * buffer.c * buffer.d;
+    if (number == plan.factors.size())
+      ASSERT_EQ(features, problem.factors.back().pattern.outFeatures());
+    else if (!plan.isStreamed() || number > 0)
+      ASSERT_EQ(features, plan.getPattern(problem, number).inFeatures());
     std::set<std::pair<int64_t, int64_t>> places;
     for (int64_t feature = 0; feature < features; ++feature)
       for (int64_t entry : {int64_t{0}, plan.entries / 2, plan.entries - 1}) {
@@ -96,7 +98,7 @@ void checkBuffers(const Problem &problem, const GPUChainPlan &plan) {
     if (number == 0 || !batchFirst)
       continue;
     const GPUChainFactor &factor = plan.factors[number - 1];
-    const KSPattern &p = problem.factors[number - 1].pattern;
+    KSPattern p = plan.getPattern(problem, number - 1);
     int64_t run =
         getStoreRun(p, factor.fragments, factor.vector, buffer, batchFirst, 8);
     // A lane's pieces begin at a multiple of its n, and of its columns.
@@ -144,6 +146,93 @@ TEST(GPUChain, PlansAreLegalAndSorted) {
   }
   EXPECT_GT(planned, 100);
   EXPECT_GT(clusters, 0);
+}
+
+//===----------------------------------------------------------------------===//
+// Slices
+//===----------------------------------------------------------------------===//
+
+/// The feature that factor `number` writes as `feature` of slice `s`.
+int64_t getOutput(const Problem &problem, const GPUChainPlan &plan,
+                  size_t number, int64_t s, int64_t feature) {
+  const KSPattern &p = problem.factors[number].pattern;
+  ChainSlice slice = plan.getSlice(problem, number);
+  const KSPattern &own = slice.pattern;
+  int64_t i = feature / (own.b * own.d), n = feature / own.d % own.b;
+  int64_t j = feature % own.d, sliceJ = s % slice.columnSlices;
+  i += s / slice.columnSlices * own.a;
+  int64_t part = sliceJ / slice.slicesOfPart;
+  n = n / slice.run * slice.run * slice.parts + part * slice.run +
+      n % slice.run;
+  j += sliceJ % slice.slicesOfPart * own.d;
+  return (i * p.b + n) * p.d + j;
+}
+
+/// The feature that factor `number` reads as `feature` of slice `s`; it needs
+/// all k.
+int64_t getInput(const Problem &problem, const GPUChainPlan &plan,
+                 size_t number, int64_t s, int64_t feature) {
+  const KSPattern &p = problem.factors[number].pattern;
+  ChainSlice slice = plan.getSlice(problem, number);
+  const KSPattern &own = slice.pattern;
+  int64_t i = feature / (own.c * own.d), k = feature / own.d % own.c;
+  int64_t j = feature % own.d;
+  i += s / slice.columnSlices * own.a;
+  j += s % slice.columnSlices % slice.slicesOfPart * own.d;
+  return (i * p.c + k) * p.d + j;
+}
+
+/// Slices read what they wrote, and share out the results.
+void checkSlices(const Problem &problem, int64_t slices) {
+  GPUChainPlan plan;
+  plan.slices = slices;
+  plan.factors.resize(problem.factors.size());
+  std::set<int64_t> results;
+  size_t last = plan.factors.size() - 1;
+  int64_t own = plan.getPattern(problem, last).outFeatures();
+  for (int64_t s = 0; s < slices; ++s) {
+    for (size_t number = 0; number < last; ++number) {
+      int64_t features = plan.getPattern(problem, number).outFeatures();
+      ASSERT_EQ(features, plan.getPattern(problem, number + 1).inFeatures());
+      for (int64_t feature = 0; feature < features; ++feature)
+        ASSERT_EQ(getOutput(problem, plan, number, s, feature),
+                  getInput(problem, plan, number + 1, s, feature))
+            << slices << " slices: " << s << ", " << feature;
+    }
+    for (int64_t feature = 0; feature < own; ++feature)
+      results.insert(getOutput(problem, plan, last, s, feature));
+  }
+  int64_t all = problem.factors.back().pattern.outFeatures();
+  EXPECT_EQ(own * slices, all);
+  EXPECT_EQ(static_cast<int64_t>(results.size()), all);
+}
+
+TEST(GPUChain, SlicesAreChains) {
+  std::mt19937 random(3);
+  auto draw = [&](int64_t most) {
+    return std::uniform_int_distribution<int64_t>(1, most)(random);
+  };
+  for (int count = 0; count < 100 && !HasFailure(); ++count) {
+    int64_t a = draw(3), groups = draw(4), rank = draw(3), d = draw(8),
+            ratio = draw(12);
+    Problem problem;
+    problem.factors.push_back({{a * groups, rank * ratio, draw(3), d}});
+    problem.factors.push_back({{a, draw(3), groups * rank, d * ratio}});
+    for (int64_t columns = 1; columns <= d * ratio; ++columns)
+      if (d * ratio % columns == 0 &&
+          (columns % d == 0 || d % columns == 0))
+        checkSlices(problem, a * (d * ratio / columns));
+  }
+}
+
+/// Of any number of factors, chainable or not, along groups.
+TEST(GPUChain, SlicesAlongGroups) {
+  Problem problem;
+  problem.factors.push_back({{12, 5, 4, 1}});
+  problem.factors.push_back({{12, 2, 5, 1}});
+  problem.factors.push_back({{6, 7, 2, 2}});
+  for (int64_t slices : {1, 2, 3, 6})
+    checkSlices(problem, slices);
 }
 
 /// (64, 64, 64, 1), (1, 64, 64, 64) on four blocks of 32 entries.
@@ -197,9 +286,11 @@ TEST(GPUChain, ShortPiecesForOtherBlocksCost) {
 }
 
 TEST(GPUChain, NothingForRowsThatDoNotFit) {
-  Problem problem;
+  Problem problem; // Not chainable: one slice, which has all features.
   problem.factors.push_back({{1024, 64, 64, 1}});
+  problem.factors.push_back({{1, 64, 64, 1024}});
   problem.factors.push_back({{1024, 64, 64, 1}});
+  problem.factors.push_back({{1, 64, 64, 1024}});
   EXPECT_TRUE(planChainForGPU(problem, getTarget("sm_86"), 3).empty());
 }
 

@@ -254,8 +254,8 @@ int64_t GPUChainPlan::getStepsAhead(const Problem &problem,
 int64_t GPUChainPlan::getRegisters(const Problem &problem,
                                    size_t number) const {
   // Found by looking at what the assembler takes, as for one factor.
-  constexpr int64_t kAddresses = 48, kSplitTemporaries = 72,
-                    kFmaTemporaries = 28;
+  constexpr int64_t kAddresses = 40, kAddressesOfFactor = 4,
+                    kSplitTemporaries = 72, kFmaTemporaries = 28;
   const GPUChainFactor &factor = factors[number];
   const FragmentLayout &fragments = factor.fragments;
   bool batchFirst = problem.batchFirst;
@@ -278,7 +278,8 @@ int64_t GPUChainPlan::getRegisters(const Problem &problem,
     steps = (steps + 1) / 2;
   return results * fragments.numSums() + activations +
          2 * steps * getWeightRegisters(problem, factor) +
-         kAddresses + epilogue;
+         kAddresses +
+         kAddressesOfFactor * static_cast<int64_t>(factors.size()) + epilogue;
 }
 
 int64_t GPUChainPlan::getRegisters(const Problem &problem) const {

@@ -58,6 +58,22 @@ std::string ks::getTargetName(const TargetCode &target) {
   return concat("sm_", target.capability, target.isSpecific ? "a" : "");
 }
 
+const ArrayInfo &ks::getArray(const Artifact &artifact,
+                              const TargetCode &target, const Variant *variant,
+                              const Operand &operand) {
+  switch (operand.kind) {
+  case Operand::Kind::Packed:
+    return target.packed[operand.index];
+  case Operand::Kind::Workspace:
+    return variant->workspace[operand.index];
+  case Operand::Kind::Constant:
+    return target.constants[operand.index];
+  case Operand::Kind::Argument:
+    break;
+  }
+  return artifact.arguments[operand.index].array;
+}
+
 size_t ks::getParameterBytes(const Operand &operand, const ArrayInfo &array) {
   if (operand.form == Operand::Form::TensorMap)
     return tensorMapBytes;
@@ -259,16 +275,40 @@ public:
       : artifact(artifact), target(target), variant(variant) {}
 
   std::string check(const std::vector<Launch> &launches) {
-    for (size_t index = 0; index < launches.size(); ++index)
-      if (std::string error = checkLaunch(launches[index]); !error.empty())
+    for (size_t index = 0; index < launches.size(); ++index) {
+      const Launch &launch = launches[index];
+      std::string error = checkLaunch(launch);
+      if (error.empty())
+        error = checkCondition(launches, index);
+      if (!error.empty())
         return concat(variant ? "" : "packing, ", "launch ", index,
-                      " (kernel '", launches[index].kernel, "'): ", error);
+                      launch.product
+                          ? std::string(" (library product)")
+                          : concat(" (kernel '", launch.kernel, "')"),
+                      ": ", error);
+    }
     return "";
   }
 
 private:
+  /// What a library does is done without it, too.
+  static std::string checkCondition(const std::vector<Launch> &launches,
+                                    size_t index) {
+    if (launches[index].condition != Condition::WithLibrary)
+      return "";
+    for (size_t next = index + 1; next < launches.size(); ++next)
+      if (launches[next].condition != Condition::WithLibrary)
+        return launches[next].condition == Condition::WithoutLibrary
+                   ? ""
+                   : "it needs a library, expected what is done without one "
+                     "behind it";
+    return "it needs a library and is the last, expected what is done without "
+           "one behind it";
+  }
+
   std::string checkLaunch(const Launch &launch) {
-    if (std::string error = checkShape(launch); !error.empty())
+    std::string error = launch.product ? "" : checkShape(launch);
+    if (!error.empty())
       return error;
     size_t parameterBytes = 0;
     for (size_t index = 0; index < launch.operands.size(); ++index) {
@@ -280,6 +320,60 @@ private:
     if (parameterBytes > maxParameterBytes)
       return concat("its parameters have ", parameterBytes,
                     " bytes, expected at most ", maxParameterBytes);
+    return launch.product ? checkProduct(launch) : "";
+  }
+
+  std::string checkProduct(const Launch &launch) {
+    const LibraryProduct &product = *launch.product;
+    if (launch.condition != Condition::WithLibrary || !variant)
+      return concat("it is ", variant ? "done without a library" : "packing",
+                    ", expected a product of a run, with a library");
+    if (product.type == KS_C64 || product.type == KS_C128)
+      return concat("its elements are of type ", getElementName(product.type),
+                    ", expected f16, bf16, f32 or f64");
+    if (product.isTF32 && product.type != KS_F32)
+      return concat("it is rounded to tf32 with elements of type ",
+                    getElementName(product.type), ", expected f32");
+    size_t weightBytes = 0;
+    ArrayInfo weight{"", product.type, {{product.n, 0}, {product.m, 0}}};
+    if (product.n < 1 || product.m < 1 || !getBytes(weight, 0, weightBytes))
+      return concat("its matrix is ", product.n, " x ", product.m,
+                    ", expected at least 1 x 1, and bytes that can be counted");
+    if (launch.operands.size() != 3)
+      return concat("it has ", launch.operands.size(),
+                    " operands, expected 3: input, weights and result");
+    for (const Operand &operand : launch.operands)
+      if (operand.form != Operand::Form::Descriptor)
+        return "an operand is a tensor map, expected a descriptor";
+    return checkProductArrays(launch, weightBytes);
+  }
+
+  std::string checkProductArrays(const Launch &launch, size_t weightBytes) {
+    const LibraryProduct &product = *launch.product;
+    const ArrayInfo &input = getArray(launch.operands[0]);
+    const ArrayInfo &result = getArray(launch.operands[2]);
+    for (const ArrayInfo *array : {&input, &result}) {
+      size_t features = product.isBatchFirst ? 1 : 0;
+      int64_t expected = array == &input ? product.m : product.n;
+      if (array->type != product.type || array->shape.size() != 2 ||
+          array->shape[features] != Size{expected, 0})
+        return concat("array '", array->name, "' is no matrix of type ",
+                      getElementName(product.type), " with ", expected,
+                      " features, expected one");
+    }
+    size_t batch = product.isBatchFirst ? 0 : 1;
+    if (input.shape[batch] != result.shape[batch])
+      return "its input and its result have batches of their own, expected one";
+    const Operand &weights = launch.operands[1];
+    if (weights.kind != Operand::Kind::Packed &&
+        weights.kind != Operand::Kind::Constant)
+      return "its weights are an argument or workspace, expected packed ones "
+             "or a constant";
+    size_t bytes = 0;
+    getBytes(getArray(weights), /*batch=*/0, bytes);
+    if (bytes < weightBytes)
+      return concat("its weights have ", bytes, " bytes, expected at least ",
+                    weightBytes);
     return "";
   }
 
@@ -328,17 +422,7 @@ private:
   }
 
   const ArrayInfo &getArray(const Operand &operand) {
-    switch (operand.kind) {
-    case Operand::Kind::Packed:
-      return target.packed[operand.index];
-    case Operand::Kind::Workspace:
-      return variant->workspace[operand.index];
-    case Operand::Kind::Constant:
-      return target.constants[operand.index];
-    case Operand::Kind::Argument:
-      break;
-    }
-    return artifact.arguments[operand.index].array;
+    return ks::getArray(artifact, target, variant, operand);
   }
 
   std::string checkOperand(const Operand &operand) {

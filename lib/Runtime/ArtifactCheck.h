@@ -33,6 +33,11 @@ const char *getElementName(KsElementType type);
 /// "sm_90a".
 std::string getTargetName(const TargetCode &target);
 
+/// The array that an operand of a launch refers to; without a variant, of one
+/// that packs.
+const ArrayInfo &getArray(const Artifact &artifact, const TargetCode &target,
+                          const Variant *variant, const Operand &operand);
+
 /// Bytes that an operand, which refers to `array`, takes as parameters.
 size_t getParameterBytes(const Operand &operand, const ArrayInfo &array);
 

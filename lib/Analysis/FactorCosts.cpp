@@ -119,8 +119,8 @@ private:
 
   /// One factor by itself.
   const Alone &predictAlone(const Problem &problem) {
-    auto [known, isNew] = alone.try_emplace(
-        getKey(problem.factors.front(), problem.hasEpilogue));
+    auto [known, isNew] =
+        alone.try_emplace(getKey(problem.factors.front(), problem.hasEpilogue));
     if (!isNew)
       return known->second;
     double kernel = planForGPU(problem, target).front().cost.seconds;

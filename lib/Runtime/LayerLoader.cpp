@@ -282,8 +282,8 @@ Status Layer::Loader::loadKernel(const Launch &launch, Kernel &kernel) {
 
 Status Layer::Loader::loadKernels(const std::vector<Launch> &launches,
                                   std::vector<Kernel> &kernels) {
-  Condition other = layer->library ? Condition::WithoutLibrary
-                                   : Condition::WithLibrary;
+  Condition other =
+      layer->library ? Condition::WithoutLibrary : Condition::WithLibrary;
   for (const Launch &launch : launches) {
     if (launch.condition == other)
       continue;

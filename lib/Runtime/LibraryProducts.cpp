@@ -7,8 +7,8 @@
 //===----------------------------------------------------------------------===//
 //
 // To cublasLt a matrix is stored by columns: our rows are its columns. So
-// batch-first Y = X Wᵀ is, to it, D = op(A) B with A = W, transposed, and B = X;
-// batch-last Y = W X is D = A B with A = X and B = W.
+// batch-first Y = X Wᵀ is, to it, D = op(A) B with A = W, transposed, and B =
+// X; batch-last Y = W X is D = A B with A = X and B = W.
 //
 //===----------------------------------------------------------------------===//
 
@@ -25,7 +25,7 @@ using namespace ks::cublas;
 struct LibraryProducts::Key {
   LibraryProduct product;
   int64_t batch = 0;
-  int64_t inputPitch = 0, resultPitch = 0;            ///< In elements.
+  int64_t inputPitch = 0, resultPitch = 0;          ///< In elements.
   uint32_t inputAlignment = 0, resultAlignment = 0; ///< Of the first element.
 
   explicit Key(const LibraryCall &call);
@@ -211,9 +211,8 @@ Status LibraryProducts::findAlgorithm(const Key &key,
                                prepared.b, prepared.d))
     return status;
   Preferences preferences(functions);
-  preferences.set(
-      CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
-      static_cast<uint64_t>(getWorkspaceBytes(product, key.batch)));
+  preferences.set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
+                  static_cast<uint64_t>(getWorkspaceBytes(product, key.batch)));
   // Parts of sums are not rounded to the element type before they are added.
   preferences.set(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
                   CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE);
@@ -226,8 +225,8 @@ Status LibraryProducts::findAlgorithm(const Key &key,
   for (auto attribute : {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES,
                          CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES})
     preferences.set(attribute, key.resultAlignment);
-  if (Status status = toStatus(functions, preferences.result,
-                               "stating preferences"))
+  if (Status status =
+          toStatus(functions, preferences.result, "stating preferences"))
     return status;
   cublasLtMatmulHeuristicResult_t best = {};
   int count = 0;
@@ -241,9 +240,8 @@ Status LibraryProducts::findAlgorithm(const Key &key,
                   concat("looking for an algorithm for batch ", key.batch));
 }
 
-Status
-LibraryProducts::find(const LibraryCall &call,
-                      std::shared_ptr<const Prepared> &prepared) const {
+Status LibraryProducts::find(const LibraryCall &call,
+                             std::shared_ptr<const Prepared> &prepared) const {
   Key key(call);
   std::lock_guard<std::mutex> lock(mutex);
   for (const auto &candidate : known) {

@@ -116,7 +116,9 @@ CASES = [
 
 @pytest.mark.parametrize(("dtype", "layout", "number"), CASES)
 @pytest.mark.parametrize("target", ["sm_80", "sm_90"])
-def test_library_and_kernel(emulator, library, tmp_path, monkeypatch, dtype, layout, number, target):
+def test_library_and_kernel(
+    emulator, library, tmp_path, monkeypatch, dtype, layout, number, target
+):
     case = make_case(dtype, layout, 13, number)
     path = compile_with_library(tmp_path, case, target)
     assert emulator.check(case, path) is None
@@ -170,9 +172,9 @@ def test_chain_multiplied_out(emulator, library, tmp_path, monkeypatch):
 
 
 def test_compiled_function_tells_its_library(library, gpu, monkeypatch):
-    plan = '#ks.library_plan<cublaslt, fallback = #ks.gpu_plan<entries = 16, batch_blocks = 7, \
+    plan = "#ks.library_plan<cublaslt, fallback = #ks.gpu_plan<entries = 16, batch_blocks = 7, \
 vector = 1, warps = [2, 1, 1], stages = 2, copies = cp_async, weights = streamed, \
-packing = <fragments = <mma16, run_k = 4, run_n = 2>, n = 16, k = 32, j = 1>>>'
+packing = <fragments = <mma16, run_k = 4, run_n = 2>, n = 16, k = 32, j = 1>>>"
     text = f"""
 func.func @f(%x: tensor<?x32xf16>, %k: tensor<1x8x32x1xf16>) -> tensor<?x8xf16> {{
   %c0 = arith.constant 0 : index

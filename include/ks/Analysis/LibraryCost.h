@@ -13,8 +13,9 @@
 // where the peak is that of the unit it multiplies with: tensor cores for f16,
 // bf16 and tf32, and FMAs for f32 and f64. On an H100 (f16, batches 1, 64, 4096
 // and 25088, 384 to 16384 features) that is 0.9 to 1.2 times the time measured,
-// but for weights that stay in L2 between launches (0.6 to 0.7), and for products
-// of a wave or two of blocks, of which the last is not full (1.3 to 1.5).
+// but for weights that stay in L2 between launches (0.6 to 0.7), and for
+// products of a wave or two of blocks, of which the last is not full (1.3
+// to 1.5).
 //
 //===----------------------------------------------------------------------===//
 
@@ -30,8 +31,8 @@ namespace ks {
 
 struct GPUTarget;
 
-/// Why a library cannot compute `problem`; "" if it can: one factor (1, N, M, 1)
-/// of real numbers, and nothing behind it.
+/// Why a library cannot compute `problem`; "" if it can: one factor (1, N, M,
+/// 1) of real numbers, and nothing behind it.
 std::string checkLibraryProblem(const Problem &problem);
 
 /// Seconds that the library of `target` takes for `problem`, whose batch is

@@ -47,8 +47,8 @@ llvm::LogicalResult lowerPackWeightsToGPU(mlir::RewriterBase &b,
                                           KernelModule &kernels,
                                           llvm::StringRef name);
 
-/// Puts `op` where no library is there, with the plan of the kernel, next to the
-/// library's product.
+/// Puts `op` where no library is there, with the plan of the kernel, next to
+/// the library's product.
 void moveToLibraryChoice(mlir::RewriterBase &b, ProductOpInterface op,
                          LibraryPlanAttr plan);
 

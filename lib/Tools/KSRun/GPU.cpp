@@ -112,8 +112,8 @@ std::vector<RankedPlan> ks::rankPlans(ProductOpInterface op,
   std::vector<RankedPlan> plans;
   for (const RankedGPUPlan &ranked :
        planForGPU(problem, target, static_cast<unsigned>(options.plans)))
-    plans.push_back({getPlanAttr(op, ranked.plan), ranked.cost.seconds,
-                     ranked.cost.limit});
+    plans.push_back(
+        {getPlanAttr(op, ranked.plan), ranked.cost.seconds, ranked.cost.limit});
   // The library, if there may be one, comes first: it is told apart.
   if (!problem.batch)
     problem.batch = kAssumedGPUBatch;

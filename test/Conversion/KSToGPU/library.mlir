@@ -26,7 +26,7 @@ func.func @last(%x: memref<30x?xf32, strided<[?, 1], offset: ?>>, %p: memref<512
   ks.matmul <1, 15, 30, 1> layout(batch_last) precision(tf32)
     ins(%x, %p : memref<30x?xf32, strided<[?, 1], offset: ?>>, memref<512xf32>)
     outs(%y : memref<15x?xf32, strided<[?, 1], offset: ?>>)
-    plan #ks.library_plan<cublaslt, fallback = #ks.gpu_plan<entries = 16, batch_blocks = 40, vector = 1, warps = [2, 1, 1], stages = 1, copies = cp_async, weights = streamed, packing = <fragments = <mma8, run_k = 4, run_n = 1>, n = 16, k = 32, j = 1>>>
+    plan #ks.library_plan<cublaslt, fallback = #ks.gpu_plan<entries = 16, batch_blocks = 40, vector = 1, warps = [2, 1, 1], stages = 1, copies = cp_async, weights = streamed, packing = <fragments = <mma8, run_k = 1, run_n = 1>, n = 16, k = 32, j = 1>>>
   return
 }
 

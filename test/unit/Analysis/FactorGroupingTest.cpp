@@ -246,8 +246,7 @@ TEST(FactorGrouping, KnowsWhatALibraryTakes) {
   Problem chain =
       makeChain({factor(1, 2048, 2048, 1), factor(1, 2048, 2048, 1)}, 4096, 2);
   auto costs = createGPUCosts(chain, *getGPUTarget("sm_90"));
-  auto library =
-      createGPUCosts(chain, *getGPUTarget("sm_90:library=cublaslt"));
+  auto library = createGPUCosts(chain, *getGPUTarget("sm_90:library=cublaslt"));
   std::optional<FactorGroup> dense =
       makeGroup(chain.factors, 0, 2, /*isDense=*/true);
   EXPECT_FALSE(costs->usesLibrary(*dense));
@@ -295,7 +294,8 @@ TEST(FactorGrouping, GroupsLongChains) {
 
 TEST(FactorGrouping, BoundsAreBounds) {
   for (int64_t bytes : {2, 4})
-    for (const char *name : {"sm_80", "sm_90", "sm_90:library=cublaslt", "sm_120"}) {
+    for (const char *name :
+         {"sm_80", "sm_90", "sm_90:library=cublaslt", "sm_120"}) {
       Problem chain = makeChain(dyadic(8), 4096, bytes);
       auto costs = createGPUCosts(chain, *getGPUTarget(name));
       for (unsigned first : {0, 2, 4})

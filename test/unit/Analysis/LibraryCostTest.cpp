@@ -36,14 +36,14 @@ TEST(LibraryCost, IsNearWhatWasMeasured) {
     int64_t batch, m, n;
     double measured;
   } cases[] = {
-      {4096, 4096, 4096, 185.6},  {25088, 4096, 4096, 1120.7},
-      {4096, 1024, 4096, 53.1},   {25088, 1024, 4096, 298.1},
-      {4096, 4096, 1024, 48.3},   {4096, 1024, 1024, 16.5},
-      {25088, 1024, 1024, 79.9},  {4096, 16384, 16384, 3016.9},
-      {64, 16384, 16384, 192.3},  {4096, 4096, 11008, 513.2},
-      {64, 4096, 11008, 34.9},    {1, 4096, 11008, 35.5},
-      {64, 384, 384, 2.5},        {64, 384, 1536, 2.6},
-      {25088, 384, 384, 17.7},    {64, 1024, 1024, 3.5},
+      {4096, 4096, 4096, 185.6}, {25088, 4096, 4096, 1120.7},
+      {4096, 1024, 4096, 53.1},  {25088, 1024, 4096, 298.1},
+      {4096, 4096, 1024, 48.3},  {4096, 1024, 1024, 16.5},
+      {25088, 1024, 1024, 79.9}, {4096, 16384, 16384, 3016.9},
+      {64, 16384, 16384, 192.3}, {4096, 4096, 11008, 513.2},
+      {64, 4096, 11008, 34.9},   {1, 4096, 11008, 35.5},
+      {64, 384, 384, 2.5},       {64, 384, 1536, 2.6},
+      {25088, 384, 384, 17.7},   {64, 1024, 1024, 3.5},
   };
   for (const auto &c : cases) {
     double predicted = getMicroseconds(makeDense(c.batch, c.m, c.n));
@@ -74,9 +74,10 @@ TEST(LibraryCost, IsNoneWhereThereIsNoLibrary) {
   complex.isComplex = true;
   sparse.factors[0].pattern = {2, 64, 64, 1};
   chain.factors.push_back(chain.factors[0]);
-  for (const auto &[other, text] :
-       {std::pair(epilogue, "epilogue"), {complex, "complex"},
-        {sparse, "(2, 64, 64, 1)"}, {chain, "2 factors"}}) {
+  for (const auto &[other, text] : {std::pair(epilogue, "epilogue"),
+                                    {complex, "complex"},
+                                    {sparse, "(2, 64, 64, 1)"},
+                                    {chain, "2 factors"}}) {
     EXPECT_FALSE(predictLibrary(other, getTarget()).has_value());
     EXPECT_NE(checkLibraryProblem(other).find(text), std::string::npos);
   }

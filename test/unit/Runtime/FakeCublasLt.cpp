@@ -152,8 +152,8 @@ void compute(const FakeMatmul &call) {
     for (uint64_t column = 0; column < call.d.columns; ++column) {
       double sum = 0;
       for (uint64_t k = 0; k < depth; ++k) {
-        double a = call.isTransposedA ? load(call.a, k, row)
-                                      : load(call.a, row, k);
+        double a =
+            call.isTransposedA ? load(call.a, k, row) : load(call.a, row, k);
         double b = call.isTransposedB ? load(call.b, column, k)
                                       : load(call.b, k, column);
         sum += a * b;

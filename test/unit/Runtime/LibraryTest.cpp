@@ -282,8 +282,12 @@ TEST_F(LibraryTest, ComputesAllTypesAndLayouts) {
         auto place = [&](int64_t entry, int64_t feature, int64_t pitch) {
           return first ? entry * pitch + feature : feature * pitch + entry;
         };
-        auto in = [](int64_t e, int64_t k) { return int(e * 3 + k * 5) % 7 - 3; };
-        auto weight = [](int64_t r, int64_t k) { return int(r + 2 * k) % 5 - 2; };
+        auto in = [](int64_t e, int64_t k) {
+          return int(e * 3 + k * 5) % 7 - 3;
+        };
+        auto weight = [](int64_t r, int64_t k) {
+          return int(r + 2 * k) % 5 - 2;
+        };
         std::vector<char> input(512), result(512, 'z'), expected(512, 'z');
         alignas(256) static char packed[256];
         std::vector<char> matrix(256);
@@ -354,9 +358,9 @@ TEST_F(LibraryTest, IsNotOpenedWithoutNeed) {
 TEST_F(LibraryTest, MustBeThereIfItIsAskedFor) {
   std::string bytes = serialize(makeDense());
   setenv("KS_CUBLASLT", "/nowhere.so", /*overwrite=*/1);
-  expectFailure(Layer::load(bytes, layer), KS_ERROR_NO_DRIVER,
-                {"cublasLt could not be opened", "/nowhere.so",
-                 "set KS_CUBLASLT"});
+  expectFailure(
+      Layer::load(bytes, layer), KS_ERROR_NO_DRIVER,
+      {"cublasLt could not be opened", "/nowhere.so", "set KS_CUBLASLT"});
   setenv("KS_CUBLASLT", KS_FAKE_BROKEN_CUBLASLT, /*overwrite=*/1);
   expectFailure(Layer::load(bytes, layer), KS_ERROR_NO_DRIVER,
                 {"lacks the function cublasLtMatmulPreferenceDestroy"});

@@ -312,9 +312,8 @@ namespace {
 struct PackWeightsPass : ks::impl::PackWeightsBase<PackWeightsPass> {
   void runOnOperation() override {
     foldMerges(getOperation());
-    WalkResult packed = getOperation().walk([](ProductOpInterface op) {
-      return WalkResult(packOperands(op));
-    });
+    WalkResult packed = getOperation().walk(
+        [](ProductOpInterface op) { return WalkResult(packOperands(op)); });
     if (packed.wasInterrupted())
       return signalPassFailure();
     SymbolTable symbols(getOperation());

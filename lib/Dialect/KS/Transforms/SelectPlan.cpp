@@ -299,7 +299,7 @@ static Choice chooseAlone(ProductOpInterface op, const Problem &problem,
   if (!choice.librarySeconds || rank != 0)
     return choice;
   double kernel = choice.ranked.front().cost.seconds;
-  double allowance = mainLibrary ? kSecondPacking
+  double allowance = mainLibrary  ? kSecondPacking
                      : mainKernel ? 1 / kSecondPacking
                                   : 1;
   choice.isLibrary = *choice.librarySeconds < allowance * kernel;
@@ -332,8 +332,8 @@ static LogicalResult checkPinned(ProductOpInterface op, const Problem &problem,
   auto library = dyn_cast<LibraryPlanAttr>(pinned);
   if (library && failed(library.verifyPlan(op)))
     return failure();
-  if (auto plan = library ? library.getGPUPlan()
-                          : dyn_cast<GPUPlanAttr>(pinned))
+  if (auto plan =
+          library ? library.getGPUPlan() : dyn_cast<GPUPlanAttr>(pinned))
     complaint = checkGPUPlan(problem, plan.getPlan(op.getLayout()), target);
   else if (auto chain = dyn_cast<GPUChainPlanAttr>(pinned))
     complaint = checkGPUChainPlan(problem, chain.getPlan(), target);
@@ -371,9 +371,8 @@ static LogicalResult selectPlan(ProductOpInterface op, const GPUTarget &target,
   setPlan(op, getPlanAttr(op, plan));
   explain(op, problem, isAssumed, target, choice.ranked);
   if (choice.librarySeconds)
-    remark::analysis(
-        op->getLoc(),
-        remark::RemarkOpts::name("plan").category("ks-select-plan"))
+    remark::analysis(op->getLoc(), remark::RemarkOpts::name("plan").category(
+                                       "ks-select-plan"))
         << llvm::formatv("rejected library cublasLt: {0:f1} us",
                          *choice.librarySeconds * 1e6)
                .str();

@@ -11,8 +11,8 @@
 
 #include "ks/Analysis/CPUPlanner.h"
 #include "ks/Analysis/GPUPlanner.h"
-#include "ks/Analysis/Problem.h"
 #include "ks/Analysis/LibraryCost.h"
+#include "ks/Analysis/Problem.h"
 #include "ks/Dialect/KS/IR/KS.h"
 
 namespace mlir {

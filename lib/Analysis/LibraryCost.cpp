@@ -53,7 +53,8 @@ std::optional<double> ks::predictLibrary(const Problem &problem,
                      target.gigahertz * 1e9 *
                      static_cast<double>(target.multiprocessors);
   int64_t batch = *problem.batch;
-  return kLaunch +
-         std::max(getMinimumBytes(problem, batch) / target.dramBandwidth,
-                  getFlops(problem, batch) / (kOfPeak * perSecond));
+  double seconds =
+      kLaunch + std::max(getMinimumBytes(problem, batch) / target.dramBandwidth,
+                         getFlops(problem, batch) / (kOfPeak * perSecond));
+  return kLibraryMargin * seconds;
 }

@@ -54,7 +54,7 @@ func.func @split(%k: memref<1x15x16x1xf32>, %p: memref<768xbf16>) {
 //       CHECK: gpu.func @product_0(
 //       CHECK:   ks.copy_activations <1, 15, 30, 1>
 //       CHECK: gpu.func @pack_0_plain(
-//       CHECK:   %[[IN:.*]] = arith.cmpi ult, %[[AT:.*]], %c450
+//       CHECK:   %[[IN:.*]] = arith.cmpi slt, %[[AT:.*]], %c450
 //       CHECK:   scf.if %[[IN]] {
 //       CHECK:     %[[N:.*]] = arith.divui %[[AT]], %c30
 //       CHECK:     %[[C:.*]] = arith.remui %[[AT]], %c30

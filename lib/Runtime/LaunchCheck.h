@@ -1,0 +1,35 @@
+//===- LaunchCheck.h - What launches may say --------------------*- C++ -*-===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef KS_LIB_RUNTIME_LAUNCHCHECK_H
+#define KS_LIB_RUNTIME_LAUNCHCHECK_H
+
+#include "ks/Runtime/Artifact.h"
+
+#include <string>
+#include <vector>
+
+namespace ks {
+
+inline bool isPowerOfTwo(uint32_t value) {
+  return value != 0 && (value & (value - 1)) == 0;
+}
+
+inline bool hasZero(const std::string &text) {
+  return text.find('\0') != std::string::npos;
+}
+
+/// Checks the launches of a variant, or, without one, those that pack. A
+/// message; empty on success. Arrays were checked before.
+std::string checkLaunches(const Artifact &artifact, const TargetCode &target,
+                          const Variant *variant,
+                          const std::vector<Launch> &launches);
+
+} // namespace ks
+
+#endif // KS_LIB_RUNTIME_LAUNCHCHECK_H

@@ -120,6 +120,13 @@ bool ks::getTotalBytes(const std::vector<ArrayInfo> &arrays, int64_t batch,
   return true;
 }
 
+std::string ks::checkSize(const Size &size) {
+  if (size.constant < 0 || size.perBatch < 0)
+    return concat("a size is ", size.constant, " + ", size.perBatch,
+                  " per batch entry, expected no negative number");
+  return "";
+}
+
 namespace {
 
 /// The error, with what it is about in front; "" stays "".
@@ -130,13 +137,6 @@ std::string in(const std::string &where, const std::string &error) {
 bool dependsOnBatch(const ArrayInfo &array) {
   return std::ranges::any_of(
       array.shape, [](const Size &size) { return size.perBatch != 0; });
-}
-
-std::string checkSize(const Size &size) {
-  if (size.constant < 0 || size.perBatch < 0)
-    return concat("a size is ", size.constant, " + ", size.perBatch,
-                  " per batch entry, expected no negative number");
-  return "";
 }
 
 std::string checkArray(const ArrayInfo &array) {

@@ -16,14 +16,6 @@
 
 namespace ks {
 
-inline bool isPowerOfTwo(uint32_t value) {
-  return value != 0 && (value & (value - 1)) == 0;
-}
-
-inline bool hasZero(const std::string &text) {
-  return text.find('\0') != std::string::npos;
-}
-
 /// Checks the launches of a variant, or, without one, those that pack. A
 /// message; empty on success. Arrays were checked before.
 std::string checkLaunches(const Artifact &artifact, const TargetCode &target,

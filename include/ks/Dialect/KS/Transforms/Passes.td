@@ -38,7 +38,8 @@ def FuseFactors : Pass<"ks-fuse-factors"> {
     neighbours merged, all multiplied out to the dense matrix, or apart. On CPUs
     factors that follow each other are one kernel, a `ks.chain`. Of a GPU target
     with a library (`sm_90:library=cublaslt`) the dense product may be that
-    library's; see `ks-select-plan`. Where the batch is known at run time only, one is assumed.
+    library's; see `ks-select-plan`. Where the batch is known at run time only,
+    one is assumed.
 
     Kernels of several factors that follow each other carry `ks.kernel`, so that
     canonicalization does not join them, until they have plans.

@@ -108,16 +108,21 @@ def compile_with_library(tmp_path: Path, case, target: str) -> Path:
 
 
 CASES = [
-    (dtype, layout, number)
-    for dtype, number in (("f16", 1), ("bf16", 1), ("f32", 1), ("f32", 2), ("f64", 1))
+    (target, dtype, layout, number)
+    for target, dtype, number in (
+        ("sm_90", "f16", 1),
+        ("sm_80", "bf16", 1),
+        ("sm_80", "f32", 1),
+        ("sm_80", "f32", 2),
+        ("sm_80", "f64", 1),
+    )
     for layout in ("batch_first", "batch_last")
 ]
 
 
-@pytest.mark.parametrize(("dtype", "layout", "number"), CASES)
-@pytest.mark.parametrize("target", ["sm_80", "sm_90"])
+@pytest.mark.parametrize(("target", "dtype", "layout", "number"), CASES)
 def test_library_and_kernel(
-    emulator, library, tmp_path, monkeypatch, dtype, layout, number, target
+    emulator, library, tmp_path, monkeypatch, target, dtype, layout, number
 ):
     case = make_case(dtype, layout, 13, number)
     path = compile_with_library(tmp_path, case, target)
@@ -128,7 +133,7 @@ def test_library_and_kernel(
     assert library["numProducts"] == 1
 
 
-@pytest.mark.parametrize("batch", [1, 2, 64])
+@pytest.mark.parametrize("batch", [1, 2])
 def test_batches(emulator, library, tmp_path, batch):
     case = make_case("f32", "batch_first", batch, 1, pattern=(1, 33, 17, 1))
     path = compile_with_library(tmp_path, case, "sm_90")
@@ -147,7 +152,7 @@ def test_library_that_fails(emulator, library, tmp_path):
 def test_chain_multiplied_out(emulator, library, tmp_path, monkeypatch):
     """@f_pack merges two factors, and copies the matrix for the library."""
     base = make_case("f16", "batch_first", 16, 1)
-    chain = ks.Chain([(2, 64, 64, 1), (1, 128, 128, 1)])
+    chain = ks.Chain([(2, 64, 256, 1), (1, 128, 128, 1)])
     case = dataclasses.replace(base, chain=chain, is_dynamic=False)
     text = ask_for_kernels(ks_merged.permit(mlir(case)), "dense")
     source, path = write(tmp_path, text), tmp_path / "case.ks"

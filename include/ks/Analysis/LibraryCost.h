@@ -13,10 +13,10 @@
 //
 // where the peak is that of the unit it multiplies with: tensor cores for f16,
 // bf16 and tf32, and FMAs for f32 and f64. On an H100 (f16, batches 1, 64, 4096
-// and 25088, 384 to 16384 features) what is in the brackets is mostly 0.8 to 1.2
-// times what cuBLAS was measured to take; more (up to 1.4) where weights stay in
-// L2 between launches, and less (0.6 to 0.8) for products of a wave or two of
-// blocks, of which the last is not full.
+// and 25088, 384 to 16384 features) what is in the brackets is mostly 0.8
+// to 1.2 times what cuBLAS was measured to take; more (up to 1.4) where weights
+// stay in L2 between launches, and less (0.6 to 0.8) for products of a wave or
+// two of blocks, of which the last is not full.
 //
 // The factor in front, kLibraryMargin, is for what the model does not know: our
 // own kernel depends on nothing that may be missing, and gives way only where

@@ -152,7 +152,7 @@ def test_library_that_fails(emulator, library, tmp_path):
 def test_chain_multiplied_out(emulator, library, tmp_path, monkeypatch):
     """@f_pack merges two factors, and copies the matrix for the library."""
     base = make_case("f16", "batch_first", 16, 1)
-    chain = ks.Chain([(2, 64, 256, 1), (1, 128, 128, 1)])
+    chain = ks.Chain([(2, 16, 512, 1), (1, 32, 32, 1)])
     case = dataclasses.replace(base, chain=chain, is_dynamic=False)
     text = ask_for_kernels(ks_merged.permit(mlir(case)), "dense")
     source, path = write(tmp_path, text), tmp_path / "case.ks"

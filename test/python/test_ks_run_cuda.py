@@ -340,7 +340,7 @@ def test_library_is_reported_apart(run, monkeypatch):
     options = ("--chain", "1,24,40,1", "--type", "f16", "--batch", 13, "--verify", "--plan", plan)
     code, out, err = run(*options, target="cuda:library=cublaslt")
     assert (code, err) == (0, "")
-    assert "library    cublasLt 13.1.0: dense products" in out
+    assert "\nlibrary      cublasLt 13.1.0: dense products\n" in out
     monkeypatch.setenv("KS_CUBLASLT", "none")
     code, out, err = run(*options)
     assert (code, err) == (0, "")

@@ -14,6 +14,7 @@
 #include "ks/Analysis/FactorGrouping.h"
 #include "ks/Analysis/GPUChain.h"
 #include "ks/Analysis/GPUPlanner.h"
+#include "ks/Analysis/LibraryCost.h"
 #include "ks/Analysis/SplitFloat.h"
 
 #include <map>
@@ -68,8 +69,8 @@ private:
   std::map<FactorKey, double> cycles;
 };
 
-/// On a GPU a group is a kernel; several are, where predictFusedKernel knows
-/// one.
+/// On a GPU a group is a kernel, or, dense, a library's product if that is
+/// faster; several are a kernel where predictFusedKernel knows one.
 class GPUCosts : public KernelCosts {
 public:
   GPUCosts(const Problem &chain, const GPUTarget &target)
@@ -81,11 +82,12 @@ public:
       std::optional<double> fused = predictFusedKernel(problem, target);
       return fused ? std::optional(withoutSaved(*fused, groups)) : fused;
     }
-    auto [known, isNew] = seconds.try_emplace(
-        getKey(problem.factors.front(), problem.hasEpilogue));
-    if (isNew)
-      known->second = planForGPU(problem, target).front().cost.seconds;
-    return withoutSaved(known->second, groups);
+    return withoutSaved(predictAlone(problem).seconds, groups);
+  }
+
+  bool usesLibrary(llvm::ArrayRef<FactorGroup> groups) override {
+    return groups.size() == 1 &&
+           predictAlone(getKernelProblem(chain, groups)).isLibrary;
   }
 
   /// Activations have to be moved, and all be multiplied. (Weights may still be
@@ -109,6 +111,23 @@ public:
 private:
   /// Of a kernel's time, what is left of it at least.
   static constexpr double kLeast = 0.5;
+
+  struct Alone {
+    double seconds = 0;
+    bool isLibrary = false;
+  };
+
+  /// One factor by itself.
+  const Alone &predictAlone(const Problem &problem) {
+    auto [known, isNew] =
+        alone.try_emplace(getKey(problem.factors.front(), problem.hasEpilogue));
+    if (!isNew)
+      return known->second;
+    double kernel = planForGPU(problem, target).front().cost.seconds;
+    double library = predictLibrary(problem, target).value_or(kernel);
+    known->second = {std::min(kernel, library), library < kernel};
+    return known->second;
+  }
 
   double withoutSaved(double seconds,
                       llvm::ArrayRef<FactorGroup> groups) const {
@@ -160,7 +179,7 @@ private:
 
   const Problem chain;
   const GPUTarget target;
-  std::map<FactorKey, double> seconds;
+  std::map<FactorKey, Alone> alone;
 };
 
 } // namespace

@@ -439,7 +439,7 @@ RankedGPUPlan ks::planForGPUBeside(const Problem &problem,
                                    const GPUTarget &target,
                                    const GPUPlan &main) {
   // A second kernel, and a second copy of the weights, have to pay.
-  constexpr double kSameKernel = 1.1, kSamePacking = 1.3;
+  constexpr double kSameKernel = 1.1;
   llvm::SmallVector<RankedGPUPlan> ranked =
       planForGPU(problem, target, std::numeric_limits<unsigned>::max());
   double best = ranked.front().cost.seconds;
@@ -453,6 +453,6 @@ RankedGPUPlan ks::planForGPUBeside(const Problem &problem,
     return sharesPacking(candidate.plan, main);
   });
   bool pays =
-      shares != ranked.end() && shares->cost.seconds <= kSamePacking * best;
+      shares != ranked.end() && shares->cost.seconds <= kSecondPacking * best;
   return pays ? *shares : ranked.front();
 }

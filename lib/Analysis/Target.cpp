@@ -109,11 +109,16 @@ llvm::ArrayRef<GPUTarget> ks::getGPUTargets() {
 }
 
 static constexpr llvm::StringLiteral kMultiprocessors = "multiprocessors",
-                                     kBandwidth = "dram_gbps";
+                                     kBandwidth = "dram_gbps",
+                                     kLibrary = "library";
 
 /// Reads one "key=value" into the target.
 static bool override(GPUTarget &target, llvm::StringRef text) {
   auto [key, value] = text.split('=');
+  if (key == kLibrary) {
+    target.hasLibrary = value == "cublaslt";
+    return target.hasLibrary;
+  }
   int64_t number = 0;
   if (value.getAsInteger(10, number) || number < 1 || number > 1000000)
     return false;

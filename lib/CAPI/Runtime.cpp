@@ -135,6 +135,10 @@ const char *ksGetLayerTarget(const KsLayer *layer) {
   return layer ? layer->layer->getTargetName().c_str() : "";
 }
 
+const char *ksGetLayerLibrary(const KsLayer *layer) {
+  return layer ? layer->layer->getLibraryName().c_str() : "";
+}
+
 KsStatus ksGetLayerPackedBytes(const KsLayer *layer, size_t *bytes) {
   return guard([&]() -> Status {
     if (!layer || !bytes)

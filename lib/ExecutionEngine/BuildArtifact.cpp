@@ -77,7 +77,9 @@ static constexpr const char *kPortableTarget = "sm_80";
 static void dropOtherPlans(ModuleOp module, const GPUTarget &target) {
   module.walk([&](ProductOpInterface op) {
     std::string complaint;
-    if (auto plan = dyn_cast_or_null<GPUPlanAttr>(op.getPlanAttr()))
+    auto library = dyn_cast_or_null<LibraryPlanAttr>(op.getPlanAttr());
+    if (auto plan = library ? library.getGPUPlan()
+                            : dyn_cast_or_null<GPUPlanAttr>(op.getPlanAttr()))
       complaint =
           checkGPUPlan(getProblem(op), plan.getPlan(op.getLayout()), target);
     if (auto plan = dyn_cast_or_null<GPUChainPlanAttr>(op.getPlanAttr()))
@@ -93,16 +95,23 @@ ks::buildArtifact(ModuleOp original, const ArtifactOptions &options) {
   BuiltArtifact result;
   std::vector<std::string> targets = options.targets;
   bool addsPortable =
-      options.isPortable && !llvm::is_contained(targets, kPortableTarget);
+      options.isPortable && llvm::none_of(targets, [](llvm::StringRef name) {
+        return name.split(':').first == kPortableTarget;
+      });
+  std::string portable = kPortableTarget;
+  std::optional<GPUTarget> first =
+      targets.empty() ? std::nullopt : getGPUTarget(targets.front());
+  if (first && first->hasLibrary)
+    portable += ":library=cublaslt";
   if (addsPortable)
-    targets.push_back(kPortableTarget);
+    targets.push_back(portable);
   for (const std::string &name : targets) {
     std::optional<GPUTarget> target = getGPUTarget(name);
     if (!target)
       return makeError("unknown target '" + name + "'; expected one of " +
                        getGPUTargetNames());
     OwningOpRef<ModuleOp> module(cast<ModuleOp>(original->clone()));
-    if (addsPortable && name == kPortableTarget)
+    if (addsPortable && name == portable)
       dropOtherPlans(*module, *target);
     llvm::Expected<func::FuncOp> entry = findEntry(*module, options.entry);
     if (!entry)
@@ -110,7 +119,7 @@ ks::buildArtifact(ModuleOp original, const ArtifactOptions &options) {
     result.artifact.entry = entry->getName().str();
     // What is there just in case is there in one version.
     ArtifactOptions own = options;
-    own.isSpecialized &= !addsPortable || name != kPortableTarget;
+    own.isSpecialized &= !addsPortable || name != portable;
     TargetBuilder builder(*module, result.artifact.entry, *target, own, result);
     if (llvm::Error error = builder.build())
       return std::move(error);

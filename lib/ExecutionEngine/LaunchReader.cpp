@@ -118,6 +118,44 @@ static void addTensorMap(TensorMapOp op, Operand &operand) {
   recipe.swizzleBytes = static_cast<uint32_t>(op.getSwizzle());
 }
 
+/// Adds an operand of `what` to the launch.
+llvm::Error LaunchReader::readOperand(Value value, Twine what, Launch &launch) {
+  auto map = value.getDefiningOp<TensorMapOp>();
+  if (map)
+    value = map.getSource();
+  while (auto cast = value.getDefiningOp<memref::CastOp>())
+    value = cast.getSource();
+  if (auto global = value.getDefiningOp<memref::GetGlobalOp>())
+    if (llvm::Error error = readConstant(global))
+      return error;
+  auto known = operands.find(value);
+  if (known == operands.end())
+    return makeError(what + " has an operand that is neither an argument nor "
+                            "an intermediate nor a constant");
+  launch.operands.push_back(known->second);
+  if (map)
+    addTensorMap(map, launch.operands.back());
+  return llvm::Error::success();
+}
+
+llvm::Error LaunchReader::readProduct(LibraryProductOp op,
+                                      std::vector<Launch> &launches) {
+  KSPattern p = op.getPattern().getPattern();
+  auto type = cast<MemRefType>(op.getInit().getType());
+  llvm::Expected<ElementType> element = toElementType(type.getElementType());
+  if (!element)
+    return element.takeError();
+  Launch launch;
+  launch.product = {p.b, p.c, static_cast<KsElementType>(*element),
+                    op.getLayout() == Layout::BatchFirst,
+                    op.getPrecision() == Precision::TF32};
+  for (Value operand : op->getOperands())
+    if (llvm::Error error = readOperand(operand, "a library's product", launch))
+      return error;
+  launches.push_back(std::move(launch));
+  return llvm::Error::success();
+}
+
 llvm::Error LaunchReader::readLaunch(gpu::LaunchFuncOp op,
                                      std::vector<Launch> &launches) {
   Launch launch;
@@ -137,24 +175,10 @@ llvm::Error LaunchReader::readLaunch(gpu::LaunchFuncOp op,
     kernel.walk([&](NVVM::GriddepcontrolOp control) {
       launch.waitsItself |= control.getKind() == NVVM::GridDepActionKind::wait;
     });
-  for (Value operand : op.getKernelOperands()) {
-    auto map = operand.getDefiningOp<TensorMapOp>();
-    if (map)
-      operand = map.getSource();
-    while (auto cast = operand.getDefiningOp<memref::CastOp>())
-      operand = cast.getSource();
-    if (auto global = operand.getDefiningOp<memref::GetGlobalOp>())
-      if (llvm::Error error = readConstant(global))
-        return error;
-    auto known = operands.find(operand);
-    if (known == operands.end())
-      return makeError("kernel @" + launch.kernel +
-                       " has an operand that is neither an argument nor an "
-                       "intermediate nor a constant");
-    launch.operands.push_back(known->second);
-    if (map)
-      addTensorMap(map, launch.operands.back());
-  }
+  for (Value operand : op.getKernelOperands())
+    if (llvm::Error error =
+            readOperand(operand, "kernel @" + launch.kernel, launch))
+      return error;
   launches.push_back(std::move(launch));
   return llvm::Error::success();
 }
@@ -223,9 +247,28 @@ llvm::Error LaunchReader::readConstant(memref::GetGlobalOp op) {
 
 llvm::Error LaunchReader::read(func::FuncOp func,
                                std::vector<Launch> &launches) {
-  for (Operation &op : func.front()) {
+  return read(func.front(), func.getName(), Condition::Always, launches);
+}
+
+llvm::Error LaunchReader::read(Block &block, StringRef function,
+                               Condition condition,
+                               std::vector<Launch> &launches) {
+  for (Operation &op : block) {
+    size_t before = launches.size();
     if (auto launch = dyn_cast<gpu::LaunchFuncOp>(op)) {
       if (llvm::Error error = readLaunch(launch, launches))
+        return error;
+      launches[before].condition = condition;
+    } else if (auto product = dyn_cast<LibraryProductOp>(op)) {
+      if (llvm::Error error = readProduct(product, launches))
+        return error;
+      launches[before].condition = condition;
+    } else if (auto choice = dyn_cast<WithLibraryOp>(op)) {
+      if (llvm::Error error = read(choice.getThere().front(), function,
+                                   Condition::WithLibrary, launches))
+        return error;
+      if (llvm::Error error = read(choice.getOtherwise().front(), function,
+                                   Condition::WithoutLibrary, launches))
         return error;
     } else if (auto alloc = dyn_cast<memref::AllocOp>(op)) {
       if (llvm::Error error = readAlloc(alloc))
@@ -235,7 +278,7 @@ llvm::Error LaunchReader::read(func::FuncOp func,
                     affine::AffineMinOp, func::ReturnOp>(op) &&
                !op.hasTrait<OpTrait::ConstantLike>()) {
       return makeError("an artefact cannot hold the op '" +
-                       op.getName().getStringRef() + "' of @" + func.getName() +
+                       op.getName().getStringRef() + "' of @" + function +
                        "; expected KS products of the function's arguments");
     }
   }

@@ -9,6 +9,7 @@
 #ifndef KS_LIB_EXECUTIONENGINE_LAUNCHREADER_H
 #define KS_LIB_EXECUTIONENGINE_LAUNCHREADER_H
 
+#include "ks/Dialect/KS/IR/KS.h"
 #include "ks/Runtime/Artifact.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -42,6 +43,10 @@ public:
   llvm::Error read(mlir::func::FuncOp func, std::vector<Launch> &launches);
 
 private:
+  llvm::Error read(mlir::Block &block, llvm::StringRef function,
+                   Condition condition, std::vector<Launch> &launches);
+  llvm::Error readProduct(LibraryProductOp op, std::vector<Launch> &launches);
+  llvm::Error readOperand(mlir::Value value, llvm::Twine what, Launch &launch);
   llvm::Error readLaunch(mlir::gpu::LaunchFuncOp op,
                          std::vector<Launch> &launches);
   llvm::Error readGrid(mlir::Value blocks, Launch &launch);

@@ -262,6 +262,8 @@ void TargetBuilder::takeKernels(Version &version,
     return *of.module->getOps<gpu::GPUModuleOp>().begin();
   };
   for (Launch &launch : launches) {
+    if (launch.product)
+      continue;
     auto kernel =
         getKernels(version).lookupSymbol<gpu::GPUFuncOp>(launch.kernel);
     launch.kernel += version.suffix;

@@ -38,7 +38,7 @@ using namespace ks;
 namespace {
 
 constexpr std::string_view magic("KSLAYER\0", 8);
-constexpr uint32_t formatVersion = 3;
+constexpr uint32_t formatVersion = 4;
 constexpr size_t prefixBytes = 24;
 constexpr size_t tableEntryBytes = 32;
 constexpr size_t checksumBytes = 8;
@@ -82,6 +82,12 @@ public:
     integer(static_cast<uint32_t>(values.size()));
     for (const T &value : values)
       fields(*this, value);
+  }
+  template <typename T, typename Fields>
+  void optional(const std::optional<T> &value, Fields fields) {
+    flag(value.has_value());
+    if (value)
+      fields(*this, *value);
   }
 
   std::string bytes;
@@ -131,6 +137,13 @@ public:
     integer(count);
     for (uint32_t index = 0; index < count && error.empty(); ++index)
       fields(*this, values.emplace_back());
+  }
+  template <typename T, typename Fields>
+  void optional(std::optional<T> &value, Fields fields) {
+    bool isThere = false;
+    flag(isThere);
+    if (isThere)
+      fields(*this, value.emplace());
   }
 
   std::string finish() {
@@ -192,6 +205,14 @@ constexpr auto operandFields = [](auto &io, auto &operand) {
   io.integer(recipe.swizzleBytes);
 };
 
+constexpr auto productFields = [](auto &io, auto &product) {
+  io.integer(product.n);
+  io.integer(product.m);
+  io.choice(product.type, KS_C128 + 1);
+  io.flag(product.isBatchFirst);
+  io.flag(product.isTF32);
+};
+
 constexpr auto launchFields = [](auto &io, auto &launch) {
   io.text(launch.kernel);
   io.integer(launch.tile);
@@ -201,6 +222,8 @@ constexpr auto launchFields = [](auto &io, auto &launch) {
   io.integer(launch.clusterBlocks);
   io.integer(launch.sharedBytes);
   io.flag(launch.waitsItself);
+  io.choice(launch.condition, 3);
+  io.optional(launch.product, productFields);
   io.list(launch.operands, operandFields);
 };
 

@@ -13,10 +13,10 @@
 
 #include "ArtifactCheck.h"
 
+#include "LaunchCheck.h"
 #include "Text.h"
 
 #include <algorithm>
-#include <climits>
 
 using namespace ks;
 
@@ -56,6 +56,22 @@ const char *ks::getElementName(KsElementType type) {
 
 std::string ks::getTargetName(const TargetCode &target) {
   return concat("sm_", target.capability, target.isSpecific ? "a" : "");
+}
+
+const ArrayInfo &ks::getArray(const Artifact &artifact,
+                              const TargetCode &target, const Variant *variant,
+                              const Operand &operand) {
+  switch (operand.kind) {
+  case Operand::Kind::Packed:
+    return target.packed[operand.index];
+  case Operand::Kind::Workspace:
+    return variant->workspace[operand.index];
+  case Operand::Kind::Constant:
+    return target.constants[operand.index];
+  case Operand::Kind::Argument:
+    break;
+  }
+  return artifact.arguments[operand.index].array;
 }
 
 size_t ks::getParameterBytes(const Operand &operand, const ArrayInfo &array) {
@@ -104,6 +120,13 @@ bool ks::getTotalBytes(const std::vector<ArrayInfo> &arrays, int64_t batch,
   return true;
 }
 
+std::string ks::checkSize(const Size &size) {
+  if (size.constant < 0 || size.perBatch < 0)
+    return concat("a size is ", size.constant, " + ", size.perBatch,
+                  " per batch entry, expected no negative number");
+  return "";
+}
+
 namespace {
 
 /// The error, with what it is about in front; "" stays "".
@@ -111,24 +134,9 @@ std::string in(const std::string &where, const std::string &error) {
   return error.empty() ? error : concat(where, ": ", error);
 }
 
-bool isPowerOfTwo(uint32_t value) {
-  return value != 0 && (value & (value - 1)) == 0;
-}
-
-bool hasZero(const std::string &text) {
-  return text.find('\0') != std::string::npos;
-}
-
 bool dependsOnBatch(const ArrayInfo &array) {
   return std::ranges::any_of(
       array.shape, [](const Size &size) { return size.perBatch != 0; });
-}
-
-std::string checkSize(const Size &size) {
-  if (size.constant < 0 || size.perBatch < 0)
-    return concat("a size is ", size.constant, " + ", size.perBatch,
-                  " per batch entry, expected no negative number");
-  return "";
 }
 
 std::string checkArray(const ArrayInfo &array) {
@@ -198,171 +206,6 @@ std::string checkArguments(const std::vector<Argument> &arguments) {
   return "";
 }
 
-std::string checkBox(const TensorMapRecipe &recipe, size_t elementBytes) {
-  for (uint32_t size : recipe.box)
-    if (size < 1 || size > 256)
-      return concat("its box has size ", size, ", expected 1 to 256");
-  size_t rowBytes = recipe.box[0] * elementBytes;
-  if (rowBytes % 16 != 0)
-    return concat("rows of its box have ", rowBytes,
-                  " bytes, expected a multiple of 16");
-  uint32_t swizzle = recipe.swizzleBytes;
-  if (swizzle != 0 && swizzle != 32 && swizzle != 64 && swizzle != 128)
-    return concat("its swizzle is ", swizzle,
-                  " bytes, expected 0, 32, 64 or 128");
-  if (swizzle != 0 && rowBytes > swizzle)
-    return concat("rows of its box have ", rowBytes,
-                  " bytes, expected at most those of its swizzle, ", swizzle);
-  return "";
-}
-
-/// The rules of cuTensorMapEncodeTiled, as far as they are known by now.
-std::string checkTensorMap(const TensorMapRecipe &recipe,
-                           const ArrayInfo &array) {
-  size_t rank = recipe.sizes.size();
-  if (rank < 1 || rank > 5 || recipe.box.size() != rank ||
-      recipe.strides.size() != rank - 1)
-    return concat("its tensor map has ", rank, " sizes, ",
-                  recipe.strides.size(), " strides and ", recipe.box.size(),
-                  " box sizes, expected n, n - 1 and n, with n from 1 to 5");
-  for (const Size &size : recipe.sizes)
-    if (std::string error = checkSize(size); !error.empty())
-      return error;
-  size_t elementBytes = getElementBytes(array.type);
-  if (elementBytes > 8)
-    return concat("its tensor map has elements of type ",
-                  getElementName(array.type), ", expected at most 8 bytes");
-  for (int64_t stride : recipe.strides) {
-    if (stride == 0 || stride < -(int64_t(1) << 40) ||
-        (stride < 0 && array.shape.empty()))
-      return concat("its tensor map has stride ", stride,
-                    " in an array of rank ", array.shape.size(),
-                    ", expected a positive one, or a negative one above "
-                    "-2^40 and a dimension");
-    int64_t bytes = 0;
-    if (stride < 0)
-      continue;
-    if (__builtin_mul_overflow(stride, int64_t(elementBytes), &bytes) ||
-        bytes % 16 != 0 || bytes >= int64_t(1) << 40)
-      return concat("its tensor map has a stride of ", stride, " elements of ",
-                    elementBytes,
-                    " bytes, expected a multiple of 16 bytes below 2^40");
-  }
-  return checkBox(recipe, elementBytes);
-}
-
-/// Checks the launches of a target, or, with a variant, of that variant.
-class LaunchChecker {
-public:
-  LaunchChecker(const Artifact &artifact, const TargetCode &target,
-                const Variant *variant)
-      : artifact(artifact), target(target), variant(variant) {}
-
-  std::string check(const std::vector<Launch> &launches) {
-    for (size_t index = 0; index < launches.size(); ++index)
-      if (std::string error = checkLaunch(launches[index]); !error.empty())
-        return concat(variant ? "" : "packing, ", "launch ", index,
-                      " (kernel '", launches[index].kernel, "'): ", error);
-    return "";
-  }
-
-private:
-  std::string checkLaunch(const Launch &launch) {
-    if (std::string error = checkShape(launch); !error.empty())
-      return error;
-    size_t parameterBytes = 0;
-    for (size_t index = 0; index < launch.operands.size(); ++index) {
-      const Operand &operand = launch.operands[index];
-      if (std::string error = checkOperand(operand); !error.empty())
-        return concat("operand ", index, ": ", error);
-      parameterBytes += getParameterBytes(operand, getArray(operand));
-    }
-    if (parameterBytes > maxParameterBytes)
-      return concat("its parameters have ", parameterBytes,
-                    " bytes, expected at most ", maxParameterBytes);
-    return "";
-  }
-
-  std::string checkShape(const Launch &launch) {
-    if (launch.kernel.empty() || hasZero(launch.kernel))
-      return "expected the name of a kernel";
-    if (launch.tile < 0 || launch.maxTiles < 0 || launch.factor < 0 ||
-        (launch.tile && !variant))
-      return concat("its grid has tile ", launch.tile, ", at most ",
-                    launch.maxTiles, " tiles and factor ", launch.factor,
-                    ", expected no negative number",
-                    variant ? "" : ", and tile 0 as there is no batch");
-    if (launch.threads < 1 || launch.threads > 1024)
-      return concat("its blocks have ", launch.threads,
-                    " threads, expected 1 to 1024");
-    if (launch.clusterBlocks < 1 || launch.clusterBlocks > 16 ||
-        launch.factor % launch.clusterBlocks != 0)
-      return concat("its clusters have ", launch.clusterBlocks,
-                    " blocks, expected 1 to 16 and a divisor of its grid's "
-                    "factor, ",
-                    launch.factor);
-    if (launch.clusterBlocks > 1 && target.capability < 90)
-      return concat("its clusters have ", launch.clusterBlocks,
-                    " blocks, expected 1 before sm_90");
-    if (launch.waitsItself && target.capability < 90)
-      return "it waits for earlier kernels itself, expected that not before "
-             "sm_90";
-    if (launch.sharedBytes > INT_MAX)
-      return concat("it needs ", launch.sharedBytes,
-                    " bytes of shared memory, expected at most ", INT_MAX);
-    return "";
-  }
-
-  size_t getCount(Operand::Kind kind) {
-    switch (kind) {
-    case Operand::Kind::Argument:
-      return artifact.arguments.size();
-    case Operand::Kind::Packed:
-      return target.packed.size();
-    case Operand::Kind::Workspace:
-      return variant ? variant->workspace.size() : 0;
-    case Operand::Kind::Constant:
-      return target.constants.size();
-    }
-    return 0;
-  }
-
-  const ArrayInfo &getArray(const Operand &operand) {
-    switch (operand.kind) {
-    case Operand::Kind::Packed:
-      return target.packed[operand.index];
-    case Operand::Kind::Workspace:
-      return variant->workspace[operand.index];
-    case Operand::Kind::Constant:
-      return target.constants[operand.index];
-    case Operand::Kind::Argument:
-      break;
-    }
-    return artifact.arguments[operand.index].array;
-  }
-
-  std::string checkOperand(const Operand &operand) {
-    if (operand.index >= getCount(operand.kind))
-      return concat("its index is ", operand.index, ", expected less than ",
-                    getCount(operand.kind));
-    if (operand.kind == Operand::Kind::Argument) {
-      bool isWeight = artifact.arguments[operand.index].role == Role::Weight;
-      if (isWeight != (variant == nullptr))
-        return variant ? "it is a weight, expected its packed form"
-                       : "it is no weight, expected one, as it packs";
-    }
-    if (operand.form != Operand::Form::TensorMap)
-      return "";
-    if (target.capability < 90)
-      return "it is a tensor map, expected a descriptor before sm_90";
-    return checkTensorMap(operand.tensorMap, getArray(operand));
-  }
-
-  const Artifact &artifact;
-  const TargetCode &target;
-  const Variant *variant;
-};
-
 std::string checkVariants(const Artifact &artifact, const TargetCode &target) {
   const Variant *previous = nullptr;
   for (const Variant &variant : target.variants) {
@@ -380,7 +223,7 @@ std::string checkVariants(const Artifact &artifact, const TargetCode &target) {
         !error.empty())
       return in(where + ", workspace", error);
     if (std::string error =
-            LaunchChecker(artifact, target, &variant).check(variant.launches);
+            checkLaunches(artifact, target, &variant, variant.launches);
         !error.empty())
       return in(where, error);
   }
@@ -403,8 +246,7 @@ std::string checkTarget(const Artifact &artifact, const TargetCode &target) {
   if (target.constantBytes.size() != constantBytes)
     return concat("its constants have ", target.constantBytes.size(),
                   " bytes, expected ", constantBytes);
-  if (std::string error =
-          LaunchChecker(artifact, target, nullptr).check(target.pack);
+  if (std::string error = checkLaunches(artifact, target, nullptr, target.pack);
       !error.empty())
     return error;
   return checkVariants(artifact, target);

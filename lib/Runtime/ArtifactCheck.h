@@ -33,6 +33,11 @@ const char *getElementName(KsElementType type);
 /// "sm_90a".
 std::string getTargetName(const TargetCode &target);
 
+/// The array that an operand of a launch refers to; without a variant, of one
+/// that packs.
+const ArrayInfo &getArray(const Artifact &artifact, const TargetCode &target,
+                          const Variant *variant, const Operand &operand);
+
 /// Bytes that an operand, which refers to `array`, takes as parameters.
 size_t getParameterBytes(const Operand &operand, const ArrayInfo &array);
 
@@ -49,6 +54,17 @@ bool getTotalBytes(const std::vector<ArrayInfo> &arrays, int64_t batch,
 
 /// Bytes of one array. False if they cannot be counted.
 bool getBytes(const ArrayInfo &array, int64_t batch, size_t &bytes);
+
+inline bool isPowerOfTwo(uint32_t value) {
+  return value != 0 && (value & (value - 1)) == 0;
+}
+
+inline bool hasZero(const std::string &text) {
+  return text.find('\0') != std::string::npos;
+}
+
+/// Checks that a size is no negative number. A message; empty on success.
+std::string checkSize(const Size &size);
 
 /// Checks whatever holds for all artefacts. A message; empty on success.
 std::string check(const Artifact &artifact);

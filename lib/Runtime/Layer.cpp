@@ -12,8 +12,10 @@
 #include "CUDAFunctions.h"
 #include "LayerCall.h"
 #include "LayerLoader.h"
+#include "LibraryProducts.h"
 #include "Text.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -82,6 +84,8 @@ Status Layer::loadFile(const std::string &path, const CUDAContext &context,
   return load(bytes, context, layer).in(path);
 }
 
+Layer::Layer() = default;
+
 Layer::~Layer() {
   if (!module)
     return;
@@ -124,6 +128,20 @@ Status Layer::getVariant(int64_t batch, const Variant *&variant) const {
   return {};
 }
 
+bool Layer::countWorkspace(const Variant &variant, int64_t batch,
+                           size_t &arrays, size_t &total) const {
+  if (!getTotalBytes(variant.workspace, batch, arrays))
+    return false;
+  // Products follow each other, and share it.
+  size_t most = 0;
+  if (library)
+    for (const Launch &launch : variant.launches)
+      if (launch.product)
+        most = std::max(
+            most, LibraryProducts::getWorkspaceBytes(*launch.product, batch));
+  return !__builtin_add_overflow(arrays, most, &total);
+}
+
 Status Layer::getWorkspaceBytes(int64_t batch, size_t &bytes) const {
   if (batch == 0) {
     bytes = 0;
@@ -132,8 +150,8 @@ Status Layer::getWorkspaceBytes(int64_t batch, size_t &bytes) const {
   const Variant *variant = nullptr;
   if (Status status = getVariant(batch, variant))
     return status;
-  size_t total = 0;
-  if (!getTotalBytes(variant->workspace, batch, total))
+  size_t arrays = 0, total = 0;
+  if (!countWorkspace(*variant, batch, arrays, total))
     return {KS_ERROR_ARGUMENT,
             concat("the workspace for batch ", batch,
                    " has more bytes than can be counted; expected a smaller "

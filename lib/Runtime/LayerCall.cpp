@@ -131,7 +131,7 @@ Status Layer::Call::setWorkspace(const Variant &forVariant, void *memory,
                                  size_t bytes) {
   variant = &forVariant;
   workspace = static_cast<char *>(memory);
-  if (!getTotalBytes(variant->workspace, batch, workspaceBytes))
+  if (!layer.countWorkspace(*variant, batch, libraryOffset, workspaceBytes))
     return makeError(concat("the workspace for batch ", batch,
                             " has more bytes than can be counted; expected a "
                             "smaller batch"));
@@ -211,7 +211,21 @@ Status Layer::Call::getBlocks(const Launch &launch, unsigned &blocks) const {
   return {};
 }
 
+Status Layer::Call::getLibraryCall(const Launch &launch,
+                                   LibraryCall &call) const {
+  size_t number = 0;
+  for (ArrayView *view : {&call.input, &call.weights, &call.result})
+    if (Status status = getView(launch.operands[number++], *view))
+      return status;
+  return {};
+}
+
 Status Layer::Call::check(const Launch &launch) const {
+  if (launch.product) {
+    LibraryCall call{*launch.product, {}, {}, {}};
+    Status status = getLibraryCall(launch, call);
+    return status ? status : layer.library->prepare(call);
+  }
   unsigned blocks = 0;
   if (Status status = getBlocks(launch, blocks))
     return status;
@@ -396,6 +410,12 @@ CUresult Layer::Call::launchWithAttributes(const Launch &launch,
 
 Status Layer::Call::launch(const Kernel &kernel, CUstream stream) const {
   const Launch &launch = *kernel.launch;
+  if (launch.product) {
+    LibraryCall call{*launch.product, {}, {}, {}};
+    Status status = getLibraryCall(launch, call);
+    return status ? status
+                  : layer.library->run(call, workspace + libraryOffset, stream);
+  }
   unsigned blocks = 0;
   if (Status status = getBlocks(launch, blocks))
     return status;
@@ -419,13 +439,21 @@ Status Layer::Call::launch(const Kernel &kernel, CUstream stream) const {
                   "launching it");
 }
 
+/// "kernel 'f_0'"
+static std::string describeLaunch(const Launch &launch) {
+  if (const auto &product = launch.product)
+    return concat("dense product with a ", product->n, " x ", product->m,
+                  " matrix of ", getElementName(product->type));
+  return concat("kernel '", launch.kernel, "'");
+}
+
 Status Layer::Call::launch(const std::vector<Kernel> &kernels,
                            KsStream stream) const {
   for (const Kernel &kernel : kernels)
     if (Status status = check(*kernel.launch))
-      return status.in(concat("kernel '", kernel.launch->kernel, "'"));
+      return status.in(describeLaunch(*kernel.launch));
   for (const Kernel &kernel : kernels)
     if (Status status = launch(kernel, static_cast<CUstream>(stream)))
-      return status.in(concat("kernel '", kernel.launch->kernel, "'"));
+      return status.in(describeLaunch(*kernel.launch));
   return {};
 }

@@ -11,6 +11,7 @@
 
 #include "CUDAFunctions.h"
 #include "LayerArrays.h"
+#include "LibraryProducts.h"
 
 #include "ks/Runtime/Layer.h"
 
@@ -58,6 +59,7 @@ private:
 
   Status getBlocks(const Launch &launch, unsigned &blocks) const;
   Status check(const Launch &launch) const;
+  Status getLibraryCall(const Launch &launch, LibraryCall &call) const;
   Status checkTensorMap(const TensorMapRecipe &recipe,
                         const ArrayView &view) const;
   Status encode(const TensorMapRecipe &recipe, const ArrayView &view,
@@ -78,6 +80,7 @@ private:
   char *packed = nullptr;
   char *workspace = nullptr;
   size_t workspaceBytes = 0;
+  size_t libraryOffset = 0; ///< Of what a library works in.
 };
 
 } // namespace ks

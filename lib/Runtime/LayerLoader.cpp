@@ -10,6 +10,7 @@
 
 #include "ArtifactCheck.h"
 #include "CUDAFunctions.h"
+#include "LibraryProducts.h"
 #include "Text.h"
 
 #include <algorithm>
@@ -90,6 +91,8 @@ Status Layer::Loader::load(std::unique_ptr<Layer> &result) {
   sortArguments();
   if (Status status = uploadConstants())
     return status.in("constants");
+  if (Status status = openLibrary())
+    return status;
 
   if (Status status = loadKernels(layer->getTarget().pack, layer->packKernels))
     return status;
@@ -273,17 +276,71 @@ Status Layer::Loader::loadKernel(const Launch &launch, Kernel &kernel) {
                                "again, with this version of KS"};
   if (Status status = toStatus(functions, result, "looking it up"))
     return status;
-  kernel.launch = &launch;
   kernel.function = function;
   return prepareFunction(launch, function);
 }
 
 Status Layer::Loader::loadKernels(const std::vector<Launch> &launches,
                                   std::vector<Kernel> &kernels) {
-  kernels.resize(launches.size());
-  for (size_t index = 0; index < launches.size(); ++index)
-    if (Status status = loadKernel(launches[index], kernels[index]))
-      return status.in(concat("kernel '", launches[index].kernel, "'"));
+  Condition other =
+      layer->library ? Condition::WithoutLibrary : Condition::WithLibrary;
+  for (const Launch &launch : launches) {
+    if (launch.condition == other)
+      continue;
+    Kernel &kernel = kernels.emplace_back();
+    kernel.launch = &launch;
+    if (launch.product)
+      continue;
+    if (Status status = loadKernel(launch, kernel))
+      return status.in(concat("kernel '", launch.kernel, "'"));
+  }
+  return {};
+}
+
+//===----------------------------------------------------------------------===//
+// The library
+//===----------------------------------------------------------------------===//
+
+/// Whether the library knows all products, for one batch of each variant: a
+/// layer's weights are packed for it, or for kernels.
+Status Layer::Loader::tryLibrary(const LibraryProducts &library) const {
+  void *aligned = reinterpret_cast<void *>(arrayAlignment);
+  for (const Variant &variant : layer->getTarget().variants)
+    for (const Launch &launch : variant.launches) {
+      if (!launch.product)
+        continue;
+      int64_t batch = std::max<int64_t>(1, variant.minBatch);
+      auto place = [&](size_t operand) {
+        return placeView(getArray(layer->artifact, layer->getTarget(), &variant,
+                                  launch.operands[operand]),
+                         aligned, batch);
+      };
+      LibraryCall call{*launch.product, place(0), place(1), place(2)};
+      if (Status status = library.prepare(call))
+        return status;
+    }
+  return {};
+}
+
+/// Opens the library, if there is work for it. Where it cannot be used kernels
+/// do the work, unless the user has named a library.
+Status Layer::Loader::openLibrary() {
+  if (std::ranges::none_of(layer->getTarget().variants,
+                           &Variant::hasLibraryProduct))
+    return {};
+  std::unique_ptr<LibraryProducts> library;
+  bool isAsked = false;
+  Status status = LibraryProducts::create(context, library, isAsked);
+  if (!status)
+    status = tryLibrary(*library);
+  if (!status) {
+    layer->libraryName = library->getName();
+    layer->library = std::move(library);
+    return {};
+  }
+  if (isAsked)
+    return status;
+  layer->note += concat(layer->note.empty() ? "" : "; ", status.getMessage());
   return {};
 }
 

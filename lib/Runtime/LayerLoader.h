@@ -31,6 +31,8 @@ private:
   Status loadKernels(const std::vector<Launch> &launches,
                      std::vector<Kernel> &kernels);
   Status prepareFunction(const Launch &launch, void *function);
+  Status openLibrary();
+  Status tryLibrary(const LibraryProducts &library) const;
   Status uploadConstants();
   void sortArguments();
 

@@ -249,6 +249,10 @@ void ks::python::addDevices(nb::module_ &module) {
                    [](const Layer &layer) {
                      return std::string(ksGetLayerTarget(layer.handle.get()));
                    })
+      .def_prop_ro("library",
+                   [](const Layer &layer) {
+                     return std::string(ksGetLayerLibrary(layer.handle.get()));
+                   })
       .def_prop_ro("packed_bytes", getPackedBytes)
       .def("workspace_bytes", getWorkspaceBytes)
       .def("pack", pack)

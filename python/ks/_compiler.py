@@ -229,6 +229,8 @@ def compile(
             precision), or MLIR text, which says all that itself.
         target: Row of the compiler's table of CPUs ("host" is this machine) or GPUs
             ("sm_80", "sm_90", ...; "cuda" is the current one, or else the first).
+            "cuda:library=cublaslt" lets cublasLt compute dense products, if it can be
+            opened: see `CUDAFunction.library`.
             Functions for GPUs are `CUDAFunction`. With "sm_..." neither GPU nor driver
             is needed until the function is called.
         entry: Function of the module; None: its only public one.

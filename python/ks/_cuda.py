@@ -66,6 +66,17 @@ class CUDAFunction:
         return CompileTimes(*self._artifact.times)
 
     @property
+    def library(self) -> str | None:
+        """The library that computes dense products, as "cublasLt 13.1.0"; None if
+        kernels do, and until the code was loaded.
+
+        Only functions that were compiled for a target with ``:library=cublaslt``, such as
+        ``"cuda:library=cublaslt"``, look for one.
+        """
+        names = (layer.library for layer in self._loaded.layers.values())
+        return next((name for name in names if name), None)
+
+    @property
     def artifact(self) -> bytes:
         """What the C++ and C runtimes load: `ks::Layer::load`, `ksLoadLayerFromMemory`."""
         return self._artifact.to_bytes()
@@ -350,17 +361,23 @@ class BoundCUDAFunction:
 
 
 def is_gpu_target(target: object) -> bool:
-    return isinstance(target, str) and (target == "cuda" or target.startswith("sm_"))
+    return isinstance(target, str) and (_is_current(target) or target.startswith("sm_"))
+
+
+def _is_current(target: str) -> bool:
+    """Whether it is "cuda", perhaps with what there is otherwise behind a colon."""
+    return target.partition(":")[0] == "cuda"
 
 
 def find_target(target: str) -> str:
     """A row of the compiler's table of GPUs; "cuda" is the current device's, with what the
-    device has otherwise, as in "sm_90:multiprocessors=114".
+    device has otherwise, as in "sm_90:multiprocessors=114". What follows "cuda", such as
+    ":library=cublaslt", follows that.
 
     Raises:
         DeviceError: there is no driver or no GPU, or it is too old.
     """
-    if target != "cuda":
+    if not _is_current(target):
         return target
     device = current_device()
     name = _native.find_gpu_target(device)
@@ -370,7 +387,7 @@ def find_target(target: str) -> str:
             f"cuda:{device.ordinal} ({device.name}) has compute capability {major}.{minor}; "
             "expected 8.0 or later (use target='host' to run on the CPU)"
         )
-    return name
+    return name + target.removeprefix("cuda")
 
 
 def compile_for_gpu(text: str, entry: str | None, target: str) -> CUDAFunction:
@@ -378,7 +395,7 @@ def compile_for_gpu(text: str, entry: str | None, target: str) -> CUDAFunction:
     function = CUDAFunction(
         _native.build_artifact(text, entry, find_target(target), assemble=ASSEMBLE)
     )
-    if target == "cuda":
+    if _is_current(target):
         device = current_device()
         function._loaded.get(device, device.ordinal, function._artifact)
     return function

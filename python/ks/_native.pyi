@@ -88,6 +88,9 @@ class Layer:
     @property
     def target(self) -> str: ...
     @property
+    def library(self) -> str:
+        """As "cublasLt 13.1.0"; "" if kernels compute everything."""
+    @property
     def packed_bytes(self) -> int: ...
     def workspace_bytes(self, batch: int) -> int: ...
     def pack(

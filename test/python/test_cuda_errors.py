@@ -91,7 +91,7 @@ def test_diagnostics():
     ("rung", "expected"),
     [
         ("math", "ks.chain"),
-        ("plans", "plan #ks.gpu_plan"),
+        ("plans", "plan #ks.gpu_"),
         ("tiles", "gpu.func"),
         ("machine", "nvvm"),
         ("binary", ".target sm_90"),

@@ -28,8 +28,8 @@ def library():
 def run(gpu, library, capfd):
     """Runs the program: exit code, standard output, errors."""
 
-    def run(*arguments):
-        command = ["ks-run", "--target", "cuda", "--no-cubin", *map(str, arguments)]
+    def run(*arguments, target="cuda"):
+        command = ["ks-run", "--target", target, "--no-cubin", *map(str, arguments)]
         array = (ctypes.c_char_p * len(command))(*[word.encode() for word in command])
         gpu.failure = None
         code = library.ksRun(len(command), array)
@@ -321,3 +321,31 @@ def test_failing_launch(gpu, run):
     code, _, err = run("--chain", CHAIN)
     assert code == 2
     assert "719" in err
+
+
+# --- Libraries -----------------------------------------------------------------
+
+
+def test_library_is_reported_apart(run, monkeypatch):
+    path = ks_gpu.BUILD / "test" / "unit" / "libKSFakeCublasLt.so"
+    if not path.exists():
+        pytest.skip("needs the library KSFakeCublasLt")
+    ctypes.CDLL(str(path)).fakeLtSet(b"computes", 1)
+    monkeypatch.setenv("KS_CUBLASLT", str(path))
+    plan = (
+        "#ks.library_plan<cublaslt, fallback = #ks.gpu_plan<entries = 16, batch_blocks = 7, "
+        "vector = 1, warps = [2, 1, 1], stages = 2, copies = cp_async, weights = streamed, "
+        "packing = <fragments = <mma16, run_k = 4, run_n = 2>, n = 16, k = 32, j = 1>>>"
+    )
+    options = ("--chain", "1,24,40,1", "--type", "f16", "--batch", 13, "--verify", "--plan", plan)
+    code, out, err = run(*options, target="cuda:library=cublaslt")
+    assert (code, err) == (0, "")
+    assert "\nlibrary      cublasLt 13.1.0: dense products\n" in out
+    monkeypatch.setenv("KS_CUBLASLT", "none")
+    code, out, err = run(*options)
+    assert (code, err) == (0, "")
+    assert "cublasLt 13.1.0" not in out
+    assert "KS_CUBLASLT is none" in out
+    code, out, err = run(*options, target="cuda:library=blas")
+    assert code == 2
+    assert "unknown --target 'cuda:library=blas'; expected cuda" in err

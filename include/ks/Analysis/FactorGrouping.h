@@ -74,6 +74,8 @@ public:
   virtual std::optional<double> predict(llvm::ArrayRef<FactorGroup> groups) = 0;
   /// Not more than `predict` would say.
   virtual double bound(llvm::ArrayRef<FactorGroup> groups) = 0;
+  /// Whether it is a vendor's library that takes these seconds.
+  virtual bool usesLibrary(llvm::ArrayRef<FactorGroup>) { return false; }
   /// The most groups that a kernel can have.
   virtual unsigned getMaxGroups() const = 0;
 };

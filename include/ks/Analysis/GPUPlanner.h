@@ -299,6 +299,9 @@ planForGPU(const Problem &problem, const GPUTarget &target, unsigned count = 1);
 /// Whether both read the same packed weights.
 bool sharesPacking(const GPUPlan &x, const GPUPlan &y);
 
+/// How much faster a plan has to be for a second copy of the weights to pay.
+constexpr double kSecondPacking = 1.3;
+
 /// How to run `problem` beside `main`, a plan for another batch: by `main`
 /// itself if it is hardly slower than the best plan, else by one that shares
 /// its packed weights if that costs little, else by the best.

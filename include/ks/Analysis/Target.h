@@ -79,6 +79,9 @@ struct GPUTarget {
   double mma8PerClock;     ///< FMAs per clock and SM of mma on tf32.
   double fma32PerClock;    ///< f32 FMAs per clock and SM.
   double fma64PerClock;    ///< f64 FMAs per clock and SM.
+  /// Whether programs may have dense products computed by cublasLt, if it can
+  /// be opened when they run.
+  bool hasLibrary = false;
 
   /// The same of f32 as three bf16: six products for each.
   double getSplitPerClock() const { return mma16PerClock / 6; }
@@ -93,7 +96,7 @@ llvm::ArrayRef<GPUTarget> getGPUTargets();
 /// The row called `name`; none if there is no such row. Behind the name of a
 /// row may follow what a GPU has otherwise, as in
 ///
-///   sm_90:multiprocessors=114:dram_gbps=1900
+///   sm_90:multiprocessors=114:dram_gbps=1900:library=cublaslt
 ///
 /// The bandwidth of L2 goes with the number of multiprocessors.
 std::optional<GPUTarget> getGPUTarget(llvm::StringRef name);

@@ -65,6 +65,8 @@ def ConvertKSToGPU : Pass<"convert-ks-to-gpu", "::mlir::ModuleOp"> {
     copies to shared memory and tile ops on fragments (`ks.load_weights`,
     `ks.load_activations`, `ks.warp_mma`, `ks.store_fragment`); the epilogue is
     inlined once, on the accumulator. The grid is an `affine.apply` of the batch.
+    Of a `#ks.library_plan` it makes `ks.with_library`: the library's product, or
+    else the kernel; so it does of the packing of its weight.
 
     The pass realizes the plan and decides nothing. It refuses a product without
     a GPU plan (run `ks-select-plan`) or with unpacked weights (run

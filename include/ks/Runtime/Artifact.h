@@ -12,7 +12,8 @@
 //   Artifact                the function: its arguments
 //     └ Target*             an architecture: code, packed weights, constants
 //         └ Variant*        a range of batches: workspace, launches
-//             └ Launch*     a kernel: grid formula, operands
+//             └ Launch*     a kernel: grid formula, operands; or a product by
+//                           the vendor's library
 //
 // Whatever depends on the batch is linear in it (Size) or a grid formula.
 //
@@ -24,6 +25,7 @@
 #include "ks-c/Types.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -112,9 +114,31 @@ struct Operand {
   }
 };
 
+/// A dense product by the vendor's library (cublasLt): Y = X Wᵀ, X [batch, m],
+/// Y [batch, n], or, batch-last, Y = W X, X [m, batch], Y [n, batch]. Rows of X
+/// and Y have any pitch; those of W, which is n×m, follow each other. f16 and
+/// bf16 are summed in f32.
+struct LibraryProduct {
+  int64_t n = 0, m = 0;
+  KsElementType type = KS_F32;
+  bool isBatchFirst = true;
+  bool isTF32 = false; ///< f32 factors may be rounded to 10 bits.
+  bool operator==(const LibraryProduct &o) const {
+    return n == o.n && m == o.m && type == o.type &&
+           isBatchFirst == o.isBatchFirst && isTF32 == o.isTF32;
+  }
+};
+
+/// When a launch is one. Whether the library is there is found out when the
+/// layer is loaded, for all of it.
+enum class Condition : uint8_t { Always, WithLibrary, WithoutLibrary };
+
 /// One launch of a kernel. The grid has min(ceil(batch / tile), maxTiles) ·
 /// factor blocks along x, or `factor` if tile is 0; nothing is launched if that
-/// is 0.
+/// is 0. With a `product` it is that instead, and nothing else counts but its
+/// operands, X, W and Y.
+///
+/// What is `WithLibrary` is followed by what is done without it.
 struct Launch {
   std::string kernel;
   int64_t tile = 0;
@@ -126,11 +150,14 @@ struct Launch {
   int64_t maxTiles = INT64_MAX; ///< Blocks go on to further tiles.
   bool waitsItself = false;     ///< For earlier kernels of its stream, so that
                                 ///< it may be launched before they end.
+  Condition condition = Condition::Always;
+  std::optional<LibraryProduct> product = std::nullopt;
   bool operator==(const Launch &o) const {
     return kernel == o.kernel && tile == o.tile && maxTiles == o.maxTiles &&
            factor == o.factor && threads == o.threads &&
            clusterBlocks == o.clusterBlocks && sharedBytes == o.sharedBytes &&
-           operands == o.operands && waitsItself == o.waitsItself;
+           operands == o.operands && waitsItself == o.waitsItself &&
+           condition == o.condition && product == o.product;
   }
 };
 
@@ -141,6 +168,13 @@ struct Variant {
   std::string plan; ///< For people: the plans it was made from.
   std::vector<ArrayInfo> workspace;
   std::vector<Launch> launches;
+  /// Whether a library computes some of it, where there is one.
+  bool hasLibraryProduct() const {
+    for (const Launch &launch : launches)
+      if (launch.product)
+        return true;
+    return false;
+  }
   bool operator==(const Variant &o) const {
     return minBatch == o.minBatch && maxBatch == o.maxBatch && plan == o.plan &&
            workspace == o.workspace && launches == o.launches;

@@ -31,6 +31,8 @@
 
 namespace ks {
 
+class LibraryProducts;
+
 class Layer {
 public:
   /// Loads an artefact for a context: by default the current one, or else the
@@ -63,7 +65,12 @@ public:
   /// Whether the cubin was loaded, not the PTX.
   bool isCubin() const { return usesCubin; }
 
-  /// What the driver said when the cubin was refused and PTX loaded instead.
+  /// The library that computes dense products, as "cublasLt 13.1.0"; "" if
+  /// kernels do, as there is no such product, or no library (see getNote).
+  const std::string &getLibraryName() const { return libraryName; }
+
+  /// What the driver said when the cubin was refused and PTX loaded instead,
+  /// and why a library that there is work for is not used.
   const std::string &getNote() const { return note; }
 
   /// Bytes of device memory for packed weights.
@@ -84,12 +91,12 @@ public:
              void *workspace, size_t workspaceBytes, KsStream stream) const;
 
 private:
-  Layer() = default;
+  Layer();
 
   class Loader;
   class Call;
 
-  /// A launch, and its CUfunction.
+  /// A launch, and its CUfunction; null for library products.
   struct Kernel {
     const Launch *launch = nullptr;
     void *function = nullptr;
@@ -102,11 +109,17 @@ private:
   };
 
   Status findRun(int64_t batch, const Run *&run) const;
+  /// Bytes of the workspace for a batch, and of the arrays at its beginning;
+  /// what a library works in lies behind them. False if they cannot be counted.
+  bool countWorkspace(const Variant &variant, int64_t batch, size_t &arrays,
+                      size_t &total) const;
 
   CUDAContext context;
   Artifact artifact;
   std::string targetName;
   std::string note;
+  std::string libraryName;
+  std::unique_ptr<const LibraryProducts> library; ///< Null if it is not used.
   bool usesCubin = false;
   void *module = nullptr;
 

@@ -87,11 +87,12 @@ LogicalResult checkLowerable(ProductOpInterface op) {
   if (op.isOnTensors())
     return op->emitOpError("is on tensors; expected memrefs (run ks-bufferize "
                            "first)");
-  if (!isa_and_nonnull<GPUPlanAttr, GPUChainPlanAttr>(op.getPlanAttr()))
+  if (!isa_and_nonnull<GPUPlanAttr, GPUChainPlanAttr, LibraryPlanAttr>(
+          op.getPlanAttr()))
     return op->emitOpError("has ")
            << (op.getPlanAttr() ? "a plan for another target" : "no plan")
-           << "; expected a #ks.gpu_plan or #ks.gpu_chain_plan (run "
-              "ks-select-plan with a GPU target first)";
+           << "; expected a #ks.gpu_plan, #ks.gpu_chain_plan or "
+              "#ks.library_plan (run ks-select-plan with a GPU target first)";
   for (Value operand : op->getOperands()) {
     SmallVector<int64_t> strides;
     int64_t offset;
@@ -126,6 +127,9 @@ struct ConvertKSToGPUPass : ks::impl::ConvertKSToGPUBase<ConvertKSToGPUPass> {
       for (auto [number, op] : llvm::enumerate(ops)) {
         std::string name = (func.getName() + "_" + Twine(number)).str();
         if (auto pack = dyn_cast<PackWeightsOp>(op)) {
+          if (pack->getNumResults() == 0 &&
+              isa<LibraryPackingAttr>(pack.getPacking()))
+            pack = lowerLibraryPackingToGPU(rewriter, pack, kernels, name);
           if (failed(lowerPackWeightsToGPU(rewriter, pack, kernels, name)))
             return signalPassFailure();
           continue;
@@ -138,6 +142,8 @@ struct ConvertKSToGPUPass : ks::impl::ConvertKSToGPUBase<ConvertKSToGPUPass> {
         auto product = cast<ProductOpInterface>(op);
         if (failed(checkLowerable(product)))
           return signalPassFailure();
+        if (auto library = dyn_cast<LibraryPlanAttr>(product.getPlanAttr()))
+          moveToLibraryChoice(rewriter, product, library);
         if (auto chain = dyn_cast<GPUChainPlanAttr>(product.getPlanAttr())) {
           lowerChainToGPU(rewriter, product, chain, kernels, name);
           continue;

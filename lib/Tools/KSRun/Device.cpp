@@ -43,7 +43,7 @@ llvm::Error ks::toError(const Status &status) {
 // The GPU
 //===----------------------------------------------------------------------===//
 
-llvm::Expected<Device> ks::openDevice() {
+llvm::Expected<Device> ks::openDevice(llvm::StringRef overrides) {
   progress("opening the GPU");
   Device device;
   Clock::time_point begin = Clock::now();
@@ -63,6 +63,11 @@ llvm::Expected<Device> ks::openDevice() {
                       device.info.name, device.info.capability / 10,
                       device.info.capability % 10)
             .str());
+  device.target += overrides;
+  if (!getGPUTarget(device.target))
+    return makeError("unknown --target 'cuda" + overrides +
+                     "'; expected cuda, or behind it :library=cublaslt, "
+                     ":multiprocessors=N or :dram_gbps=N");
   return device;
 }
 
@@ -356,6 +361,12 @@ ks::compileForDevice(mlir::ModuleOp module, const RunOptions &options,
                                       layer->getNote().empty() ? "" : "; ",
                                       layer->getNote())
                             .str());
+  bool usesLibrary = !layer->getLibraryName().empty();
+  if (usesLibrary)
+    report.line("library", layer->getLibraryName() + ": dense products");
+  report.figures["library"] = usesLibrary
+                                  ? llvm::json::Value(layer->getLibraryName())
+                                  : llvm::json::Value(nullptr);
   report.figures["architecture"] = layer->getTargetName();
   report.figures["load_ms"] = seconds * 1e3;
   report.figures["load_from"] = from.lower();

@@ -30,7 +30,8 @@ struct Device {
 };
 
 /// Opens the first GPU. Errors say what is missing.
-llvm::Expected<Device> openDevice();
+/// `overrides` is what the target has otherwise, as ":library=cublaslt".
+llvm::Expected<Device> openDevice(llvm::StringRef overrides);
 void describeDevice(const Device &device, Report &report);
 
 /// What the runtime says, as an error.

@@ -77,7 +77,9 @@ public:
   bool isGood = true;
 
 private:
-  llvm::Error timePlan(ProductOpInterface original, const RankedGPUPlan &plan);
+  llvm::Error timePlan(ProductOpInterface original, const RankedPlan &ranked);
+  RankedPlan predictFor(ProductOpInterface op, const RankedPlan &ranked,
+                        int64_t batch) const;
   llvm::Expected<bool> check(mlir::ModuleOp module,
                              llvm::ArrayRef<NpyArray> inputs,
                              llvm::ArrayRef<NpyArray> outputs);
@@ -102,10 +104,25 @@ llvm::Expected<bool> PlanTimer::check(mlir::ModuleOp module,
       *results, [](const Verification &result) { return result.isGood(); });
 }
 
+/// The same with the cost for the batch that was run.
+RankedPlan PlanTimer::predictFor(ProductOpInterface op,
+                                 const RankedPlan &ranked,
+                                 int64_t batch) const {
+  Problem problem = getProblem(op);
+  auto kernel = mlir::dyn_cast<GPUPlanAttr>(ranked.plan);
+  if (!kernel) {
+    problem.batch = batch;
+    return {ranked.plan, *predictLibrary(problem, target), ranked.limit};
+  }
+  GPUCost cost =
+      predictGPU(problem, kernel.getPlan(op.getLayout()), target, batch);
+  return {ranked.plan, cost.seconds, cost.limit};
+}
+
 llvm::Error PlanTimer::timePlan(ProductOpInterface original,
-                                const RankedGPUPlan &ranked) {
+                                const RankedPlan &ranked) {
   auto module = isolate(original);
-  PlanAttrInterface plan = getPlanAttr(original, ranked.plan);
+  PlanAttrInterface plan = ranked.plan;
   module->walk([&](ProductOpInterface op) { op.setPlanAttr(plan); });
   std::string text = toText(plan);
   progress("timing " + text);
@@ -129,10 +146,8 @@ llvm::Error PlanTimer::timePlan(ProductOpInterface original,
     return timing.takeError();
   isGood &= *good;
 
-  // The prediction is for the batch that was run.
-  Problem problem = getProblem(original);
-  int64_t batch = problem.batch.value_or(options.batch);
-  GPUCost cost = predictGPU(problem, ranked.plan, target, batch);
+  int64_t batch = getProblem(original).batch.value_or(options.batch);
+  RankedPlan cost = predictFor(original, ranked, batch);
   if (!options.json)
     llvm::outs() << llvm::formatv("{0,10:f1} us {1,10:f1} us  {2,-15} {3}{4}\n",
                                   cost.seconds * 1e6, timing->median * 1e6,
@@ -145,6 +160,7 @@ llvm::Error PlanTimer::timePlan(ProductOpInterface original,
       {"limit", cost.limit},
       {"measured_us", timing->median * 1e6},
       {"best_us", timing->best * 1e6},
+      {"library", std::move(*figures.figures.get("library"))},
       {"kernels", std::move(*figures.figures.get("kernels"))}};
   if (options.verify)
     entry["good"] = *good;
@@ -161,10 +177,9 @@ llvm::Error PlanTimer::timeFactor(ProductOpInterface op) {
     llvm::outs() << llvm::formatv("factor {0}\n{1,13} {2,13}  {3,-15} {4}\n",
                                   describeFactor(op), "predicted", "measured",
                                   "limit", "plan");
-  for (const RankedGPUPlan &ranked :
-       planForGPU(problem, target, static_cast<unsigned>(options.plans)))
+  for (const RankedPlan &ranked : rankPlans(op, options, target))
     if (llvm::Error error = timePlan(op, ranked))
-      return makeError("with " + toText(getPlanAttr(op, ranked.plan)) + ": " +
+      return makeError("with " + toText(ranked.plan) + ": " +
                        llvm::toString(std::move(error)));
   return llvm::Error::success();
 }

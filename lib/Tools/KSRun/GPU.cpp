@@ -69,7 +69,8 @@ void ks::reportArtifact(const BuiltArtifact &built, llvm::StringRef target,
                  : " to " + std::to_string(variant.maxBatch);
     report.line("plan", variant.plan + (all.size() > 1 ? range : ""));
     llvm::json::Object described{{"min_batch", variant.minBatch},
-                                 {"plan", variant.plan}};
+                                 {"plan", variant.plan},
+                                 {"library", variant.hasLibraryProduct()}};
     if (variant.maxBatch != INT64_MAX)
       described["max_batch"] = variant.maxBatch;
     variants.push_back(std::move(described));
@@ -104,6 +105,25 @@ std::string ks::toText(mlir::Attribute attribute) {
   return text;
 }
 
+std::vector<RankedPlan> ks::rankPlans(ProductOpInterface op,
+                                      const RunOptions &options,
+                                      const GPUTarget &target) {
+  Problem problem = getProblem(op);
+  std::vector<RankedPlan> plans;
+  for (const RankedGPUPlan &ranked :
+       planForGPU(problem, target, static_cast<unsigned>(options.plans)))
+    plans.push_back(
+        {getPlanAttr(op, ranked.plan), ranked.cost.seconds, ranked.cost.limit});
+  // The library, if there may be one, comes first: it is told apart.
+  if (!problem.batch)
+    problem.batch = kAssumedGPUBatch;
+  if (std::optional<double> seconds = predictLibrary(op, problem, target))
+    plans.insert(plans.begin(),
+                 {getLibraryPlanAttr(op, planForGPU(problem, target)[0].plan),
+                  *seconds, "library"});
+  return plans;
+}
+
 /// Lists the best-ranked plans of each factor.
 static llvm::Error listPlans(mlir::ModuleOp module, const RunOptions &options,
                              const GPUTarget &target) {
@@ -112,20 +132,16 @@ static llvm::Error listPlans(mlir::ModuleOp module, const RunOptions &options,
     return split.takeError();
   llvm::json::Array list;
   (*split)->walk([&](ProductOpInterface op) {
-    Problem problem = getProblem(op);
-    if (problem.factors.size() != 1) // has a plan of its own
+    if (op.getPatternList().size() != 1) // has a plan of its own
       return;
-    for (const RankedGPUPlan &ranked :
-         planForGPU(problem, target, static_cast<unsigned>(options.plans))) {
-      std::string text = toText(getPlanAttr(op, ranked.plan));
+    for (const RankedPlan &ranked : rankPlans(op, options, target)) {
+      std::string text = toText(ranked.plan);
       if (!options.json)
         llvm::outs() << llvm::formatv("{0,10:f1} us  {1,-15} {2}\n",
-                                      ranked.cost.seconds * 1e6,
-                                      ranked.cost.limit, text);
-      list.push_back(
-          llvm::json::Object{{"plan", text},
-                             {"predicted_us", ranked.cost.seconds * 1e6},
-                             {"limit", ranked.cost.limit}});
+                                      ranked.seconds * 1e6, ranked.limit, text);
+      list.push_back(llvm::json::Object{{"plan", text},
+                                        {"predicted_us", ranked.seconds * 1e6},
+                                        {"limit", ranked.limit}});
     }
   });
   if (options.json)

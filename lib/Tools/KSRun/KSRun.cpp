@@ -102,8 +102,8 @@ llvm::Error ks::pinPlan(mlir::ModuleOp module, llvm::StringRef text) {
       mlir::parseAttribute(text, module.getContext()));
   if (!plan)
     return makeError("--plan is '" + text +
-                     "', which is not a plan; expected #ks.gpu_plan<...> or "
-                     "#ks.cpu_plan<...>\n" +
+                     "', which is not a plan; expected #ks.gpu_plan<...>, "
+                     "#ks.library_plan<...> or #ks.cpu_plan<...>\n" +
                      diagnostics);
   module.walk([&](ProductOpInterface op) {
     if (!op.getPlanAttr())
@@ -329,7 +329,7 @@ llvm::Expected<bool> Driver::check() {
 /// What runs nothing of the program as a whole. The exit code, if that was all.
 llvm::Expected<std::optional<int>> Driver::runWithoutArguments() {
   if (options.isOnDevice()) {
-    auto opened = openDevice();
+    auto opened = openDevice(*options.getDeviceOverrides());
     if (!opened)
       return opened.takeError();
     device = std::move(*opened);

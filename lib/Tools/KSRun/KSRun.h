@@ -9,6 +9,8 @@
 #ifndef KS_LIB_TOOLS_KSRUN_KSRUN_H
 #define KS_LIB_TOOLS_KSRUN_KSRUN_H
 
+#include "ks/Analysis/Target.h"
+#include "ks/Dialect/KS/IR/KS.h"
 #include "ks/ExecutionEngine/BuildArtifact.h"
 #include "ks/ExecutionEngine/CompiledFunction.h"
 #include "ks/Support/Convert.h"
@@ -44,7 +46,15 @@ struct RunOptions {
   int64_t plans = 0;    ///< To list, or to time.
 
   /// Whether to run on the GPU of this machine.
-  bool isOnDevice() const { return target == "cuda"; }
+  bool isOnDevice() const { return getDeviceOverrides().has_value(); }
+  /// What follows "cuda" in the target, as ":library=cublaslt"; none if it is
+  /// another.
+  std::optional<llvm::StringRef> getDeviceOverrides() const {
+    llvm::StringRef rest = target;
+    if (!rest.consume_front("cuda") || !(rest.empty() || rest[0] == ':'))
+      return std::nullopt;
+    return rest;
+  }
 };
 
 /// Parses the command line. Prints help and exits where that is asked for.
@@ -85,6 +95,19 @@ void reportArtifact(const BuiltArtifact &built, llvm::StringRef target,
 llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>>
 splitIntoFactors(mlir::ModuleOp module);
 std::string toText(mlir::Attribute attribute);
+
+/// A plan for one factor, and what it is predicted to take and limited by.
+struct RankedPlan {
+  PlanAttrInterface plan;
+  double seconds = 0;
+  std::string limit; ///< "library" if that computes it.
+};
+
+/// The best-ranked plans of our own kernel for `op`, as many as the options ask
+/// for; in front of them that of the library, if the target may have one.
+std::vector<RankedPlan> rankPlans(ProductOpInterface op,
+                                  const RunOptions &options,
+                                  const GPUTarget &target);
 
 /// Gives all products without a plan the one in `text`, if there is one.
 llvm::Error pinPlan(mlir::ModuleOp module, llvm::StringRef text);

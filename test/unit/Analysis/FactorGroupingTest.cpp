@@ -242,6 +242,23 @@ TEST(FactorGrouping, GoesDenseWhereThatIsFaster) {
   EXPECT_TRUE(result.best.hasDense());
 }
 
+TEST(FactorGrouping, KnowsWhatALibraryTakes) {
+  Problem chain =
+      makeChain({factor(1, 2048, 2048, 1), factor(1, 2048, 2048, 1)}, 4096, 2);
+  auto costs = createGPUCosts(chain, *getGPUTarget("sm_90"));
+  auto library = createGPUCosts(chain, *getGPUTarget("sm_90:library=cublaslt"));
+  std::optional<FactorGroup> dense =
+      makeGroup(chain.factors, 0, 2, /*isDense=*/true);
+  EXPECT_FALSE(costs->usesLibrary(*dense));
+  EXPECT_TRUE(library->usesLibrary(*dense));
+  EXPECT_LT(*library->predict(*dense), *costs->predict(*dense));
+  EXPECT_LE(library->bound(*dense), *library->predict(*dense));
+  // A kernel of both factors is ours.
+  FactorKernel both{*makeGroup(chain.factors, 0, 1, false),
+                    *makeGroup(chain.factors, 1, 1, false)};
+  EXPECT_FALSE(library->usesLibrary(both));
+}
+
 TEST(FactorGrouping, KeepsWhatWouldBecomeMuchMoreWork) {
   std::vector<Problem::Factor> monarch{factor(64, 64, 64, 1),
                                        factor(1, 64, 64, 64)};
@@ -277,7 +294,8 @@ TEST(FactorGrouping, GroupsLongChains) {
 
 TEST(FactorGrouping, BoundsAreBounds) {
   for (int64_t bytes : {2, 4})
-    for (const char *name : {"sm_80", "sm_90", "sm_120"}) {
+    for (const char *name :
+         {"sm_80", "sm_90", "sm_90:library=cublaslt", "sm_120"}) {
       Problem chain = makeChain(dyadic(8), 4096, bytes);
       auto costs = createGPUCosts(chain, *getGPUTarget(name));
       for (unsigned first : {0, 2, 4})

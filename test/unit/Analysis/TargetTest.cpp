@@ -87,10 +87,11 @@ TEST(TargetTest, GPUsDifferFromRows) {
   EXPECT_EQ(other->multiprocessors, 66);
   EXPECT_EQ(other->dramBandwidth, 2e12);
   EXPECT_EQ(other->l2Bandwidth, row->l2Bandwidth * 66 / row->multiprocessors);
-  for (const char *name : {"sm_90:", "sm_90:multiprocessors",
-                           "sm_90:multiprocessors=", "sm_90:multiprocessors=0",
-                           "sm_90:sms=2", "sm_90:multiprocessors=x", "sm_91",
-                           "sm_90:dram_gbps=-1", ":dram_gbps=1"})
+  for (const char *name :
+       {"sm_90:", "sm_90:multiprocessors",
+        "sm_90:multiprocessors=", "sm_90:multiprocessors=0", "sm_90:sms=2",
+        "sm_90:library=blas", "sm_90:library", "sm_90:multiprocessors=x",
+        "sm_91", "sm_90:dram_gbps=-1", ":dram_gbps=1"})
     EXPECT_FALSE(getGPUTarget(name).has_value()) << name;
 }
 

@@ -70,6 +70,12 @@ struct Sequence {
 
   explicit Sequence(ProductOpInterface first);
   ProductOpInterface last() { return ops.back(); }
+  /// Whether all weights are part of the program, and packed with it.
+  bool isConstant() {
+    return llvm::all_of(weights, [](Value weight) {
+      return matchPattern(weight, m_Constant());
+    });
+  }
   /// Whether there are neighbours that may be multiplied with each other.
   bool canMerge() const {
     for (size_t t = 1; t < isMergeable.size(); ++t)
@@ -306,7 +312,9 @@ static void explain(Sequence &sequence, bool isAssumed, StringRef target,
              .str();
   for (auto [number, kernel] : llvm::enumerate(result.best.kernels))
     remark::analysis(loc, getRemark())
-        << llvm::formatv("kernel {0}: {1}: {2:f1} us", number, describe(kernel),
+        << llvm::formatv("kernel {0}: {1}{2}: {3:f1} us", number,
+                         describe(kernel),
+                         costs.usesLibrary(kernel) ? " by cublasLt" : "",
                          *costs.predict(kernel) * 1e6)
                .str();
   for (const Alternative &other : result.rejected)
@@ -338,8 +346,13 @@ struct Machine {
   int64_t getAssumedBatch() const {
     return cpu ? kAssumedBatch : kAssumedGPUBatch;
   }
-  std::unique_ptr<KernelCosts> createCosts(const Problem &chain) const {
-    return cpu ? createCPUCosts(chain, *cpu) : createGPUCosts(chain, *gpu);
+  std::unique_ptr<KernelCosts> createCosts(Sequence &sequence) const {
+    if (cpu)
+      return createCPUCosts(sequence.problem, *cpu);
+    // As ks-select-plan has it.
+    GPUTarget target = *gpu;
+    target.hasLibrary &= !sequence.isConstant();
+    return createGPUCosts(sequence.problem, target);
   }
 };
 
@@ -373,7 +386,7 @@ struct FuseFactorsPass : ks::impl::FuseFactorsBase<FuseFactorsPass> {
     bool isAssumed = !sequence.problem.batch;
     if (isAssumed)
       sequence.problem.batch = batch ? batch : machine.getAssumedBatch();
-    std::unique_ptr<KernelCosts> costs = machine.createCosts(sequence.problem);
+    std::unique_ptr<KernelCosts> costs = machine.createCosts(sequence);
     StringAttr way = getWay(sequence.last());
     bool isExplained = way || getContext().getRemarkEngine() != nullptr;
     GroupingResult result = groupFactors(

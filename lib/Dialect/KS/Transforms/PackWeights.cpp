@@ -71,10 +71,10 @@ static Value createPackedBuffer(OpBuilder &b, ProductOpInterface op,
   return buffer;
 }
 
-static void packOperands(ProductOpInterface op) {
+static LogicalResult packOperands(ProductOpInterface op) {
   PlanAttrInterface plan = op.getPlanAttr();
   if (!plan)
-    return;
+    return success();
   OpBuilder b(op);
   SmallVector<KSPattern> patterns = op.getPatternList();
   unsigned first = op.getWeightOperands().getBeginOperandIndex();
@@ -83,6 +83,12 @@ static void packOperands(ProductOpInterface op) {
     if (cast<ShapedType>(weight.get().getType()).getRank() != 4)
       continue;
     PackingAttrInterface packing = plan.getPacking(t);
+    if (isa<LibraryPackingAttr>(packing) &&
+        matchPattern(weight.get(), m_Constant()))
+      return op->emitOpError("has a constant weight and the plan of a library; "
+                             "expected an argument, or a plan without: what is "
+                             "packed now cannot know whether the library will "
+                             "be there");
     Operation *source = weight.get().getDefiningOp();
     weight.set(
         op.isOnTensors()
@@ -92,6 +98,7 @@ static void packOperands(ProductOpInterface op) {
     if (source && isOpTriviallyDead(source))
       source->erase();
   }
+  return success();
 }
 
 //===----------------------------------------------------------------------===//
@@ -305,7 +312,10 @@ namespace {
 struct PackWeightsPass : ks::impl::PackWeightsBase<PackWeightsPass> {
   void runOnOperation() override {
     foldMerges(getOperation());
-    getOperation().walk([](ProductOpInterface op) { packOperands(op); });
+    WalkResult packed = getOperation().walk(
+        [](ProductOpInterface op) { return WalkResult(packOperands(op)); });
+    if (packed.wasInterrupted())
+      return signalPassFailure();
     SymbolTable symbols(getOperation());
     for (auto func : llvm::to_vector(getOperation().getOps<func::FuncOp>()))
       FunctionSplitter(func, symbols).split();

@@ -12,6 +12,7 @@
 #include "ks/Dialect/KS/Transforms/Passes.h"
 #include "ks/Dialect/KS/Transforms/Transforms.h"
 
+#include "mlir/IR/Matchers.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 
@@ -251,43 +252,141 @@ static LogicalResult selectChainPlan(ProductOpInterface op,
   return success();
 }
 
+//===----------------------------------------------------------------------===//
+// Libraries
+//===----------------------------------------------------------------------===//
+
+LibraryPlanAttr ks::getLibraryPlanAttr(ProductOpInterface op,
+                                       const GPUPlan &fallback) {
+  return LibraryPlanAttr::get(
+      op->getContext(), Library::CublasLt,
+      cast<PlanAttrInterface>(Attribute(getPlanAttr(op, fallback))));
+}
+
+/// Whether `weight` is made of constants alone.
+static bool isConstantWeight(Value weight) {
+  auto merge = weight.getDefiningOp<MergeWeightsOp>();
+  if (!merge)
+    return matchPattern(weight, m_Constant());
+  return isConstantWeight(merge.getRightWeight()) &&
+         isConstantWeight(merge.getLeftWeight());
+}
+
+std::optional<double> ks::predictLibrary(ProductOpInterface op,
+                                         const Problem &problem,
+                                         const GPUTarget &target) {
+  if (llvm::any_of(op.getWeightOperands(), isConstantWeight))
+    return std::nullopt;
+  return predictLibrary(problem, target);
+}
+
+/// How a product of one factor may run: by the library, if it is there and
+/// `isLibrary`, and by the first of the plans.
+struct Choice {
+  SmallVector<RankedGPUPlan> ranked;
+  std::optional<double> librarySeconds; ///< None if it cannot.
+  bool isLibrary = false;
+};
+
+/// Chooses the fastest way; beside `main`, a plan for another batch, only what
+/// makes up for a second copy of the weights.
+static Choice chooseAlone(ProductOpInterface op, const Problem &problem,
+                          const GPUTarget &target, PlanAttrInterface main,
+                          size_t rank) {
+  Choice choice;
+  auto mainLibrary = dyn_cast_if_present<LibraryPlanAttr>(main);
+  auto mainKernel = mainLibrary ? mainLibrary.getGPUPlan()
+                                : dyn_cast_if_present<GPUPlanAttr>(main);
+  if (mainKernel)
+    choice.ranked.push_back(
+        planForGPUBeside(problem, target, mainKernel.getPlan(op.getLayout())));
+  else
+    choice.ranked =
+        planForGPU(problem, target, static_cast<unsigned>(rank + 2));
+  // There is always one.
+  rank = std::min(rank, choice.ranked.size() - 1);
+  choice.ranked.erase(choice.ranked.begin(), choice.ranked.begin() + rank);
+  choice.librarySeconds = predictLibrary(op, problem, target);
+  if (!choice.librarySeconds || rank != 0)
+    return choice;
+  double kernel = choice.ranked.front().cost.seconds;
+  double allowance = mainLibrary  ? kSecondPacking
+                     : mainKernel ? 1 / kSecondPacking
+                                  : 1;
+  choice.isLibrary = *choice.librarySeconds < allowance * kernel;
+  return choice;
+}
+
+static void explainLibrary(ProductOpInterface op, const Problem &problem,
+                           bool isAssumed, const GPUTarget &target,
+                           const Choice &choice) {
+  auto name = remark::RemarkOpts::name("plan").category("ks-select-plan");
+  const auto &[plan, cost] = choice.ranked.front();
+  remark::analysis(op->getLoc(), name)
+      << llvm::formatv("{0}library cublasLt; predicted {1:f1} us; where it "
+                       "cannot be opened {2}, {3:f1} us",
+                       getTargetText(problem, isAssumed, target),
+                       *choice.librarySeconds * 1e6, describe(plan),
+                       cost.seconds * 1e6)
+             .str();
+}
+
+//===----------------------------------------------------------------------===//
+// One product
+//===----------------------------------------------------------------------===//
+
+/// Whether `target` can realize the plan that `op` has.
+static LogicalResult checkPinned(ProductOpInterface op, const Problem &problem,
+                                 const GPUTarget &target) {
+  PlanAttrInterface pinned = op.getPlanAttr();
+  std::string complaint;
+  auto library = dyn_cast<LibraryPlanAttr>(pinned);
+  if (library && failed(library.verifyPlan(op)))
+    return failure();
+  if (auto plan =
+          library ? library.getGPUPlan() : dyn_cast<GPUPlanAttr>(pinned))
+    complaint = checkGPUPlan(problem, plan.getPlan(op.getLayout()), target);
+  else if (auto chain = dyn_cast<GPUChainPlanAttr>(pinned))
+    complaint = checkGPUChainPlan(problem, chain.getPlan(), target);
+  else
+    return op->emitOpError("has plan ")
+           << pinned << ", which is not for " << target.name
+           << "; expected a #ks.gpu_plan, #ks.gpu_chain_plan or "
+              "#ks.library_plan";
+  if (!complaint.empty())
+    return op->emitOpError("has a plan that does not fit ")
+           << target.name << ": " << complaint;
+  return success();
+}
+
 /// Gives `op` a plan for `target`, or checks the one it has. `main`, if any, is
 /// its plan for other batches.
 static LogicalResult selectPlan(ProductOpInterface op, const GPUTarget &target,
-                                int64_t assumedBatch, GPUPlanAttr main,
+                                int64_t assumedBatch, PlanAttrInterface main,
                                 size_t rank) {
   Problem problem = getProblem(op);
-  if (PlanAttrInterface pinned = op.getPlanAttr()) {
-    std::string complaint;
-    if (auto plan = dyn_cast<GPUPlanAttr>(pinned))
-      complaint = checkGPUPlan(problem, plan.getPlan(op.getLayout()), target);
-    else if (auto chain = dyn_cast<GPUChainPlanAttr>(pinned))
-      complaint = checkGPUChainPlan(problem, chain.getPlan(), target);
-    else
-      return op->emitOpError("has plan ")
-             << pinned << ", which is not for " << target.name
-             << "; expected a #ks.gpu_plan or #ks.gpu_chain_plan";
-    if (!complaint.empty())
-      return op->emitOpError("has a plan that does not fit ")
-             << target.name << ": " << complaint;
-    return success();
-  }
+  if (op.getPlanAttr())
+    return checkPinned(op, problem, target);
   bool isAssumed = !problem.batch;
   if (isAssumed)
     problem.batch = assumedBatch;
   if (problem.factors.size() != 1)
     return selectChainPlan(op, problem, isAssumed, target, rank);
-  SmallVector<RankedGPUPlan> ranked;
-  if (main)
-    ranked.push_back(
-        planForGPUBeside(problem, target, main.getPlan(op.getLayout())));
-  else
-    ranked = planForGPU(problem, target, static_cast<unsigned>(rank + 2));
-  // There is always one.
-  rank = std::min(rank, ranked.size() - 1);
-  ranked.erase(ranked.begin(), ranked.begin() + rank);
-  setPlan(op, getPlanAttr(op, ranked.front().plan));
-  explain(op, problem, isAssumed, target, ranked);
+  Choice choice = chooseAlone(op, problem, target, main, rank);
+  const GPUPlan &plan = choice.ranked.front().plan;
+  if (choice.isLibrary) {
+    setPlan(op, getLibraryPlanAttr(op, plan));
+    explainLibrary(op, problem, isAssumed, target, choice);
+    return success();
+  }
+  setPlan(op, getPlanAttr(op, plan));
+  explain(op, problem, isAssumed, target, choice.ranked);
+  if (choice.librarySeconds)
+    remark::analysis(op->getLoc(), remark::RemarkOpts::name("plan").category(
+                                       "ks-select-plan"))
+        << llvm::formatv("rejected library cublasLt: {0:f1} us",
+                         *choice.librarySeconds * 1e6)
+               .str();
   return success();
 }
 
@@ -343,9 +442,9 @@ struct SelectPlanPass : ks::impl::SelectPlanBase<SelectPlanPass> {
       if (func)
         mains = func->getAttrOfType<ArrayAttr>(kMainPlansAttr);
       size_t number = numbers[func]++;
-      GPUPlanAttr main;
+      PlanAttrInterface main;
       if (mains && number < mains.size())
-        main = dyn_cast<GPUPlanAttr>(mains[number]);
+        main = dyn_cast<PlanAttrInterface>(mains[number]);
       return WalkResult(selectPlan(op, *gpu, batch ? batch : kAssumedGPUBatch,
                                    main, static_cast<size_t>(rank.getValue())));
     });

@@ -12,6 +12,7 @@
 include "ks/Dialect/KS/IR/KSAttrs.td"
 include "ks/Dialect/KS/IR/KSGPUAttrs.td"
 include "ks/Dialect/KS/IR/KSInterfaces.td"
+include "ks/Dialect/KS/IR/KSLibraryOps.td"
 include "ks/Dialect/KS/IR/KSTileOps.td"
 include "mlir/Dialect/Arith/IR/ArithBase.td"
 include "mlir/IR/OpAsmInterface.td"

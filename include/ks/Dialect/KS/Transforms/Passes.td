@@ -36,8 +36,10 @@ def FuseFactors : Pass<"ks-fuse-factors"> {
     The pass then asks `groupFactors` (ks/Analysis/FactorGrouping.h) for the
     fastest way to run the factors, with the planners' times of kernels:
     neighbours merged, all multiplied out to the dense matrix, or apart. On CPUs
-    factors that follow each other are one kernel, a `ks.chain`. Where the batch
-    is known at run time only, one is assumed.
+    factors that follow each other are one kernel, a `ks.chain`. Of a GPU target
+    with a library (`sm_90:library=cublaslt`) the dense product may be that
+    library's; see `ks-select-plan`. Where the batch is known at run time only,
+    one is assumed.
 
     Kernels of several factors that follow each other carry `ks.kernel`, so that
     canonicalization does not join them, until they have plans.
@@ -94,6 +96,10 @@ def SelectPlan : Pass<"ks-select-plan"> {
     Remarks (category `ks-select-plan`) tell, per factor, what was chosen, what
     it is expected to cost, and what the next best would have cost. On GPUs a
     product has one factor (see `ks-split-chains`).
+
+    A dense product gets a `#ks.library_plan` if the target may have a library and
+    that is predicted to be clearly faster (ks/Analysis/LibraryCost.h) than our own
+    kernel, whose plan it holds for where the library is missing.
 
     Where the batch is known at run time only, one is assumed. To have several
     plans of a function, each for a range of batches, run the pass on copies of

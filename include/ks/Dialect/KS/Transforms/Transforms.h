@@ -11,6 +11,7 @@
 
 #include "ks/Analysis/CPUPlanner.h"
 #include "ks/Analysis/GPUPlanner.h"
+#include "ks/Analysis/LibraryCost.h"
 #include "ks/Analysis/Problem.h"
 #include "ks/Dialect/KS/IR/KS.h"
 
@@ -32,6 +33,17 @@ inline constexpr llvm::StringLiteral kMainPlansAttr = "ks.main_plans";
 GPUPlanAttr getPlanAttr(ProductOpInterface op, const GPUPlan &plan);
 GPUChainPlanAttr getPlanAttr(ProductOpInterface op, const GPUChainPlan &plan);
 CPUPlanAttr getPlanAttr(ProductOpInterface op, const CPUPlan &plan);
+
+/// The plan that has cublasLt compute `op`, or the kernel of `fallback`.
+LibraryPlanAttr getLibraryPlanAttr(ProductOpInterface op,
+                                   const GPUPlan &fallback);
+
+/// Seconds that the library of `target` takes for `op`; none if there is none,
+/// or if it cannot compute it: products with an epilogue, for example, or with
+/// constant weights, which are packed before it is known whether it is there.
+std::optional<double> predictLibrary(ProductOpInterface op,
+                                     const Problem &problem,
+                                     const GPUTarget &target);
 
 /// Rewrites ks.to_dense as a chain applied to the identity.
 void populateDecomposeToDensePatterns(mlir::RewritePatternSet &patterns);

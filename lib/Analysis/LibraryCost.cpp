@@ -1,0 +1,60 @@
+//===- LibraryCost.cpp - Dense products by a library ----------------------===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "ks/Analysis/LibraryCost.h"
+
+#include "ks/Analysis/Target.h"
+
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace ks;
+
+std::string ks::checkLibraryProblem(const Problem &problem) {
+  if (problem.factors.size() != 1)
+    return llvm::formatv("a library multiplies by one matrix, and there are "
+                         "{0} factors; expected ks.matmul",
+                         problem.factors.size());
+  const KSPattern &p = problem.factors.front().pattern;
+  if (p.a != 1 || p.d != 1)
+    return llvm::formatv("a library multiplies by dense matrices, and the "
+                         "pattern is ({0}, {1}, {2}, {3}); expected a = d = 1",
+                         p.a, p.b, p.c, p.d);
+  if (problem.isComplex)
+    return "the elements are complex; expected f16, bf16, f32 or f64 for a "
+           "library";
+  if (problem.hasEpilogue)
+    return "there is an epilogue, which a library does not know; expected none";
+  return "";
+}
+
+/// FMAs per clock and SM of the unit that the library multiplies with.
+static double getProductsPerClock(const Problem &problem,
+                                  const GPUTarget &target) {
+  if (problem.realBytes == 8)
+    return target.fma64PerClock;
+  if (problem.realBytes == 2)
+    return std::max(target.mma16PerClock, target.wgmma16PerClock);
+  return problem.tf32
+             ? std::max(target.mma8PerClock, target.wgmma16PerClock / 2)
+             : target.fma32PerClock;
+}
+
+std::optional<double> ks::predictLibrary(const Problem &problem,
+                                         const GPUTarget &target) {
+  if (!target.hasLibrary || !checkLibraryProblem(problem).empty())
+    return std::nullopt;
+  constexpr double kLaunch = 2.5e-6, kOfPeak = 0.87;
+  double perSecond = 2 * getProductsPerClock(problem, target) *
+                     target.gigahertz * 1e9 *
+                     static_cast<double>(target.multiprocessors);
+  int64_t batch = *problem.batch;
+  double seconds =
+      kLaunch + std::max(getMinimumBytes(problem, batch) / target.dramBandwidth,
+                         getFlops(problem, batch) / (kOfPeak * perSecond));
+  return kLibraryMargin * seconds;
+}

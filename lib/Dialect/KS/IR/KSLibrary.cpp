@@ -1,0 +1,106 @@
+//===- KSLibrary.cpp - Products by vendors' libraries ---------------------===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "ks/Dialect/KS/IR/KS.h"
+
+#include "ks/Analysis/LibraryCost.h"
+
+#include "mlir/IR/Diagnostics.h"
+
+using namespace mlir;
+using namespace ks;
+
+//===----------------------------------------------------------------------===//
+// LibraryPackingAttr
+//===----------------------------------------------------------------------===//
+
+LogicalResult
+LibraryPackingAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                           PackingAttrInterface fallback) {
+  // C1
+  if (isa<LibraryPackingAttr>(fallback))
+    return emitError() << "packing's fallback is " << fallback
+                       << "; expected that of a kernel";
+  return success();
+}
+
+RankedTensorType LibraryPackingAttr::getPackedType(KSPattern p,
+                                                   Type element) const {
+  RankedTensorType packed = getFallback().getPackedType(p, element);
+  if (!packed)
+    return {};
+  int64_t parts = isa<ComplexType>(element) ? 2 : 1;
+  int64_t bits = getRealType(element).getIntOrFloatBitWidth();
+  for (int64_t size : {p.a, p.b, p.c, p.d, parts})
+    if (llvm::MulOverflow(bits, size, bits))
+      return {};
+  Type packedElement = packed.getElementType();
+  auto plain = static_cast<int64_t>(llvm::divideCeil(
+      static_cast<uint64_t>(bits), packedElement.getIntOrFloatBitWidth()));
+  return RankedTensorType::get({std::max(plain, packed.getDimSize(0))},
+                               packedElement);
+}
+
+/// The library reads all of it.
+Ties LibraryPackingAttr::getTied() const { return Ties::None; }
+
+//===----------------------------------------------------------------------===//
+// LibraryPlanAttr
+//===----------------------------------------------------------------------===//
+
+LogicalResult
+LibraryPlanAttr::verify(function_ref<InFlightDiagnostic()> emitError, Library,
+                        PlanAttrInterface fallback) {
+  // C1
+  if (!isa<GPUPlanAttr>(fallback))
+    return emitError() << "plan's fallback is " << fallback
+                       << "; expected a #ks.gpu_plan";
+  return success();
+}
+
+PackingAttrInterface LibraryPlanAttr::getPacking(unsigned factor) const {
+  PackingAttrInterface packing = getFallback().getPacking(factor);
+  if (!packing)
+    return {};
+  return cast<PackingAttrInterface>(
+      Attribute(LibraryPackingAttr::get(getContext(), packing)));
+}
+
+LogicalResult LibraryPlanAttr::verifyPlan(Operation *operation) const {
+  auto op = cast<ProductOpInterface>(operation);
+  if (std::string complaint = checkLibraryProblem(getProblem(op));
+      !complaint.empty())
+    return op->emitOpError("plan does not fit: ") << complaint;
+  return getFallback().verifyPlan(operation);
+}
+
+//===----------------------------------------------------------------------===//
+// LibraryProductOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult LibraryProductOp::verify() {
+  // C1
+  KSPattern p = getPattern().getPattern();
+  if (p.a != 1 || p.d != 1)
+    return emitOpError("has pattern ")
+           << getPattern() << "; expected a dense one, <1, b, c, 1>";
+  // C2
+  auto input = cast<MemRefType>(getInput().getType());
+  auto result = cast<MemRefType>(getInit().getType());
+  if (input.getElementType() != result.getElementType())
+    return emitOpError("has an input of ")
+           << input.getElementType() << " and a result of "
+           << result.getElementType() << "; expected one element type";
+  int64_t features = getLayout() == Layout::BatchFirst ? 1 : 0;
+  for (auto [name, type, expected] :
+       {std::tuple{"input", input, p.c}, {"outs", result, p.b}})
+    if (type.getDimSize(features) != expected)
+      return emitOpError() << name << " is " << type << "; expected "
+                           << expected << " features in axis " << features;
+  return success();
+}

@@ -1,0 +1,288 @@
+//===- LibraryProducts.cpp - Dense products by cublasLt -------------------===//
+//
+// Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// To cublasLt a matrix is stored by columns: our rows are its columns. So
+// batch-first Y = X Wᵀ is, to it, D = op(A) B with A = W, transposed, and B =
+// X; batch-last Y = W X is D = A B with A = X and B = W.
+//
+//===----------------------------------------------------------------------===//
+
+#include "LibraryProducts.h"
+
+#include "Text.h"
+
+#include <algorithm>
+
+using namespace ks;
+using namespace ks::cublas;
+
+/// What an algorithm was chosen for.
+struct LibraryProducts::Key {
+  LibraryProduct product;
+  int64_t batch = 0;
+  int64_t inputPitch = 0, resultPitch = 0;          ///< In elements.
+  uint32_t inputAlignment = 0, resultAlignment = 0; ///< Of the first element.
+
+  explicit Key(const LibraryCall &call);
+  bool operator==(const Key &) const = default;
+};
+
+/// An algorithm, and the descriptions it goes with.
+struct LibraryProducts::Prepared {
+  Prepared(const Key &key, const Functions &functions)
+      : key(key), functions(functions) {}
+  Prepared(const Prepared &) = delete;
+  Prepared &operator=(const Prepared &) = delete;
+  ~Prepared() {
+    for (cublasLtMatrixLayout_t layout : {a, b, d})
+      if (layout)
+        functions.cublasLtMatrixLayoutDestroy(layout);
+    if (product)
+      functions.cublasLtMatmulDescDestroy(product);
+  }
+
+  const Key key;
+  const Functions &functions;
+  cublasLtMatmulDesc_t product = nullptr;
+  cublasLtMatrixLayout_t a = nullptr, b = nullptr, d = nullptr;
+  cublasLtMatmulAlgo_t algorithm = {};
+};
+
+namespace {
+
+/// The largest power of two that divides the address, up to what the library
+/// can make use of.
+uint32_t getAlignment(const void *address) {
+  auto bits = reinterpret_cast<uintptr_t>(address) | arrayAlignment;
+  return static_cast<uint32_t>(bits & -bits);
+}
+
+cudaDataType getDataType(KsElementType type) {
+  switch (type) {
+  case KS_F16:
+    return CUDA_R_16F;
+  case KS_BF16:
+    return CUDA_R_16BF;
+  case KS_F64:
+    return CUDA_R_64F;
+  default: // The artefact was checked: no complex numbers.
+    return CUDA_R_32F;
+  }
+}
+
+cublasComputeType_t getComputeType(const LibraryProduct &product) {
+  if (product.type == KS_F64)
+    return CUBLAS_COMPUTE_64F;
+  return product.isTF32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
+}
+
+/// The preferences of a search.
+class Preferences {
+public:
+  explicit Preferences(const Functions &functions) : functions(functions) {
+    result = functions.cublasLtMatmulPreferenceCreate(&handle);
+  }
+  Preferences(const Preferences &) = delete;
+  Preferences &operator=(const Preferences &) = delete;
+  ~Preferences() {
+    if (handle)
+      functions.cublasLtMatmulPreferenceDestroy(handle);
+  }
+  template <typename T>
+  void set(cublasLtMatmulPreferenceAttributes_t attribute, T value) {
+    if (result == CUBLAS_STATUS_SUCCESS)
+      result = functions.cublasLtMatmulPreferenceSetAttribute(
+          handle, attribute, &value, sizeof(value));
+  }
+
+  const Functions &functions;
+  cublasLtMatmulPreference_t handle = nullptr;
+  cublasStatus_t result; ///< The first failure, if any.
+};
+
+} // namespace
+
+LibraryProducts::Key::Key(const LibraryCall &call)
+    : product(call.product), batch(call.getBatch()),
+      inputPitch(call.input.strides[0]), resultPitch(call.result.strides[0]),
+      inputAlignment(getAlignment(call.input.data)),
+      resultAlignment(getAlignment(call.result.data)) {}
+
+//===----------------------------------------------------------------------===//
+// The library
+//===----------------------------------------------------------------------===//
+
+Status LibraryProducts::create(const CUDAContext &context,
+                               std::unique_ptr<LibraryProducts> &products,
+                               bool &isAsked) {
+  const Functions *functions = nullptr;
+  if (Status status = getFunctions(functions, isAsked))
+    return status;
+  std::unique_ptr<LibraryProducts> result(
+      new LibraryProducts(context, *functions));
+  if (Status status =
+          toStatus(*functions, functions->cublasLtCreate(&result->handle),
+                   "starting cublasLt"))
+    return status;
+  result->name = cublas::getName(*functions);
+  products = std::move(result);
+  return {};
+}
+
+LibraryProducts::~LibraryProducts() {
+  if (!handle)
+    return;
+  cuda::CurrentContext scope(*context.getFunctions(),
+                             static_cast<cuda::CUcontext>(context.getHandle()));
+  // Fails, and must, if the driver has ended before.
+  if (!scope.getStatus())
+    functions.cublasLtDestroy(handle);
+}
+
+size_t LibraryProducts::getWorkspaceBytes(const LibraryProduct &product,
+                                          int64_t batch) {
+  // Where there is little to do in parallel, it divides the sums into parts
+  // that are added up behind. More than so many are of no use, nor is more
+  // memory than NVIDIA recommends for any GPU.
+  constexpr size_t parts = 16, most = size_t(32) << 20;
+  size_t bytes = parts * (product.type == KS_F64 ? 8 : 4);
+  if (__builtin_mul_overflow(bytes, static_cast<size_t>(product.n), &bytes) ||
+      __builtin_mul_overflow(bytes, static_cast<size_t>(batch), &bytes) ||
+      !roundUp(bytes, arrayAlignment))
+    return most;
+  return std::min(bytes, most);
+}
+
+//===----------------------------------------------------------------------===//
+// Algorithms
+//===----------------------------------------------------------------------===//
+
+static Status describe(const Functions &functions,
+                       const LibraryProduct &product, int64_t batch,
+                       int64_t inputPitch, int64_t resultPitch,
+                       cublasLtMatmulDesc_t &multiply,
+                       cublasLtMatrixLayout_t &a, cublasLtMatrixLayout_t &b,
+                       cublasLtMatrixLayout_t &d) {
+  cudaDataType type = getDataType(product.type);
+  auto create = [&](cublasLtMatrixLayout_t &layout, int64_t rows,
+                    int64_t columns, int64_t pitch) {
+    return functions.cublasLtMatrixLayoutCreate(
+        &layout, type, static_cast<uint64_t>(rows),
+        static_cast<uint64_t>(columns), pitch);
+  };
+  cublasStatus_t result = functions.cublasLtMatmulDescCreate(
+      &multiply, getComputeType(product),
+      product.type == KS_F64 ? CUDA_R_64F : CUDA_R_32F);
+  auto then = [&](auto step) {
+    if (result == CUBLAS_STATUS_SUCCESS)
+      result = step();
+  };
+  bool first = product.isBatchFirst;
+  int64_t n = product.n, m = product.m;
+  cublasOperation_t transposed = CUBLAS_OP_T;
+  if (first)
+    then([&] {
+      return functions.cublasLtMatmulDescSetAttribute(
+          multiply, CUBLASLT_MATMUL_DESC_TRANSA, &transposed,
+          sizeof(transposed));
+    });
+  then([&] { return create(first ? a : b, m, n, m); });
+  then([&] {
+    return first ? create(b, m, batch, inputPitch)
+                 : create(a, batch, m, inputPitch);
+  });
+  then([&] {
+    return first ? create(d, n, batch, resultPitch)
+                 : create(d, batch, n, resultPitch);
+  });
+  return toStatus(functions, result, "describing the product");
+}
+
+Status LibraryProducts::findAlgorithm(const Key &key,
+                                      Prepared &prepared) const {
+  const LibraryProduct &product = key.product;
+  if (Status status = describe(functions, product, key.batch, key.inputPitch,
+                               key.resultPitch, prepared.product, prepared.a,
+                               prepared.b, prepared.d))
+    return status;
+  Preferences preferences(functions);
+  preferences.set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
+                  static_cast<uint64_t>(getWorkspaceBytes(product, key.batch)));
+  // Parts of sums are not rounded to the element type before they are added.
+  preferences.set(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
+                  CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE);
+  auto weights = static_cast<uint32_t>(arrayAlignment);
+  bool first = product.isBatchFirst;
+  preferences.set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES,
+                  first ? weights : key.inputAlignment);
+  preferences.set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
+                  first ? key.inputAlignment : weights);
+  for (auto attribute : {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES,
+                         CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES})
+    preferences.set(attribute, key.resultAlignment);
+  if (Status status =
+          toStatus(functions, preferences.result, "stating preferences"))
+    return status;
+  cublasLtMatmulHeuristicResult_t best = {};
+  int count = 0;
+  cublasStatus_t result = functions.cublasLtMatmulAlgoGetHeuristic(
+      handle, prepared.product, prepared.a, prepared.b, prepared.d, prepared.d,
+      preferences.handle, /*requested=*/1, &best, &count);
+  if (result == CUBLAS_STATUS_SUCCESS)
+    result = count > 0 ? best.state : CUBLAS_STATUS_NOT_SUPPORTED;
+  prepared.algorithm = best.algo;
+  return toStatus(functions, result,
+                  concat("looking for an algorithm for batch ", key.batch));
+}
+
+Status LibraryProducts::find(const LibraryCall &call,
+                             std::shared_ptr<const Prepared> &prepared) const {
+  Key key(call);
+  std::lock_guard<std::mutex> lock(mutex);
+  for (const auto &candidate : known) {
+    if (!candidate || candidate->key != key)
+      continue;
+    prepared = candidate;
+    return {};
+  }
+  auto created = std::make_shared<Prepared>(key, functions);
+  if (Status status = findAlgorithm(key, *created))
+    return status;
+  prepared = created;
+  known[nextPlace++ % maxPrepared] = std::move(created);
+  return {};
+}
+
+Status LibraryProducts::prepare(const LibraryCall &call) const {
+  std::shared_ptr<const Prepared> prepared;
+  return call.getBatch() == 0 ? Status() : find(call, prepared);
+}
+
+Status LibraryProducts::run(const LibraryCall &call, void *workspace,
+                            cuda::CUstream stream) const {
+  if (call.getBatch() == 0)
+    return {};
+  std::shared_ptr<const Prepared> prepared;
+  if (Status status = find(call, prepared))
+    return status;
+  const LibraryProduct &product = call.product;
+  // Numbers of the type in which it sums.
+  constexpr float one32 = 1, zero32 = 0;
+  constexpr double one64 = 1, zero64 = 0;
+  bool isDouble = product.type == KS_F64;
+  const void *one = isDouble ? static_cast<const void *>(&one64) : &one32;
+  const void *zero = isDouble ? static_cast<const void *>(&zero64) : &zero32;
+  const ArrayView &a = product.isBatchFirst ? call.weights : call.input;
+  const ArrayView &b = product.isBatchFirst ? call.input : call.weights;
+  void *d = call.result.data;
+  cublasStatus_t result = functions.cublasLtMatmul(
+      handle, prepared->product, one, a.data, prepared->a, b.data, prepared->b,
+      zero, d, prepared->d, d, prepared->d, &prepared->algorithm, workspace,
+      getWorkspaceBytes(product, call.getBatch()), stream);
+  return toStatus(functions, result, "launching it");
+}

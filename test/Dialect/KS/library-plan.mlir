@@ -1,0 +1,51 @@
+// Plans of libraries, and what becomes of them, printed and parsed again.
+
+// RUN: ks-opt %s | ks-opt | FileCheck %s
+// RUN: ks-opt %s --mlir-print-op-generic | ks-opt | FileCheck %s
+// RUN: ks-opt %s --emit-bytecode | ks-opt | FileCheck %s
+
+// CHECK-LABEL: func.func @plan(
+//       CHECK:   plan #ks.library_plan<cublaslt, fallback = #ks.gpu_plan<entries = 16,
+func.func @plan(%x: tensor<?x48xf16>, %k: tensor<1x40x48x1xf16>, %init: tensor<?x40xf16>) -> tensor<?x40xf16> {
+  %y = ks.matmul <1, 40, 48, 1> ins(%x, %k : tensor<?x48xf16>, tensor<1x40x48x1xf16>) outs(%init : tensor<?x40xf16>)
+    plan #ks.library_plan<cublaslt, fallback = #ks.gpu_plan<entries = 16, batch_blocks = 1024, vector = 1, warps = [2, 1, 1], stages = 2, copies = cp_async, weights = streamed, packing = <fragments = <mma16, run_k = 4, run_n = 2>, n = 16, k = 32, j = 1>>>
+    -> tensor<?x40xf16>
+  return %y : tensor<?x40xf16>
+}
+
+// The buffer has room for either: 40 rows are three blocks of 16, 48 columns are
+// two chunks of 32.
+// CHECK-LABEL: func.func @packed(
+//       CHECK:   ins(%{{.*}}, %{{.*}} : memref<?x48xf16, {{.*}}>, memref<3072xf16>)
+func.func @packed(%x: memref<?x48xf16, strided<[?, 1], offset: ?>>, %p: memref<3072xf16>,
+                  %y: memref<?x40xf16, strided<[?, 1], offset: ?>>) {
+  ks.matmul <1, 40, 48, 1> ins(%x, %p : memref<?x48xf16, strided<[?, 1], offset: ?>>, memref<3072xf16>)
+    outs(%y : memref<?x40xf16, strided<[?, 1], offset: ?>>)
+    plan #ks.library_plan<cublaslt, fallback = #ks.gpu_plan<entries = 16, batch_blocks = 1024, vector = 1, warps = [2, 1, 1], stages = 2, copies = cp_async, weights = streamed, packing = <fragments = <mma16, run_k = 4, run_n = 2>, n = 16, k = 32, j = 1>>>
+  return
+}
+
+// f32 in three bf16 takes more room than as it is.
+// CHECK-LABEL: func.func @pack(
+//       CHECK:   ks.pack_weights <1, 16, 16, 1> into #ks.library_packing<fallback = #ks.gpu_packing<fragments = <mma16_split, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>
+//  CHECK-SAME:     -> tensor<768xbf16>
+func.func @pack(%k: tensor<1x16x16x1xf32>, %init: tensor<768xbf16>) -> tensor<768xbf16> {
+  %p = ks.pack_weights <1, 16, 16, 1> into #ks.library_packing<fallback = #ks.gpu_packing<fragments = <mma16_split, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>
+    ins(%k : tensor<1x16x16x1xf32>) outs(%init : tensor<768xbf16>) -> tensor<768xbf16>
+  return %p : tensor<768xbf16>
+}
+
+// CHECK-LABEL: func.func @choice(
+//       CHECK:   ks.with_library cublaslt {
+//  CHECK-NEXT:     ks.library_product <1, 40, 48, 1> layout(batch_last) ins(%{{.*}}, %{{.*}} : memref<48x?xf16>, memref<3072xf16>) outs(%{{.*}} : memref<40x?xf16>)
+//  CHECK-NEXT:   } else {
+//       CHECK:     memref.store
+//  CHECK-NEXT:   }
+func.func @choice(%x: memref<48x?xf16>, %p: memref<3072xf16>, %y: memref<40x?xf16>, %zero: f16, %c0: index) {
+  ks.with_library cublaslt {
+    ks.library_product <1, 40, 48, 1> layout(batch_last) ins(%x, %p : memref<48x?xf16>, memref<3072xf16>) outs(%y : memref<40x?xf16>)
+  } else {
+    memref.store %zero, %y[%c0, %c0] : memref<40x?xf16>
+  }
+  return
+}

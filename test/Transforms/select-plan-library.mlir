@@ -1,0 +1,77 @@
+// Dense products by a library: only where the target may have one, where that is
+// predicted to be faster, and where it knows the product. A plan that is written
+// by hand wins.
+
+// RUN: ks-opt %s --ks-select-plan="target=sm_90:library=cublaslt" | FileCheck %s
+// RUN: ks-opt %s --ks-select-plan="target=sm_90" | FileCheck %s --check-prefix=NONE
+// RUN: ks-opt %s --ks-select-plan="target=sm_90:library=cublaslt" -o /dev/null \
+// RUN:   --remarks-filter-analyse=".*" --remark-format=emitRemark 2>&1 | FileCheck %s --check-prefix=REMARK
+
+// NONE-LABEL: func.func @dense(
+//       NONE:   plan #ks.gpu_plan<
+// CHECK-LABEL: func.func @dense(
+//       CHECK:   plan #ks.library_plan<cublaslt, fallback = #ks.gpu_plan<{{.*}}<wgmma16,
+//      REMARK:   Remark="target sm_90:library=cublaslt: library cublasLt; predicted 23{{[0-9]}}.{{[0-9]}} us; where it cannot be opened {{[0-9]+}} entries x {{.*}}, {{[0-9.]+}} us"
+func.func @dense(%x: tensor<4096x4096xf16>, %k: tensor<1x4096x4096x1xf16>, %init: tensor<4096x4096xf16>) -> tensor<4096x4096xf16> {
+  %y = ks.matmul <1, 4096, 4096, 1> ins(%x, %k : tensor<4096x4096xf16>, tensor<1x4096x4096x1xf16>) outs(%init : tensor<4096x4096xf16>) -> tensor<4096x4096xf16>
+  return %y : tensor<4096x4096xf16>
+}
+
+// CHECK-LABEL: func.func @epilogue(
+//       CHECK:   plan #ks.gpu_plan<
+func.func @epilogue(%x: tensor<4096x4096xf16>, %k: tensor<1x4096x4096x1xf16>, %init: tensor<4096x4096xf16>) -> tensor<4096x4096xf16> {
+  %y = ks.matmul <1, 4096, 4096, 1> ins(%x, %k : tensor<4096x4096xf16>, tensor<1x4096x4096x1xf16>) outs(%init : tensor<4096x4096xf16>)
+    epilogue {
+    ^bb0(%acc: f32):
+      %n = arith.negf %acc : f32
+      ks.yield %n : f32
+    } -> tensor<4096x4096xf16>
+  return %y : tensor<4096x4096xf16>
+}
+
+// f32 on FMAs takes the library longer than us as three bf16.
+// CHECK-LABEL: func.func @f32(
+//       CHECK:   plan #ks.gpu_plan<{{.*}}<mma16_split,
+//      REMARK:   Remark="rejected library cublasLt: {{[0-9.]+}} us"
+func.func @f32(%x: tensor<4096x4096xf32>, %k: tensor<1x4096x4096x1xf32>, %init: tensor<4096x4096xf32>) -> tensor<4096x4096xf32> {
+  %y = ks.matmul <1, 4096, 4096, 1> ins(%x, %k : tensor<4096x4096xf32>, tensor<1x4096x4096x1xf32>) outs(%init : tensor<4096x4096xf32>) -> tensor<4096x4096xf32>
+  return %y : tensor<4096x4096xf32>
+}
+
+// What is packed with the program cannot know whether the library will be there.
+// CHECK-LABEL: func.func @constant(
+//       CHECK:   plan #ks.gpu_plan<
+func.func @constant(%x: tensor<4096x4096xf16>, %init: tensor<4096x4096xf16>) -> tensor<4096x4096xf16> {
+  %k = arith.constant dense<1.0> : tensor<1x4096x4096x1xf16>
+  %y = ks.matmul <1, 4096, 4096, 1> ins(%x, %k : tensor<4096x4096xf16>, tensor<1x4096x4096x1xf16>) outs(%init : tensor<4096x4096xf16>) -> tensor<4096x4096xf16>
+  return %y : tensor<4096x4096xf16>
+}
+
+// A sparse product is ours.
+// CHECK-LABEL: func.func @sparse(
+//       CHECK:   plan #ks.gpu_plan<
+func.func @sparse(%x: tensor<4096x4096xf16>, %k: tensor<2x2048x2048x1xf16>, %init: tensor<4096x4096xf16>) -> tensor<4096x4096xf16> {
+  %y = ks.matmul <2, 2048, 2048, 1> ins(%x, %k : tensor<4096x4096xf16>, tensor<2x2048x2048x1xf16>) outs(%init : tensor<4096x4096xf16>) -> tensor<4096x4096xf16>
+  return %y : tensor<4096x4096xf16>
+}
+
+// NONE-LABEL: func.func @pinned(
+//       NONE:   plan #ks.library_plan<
+// CHECK-LABEL: func.func @pinned(
+//       CHECK:   plan #ks.library_plan<cublaslt, fallback = #ks.gpu_plan<entries = 16, batch_blocks = 7,
+func.func @pinned(%x: tensor<64x32xf16>, %k: tensor<1x8x32x1xf16>, %init: tensor<64x8xf16>) -> tensor<64x8xf16> {
+  %y = ks.matmul <1, 8, 32, 1> ins(%x, %k : tensor<64x32xf16>, tensor<1x8x32x1xf16>) outs(%init : tensor<64x8xf16>)
+    plan #ks.library_plan<cublaslt, fallback = #ks.gpu_plan<entries = 16, batch_blocks = 7, vector = 1, warps = [2, 1, 1], stages = 2, copies = cp_async, weights = streamed, packing = <fragments = <mma16, run_k = 4, run_n = 2>, n = 16, k = 32, j = 1>>>
+    -> tensor<64x8xf16>
+  return %y : tensor<64x8xf16>
+}
+
+// Beside the plan of another batch, only what makes up for a second copy of the
+// weights is taken.
+// CHECK-LABEL: func.func @beside(
+//       CHECK:   plan #ks.library_plan<
+func.func @beside(%x: tensor<4096x1024xf16>, %k: tensor<1x1024x1024x1xf16>, %init: tensor<4096x1024xf16>) -> tensor<4096x1024xf16>
+    attributes {ks.main_plans = [#ks.library_plan<cublaslt, fallback = #ks.gpu_plan<entries = 16, batch_blocks = 7, vector = 1, warps = [2, 1, 1], stages = 2, copies = cp_async, weights = streamed, packing = <fragments = <mma16, run_k = 4, run_n = 2>, n = 16, k = 32, j = 1>>>]} {
+  %y = ks.matmul <1, 1024, 1024, 1> ins(%x, %k : tensor<4096x1024xf16>, tensor<1x1024x1024x1xf16>) outs(%init : tensor<4096x1024xf16>) -> tensor<4096x1024xf16>
+  return %y : tensor<4096x1024xf16>
+}

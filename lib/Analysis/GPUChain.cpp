@@ -277,8 +277,7 @@ int64_t GPUChainPlan::getRegisters(const Problem &problem,
   if (isStreamed())
     steps = (steps + 1) / 2;
   return results * fragments.numSums() + activations +
-         2 * steps * getWeightRegisters(problem, factor) +
-         kAddresses +
+         2 * steps * getWeightRegisters(problem, factor) + kAddresses +
          kAddressesOfFactor * static_cast<int64_t>(factors.size()) + epilogue;
 }
 

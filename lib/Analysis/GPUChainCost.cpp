@@ -75,8 +75,8 @@ static double getSectorCycles(const Problem &problem,
 }
 
 BlockWork ks::getChainWork(const Problem &problem, const GPUChainPlan &plan,
-                         size_t number, const ChainBuffer &next,
-                         const GPUTarget &target) {
+                           size_t number, const ChainBuffer &next,
+                           const GPUTarget &target) {
   const GPUChainFactor &factor = plan.factors[number];
   KSPattern p = plan.getPattern(problem, number);
   const FragmentLayout &layout = factor.fragments;
@@ -126,8 +126,8 @@ BlockWork ks::getChainWork(const Problem &problem, const GPUChainPlan &plan,
   if (isRemote)
     ofStore = FragmentLayout::lanes * kConstants.remoteStore;
   else if (!isStored)
-    ofStore = bytesOfStore * getSectorCycles(
-                                 problem, factor, problem.factors[number].pattern);
+    ofStore = bytesOfStore *
+              getSectorCycles(problem, factor, problem.factors[number].pattern);
   work.shared =
       count * (loads * wavefronts + results / toDouble(run) * ofStore);
 
@@ -142,14 +142,14 @@ BlockWork ks::getChainWork(const Problem &problem, const GPUChainPlan &plan,
     double blocks = sets * chunks;
     for (int64_t size : plan.getStageBlocks(problem, number))
       blocks *= toDouble(size);
-    work.weightBytes =
-        blocks * toDouble(plan.getBlockElements(problem, number) *
-                          layout.partBytes(problem.realBytes)) *
-        (problem.isComplex ? 2 : 1);
+    work.weightBytes = blocks *
+                       toDouble(plan.getBlockElements(problem, number) *
+                                layout.partBytes(problem.realBytes)) *
+                       (problem.isComplex ? 2 : 1);
     work.shared += work.weightBytes / 128;
-    work.latency = sets * chunks * (kConstants.stageBarrier +
-                                    kConstants.loadLatency /
-                                        toDouble(plan.stages - 1));
+    work.latency = sets * chunks *
+                   (kConstants.stageBarrier +
+                    kConstants.loadLatency / toDouble(plan.stages - 1));
     return work;
   }
   work.weightBytes = count * weights;
@@ -161,8 +161,7 @@ BlockWork ks::getChainWork(const Problem &problem, const GPUChainPlan &plan,
   return work;
 }
 
-ChainBuffer ks::getNextBuffer(const Problem &problem,
-                              const GPUChainPlan &plan,
+ChainBuffer ks::getNextBuffer(const Problem &problem, const GPUChainPlan &plan,
                               size_t number) {
   if (number + 1 < plan.factors.size() || plan.isStaged)
     return plan.getBuffer(problem, number + 1);
@@ -194,8 +193,7 @@ GPUCost ks::predictGPUChain(const Problem &problem, const GPUChainPlan &plan,
   }
   double tiles =
       std::ceil(toDouble(std::max<int64_t>(1, batch)) / toDouble(plan.entries));
-  double blocks =
-      tiles * toDouble(plan.slices * plan.shares * plan.cluster);
+  double blocks = tiles * toDouble(plan.slices * plan.shares * plan.cluster);
   // Large clusters do not find room on all of them.
   double multiprocessors =
       toDouble(plan.cluster > 2 ? target.multiprocessors * 10 / 11
@@ -204,7 +202,8 @@ GPUCost ks::predictGPUChain(const Problem &problem, const GPUChainPlan &plan,
   // Slices may have the same input.
   double features =
       toDouble(plan.getPattern(problem, 0).inFeatures()) +
-      toDouble(plan.getPattern(problem, plan.factors.size() - 1).outFeatures()) /
+      toDouble(
+          plan.getPattern(problem, plan.factors.size() - 1).outFeatures()) /
           toDouble(plan.shares);
   double ioBytes = tiles * toDouble(plan.entries * plan.slices * plan.shares) *
                    features * toDouble(problem.elementBytes());
@@ -224,10 +223,10 @@ GPUCost ks::predictGPUChain(const Problem &problem, const GPUChainPlan &plan,
               target.l2Bandwidth;
   double shared = (work.shared + 2 * ioBytes / blocks / 128) / clock;
   double units = work.units / clock;
-  double alone = work.latency / clock + kConstants.serialShared * shared +
-                 (plan.isStreamed() ? kConstants.serialStreamed
-                                  : kConstants.serialDRAM) *
-                     dram;
+  double alone =
+      work.latency / clock + kConstants.serialShared * shared +
+      (plan.isStreamed() ? kConstants.serialStreamed : kConstants.serialDRAM) *
+          dram;
   cost.dram = perSM * dram;
   cost.l2 = perSM * l2;
   cost.shared = perSM * shared;

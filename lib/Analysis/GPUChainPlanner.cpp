@@ -195,8 +195,8 @@ std::vector<int64_t> ChainEnumerator::getSliceCounts() const {
     return counts;
   int64_t leastBytes = problem.batchFirst ? 8 : problem.elementBytes();
   for (int64_t columns = left.d - 1; columns >= 1; --columns) {
-    bool isWhole = left.d % columns == 0 && (columns % right.d == 0 ||
-                                             right.d % columns == 0);
+    bool isWhole = left.d % columns == 0 &&
+                   (columns % right.d == 0 || right.d % columns == 0);
     bool isEven = (columns & (columns - 1)) == 0 || columns % 8 == 0;
     if (isWhole && isEven && columns <= 64 &&
         columns * problem.elementBytes() >= leastBytes)
@@ -227,8 +227,7 @@ bool ChainEnumerator::divides(int64_t cluster) const {
 bool ChainEnumerator::fits(const GPUChainPlan &plan) const {
   for (size_t number = 0; number < problem.factors.size(); ++number) {
     KSPattern p = plan.getPattern(problem, number);
-    int64_t features =
-        plan.isStreamed() && number == 0 ? 0 : p.inFeatures();
+    int64_t features = plan.isStreamed() && number == 0 ? 0 : p.inFeatures();
     if (number + 1 < problem.factors.size())
       features += p.outFeatures();
     if (features / plan.cluster * plan.entries * problem.elementBytes() >
@@ -246,9 +245,11 @@ void ChainEnumerator::addPlan(GPUChainPlan plan, int64_t registers,
       return;
   if (plan.isStreamed()) {
     // As much in the ring as there is room for.
-    int64_t room = target.sharedPerBlock - kBulkAlignment -
-                   (plan.getSharedBytes(problem) - plan.getBufferBytes(problem)[0]);
-    plan.stages = std::min<int64_t>(plan.stages, room / plan.getStageBytes(problem));
+    int64_t room =
+        target.sharedPerBlock - kBulkAlignment -
+        (plan.getSharedBytes(problem) - plan.getBufferBytes(problem)[0]);
+    plan.stages =
+        std::min<int64_t>(plan.stages, room / plan.getStageBytes(problem));
     if (plan.stages < 2)
       return;
   }
@@ -265,8 +266,8 @@ void ChainEnumerator::addInputs(GPUChainPlan plan) {
         continue;
       plan.warps = warps;
       for (bool isStaged : {true, false}) {
-        plan.isStaged = isStaged && problem.batchFirst &&
-                        plan.slices * plan.shares == 1;
+        plan.isStaged =
+            isStaged && problem.batchFirst && plan.slices * plan.shares == 1;
         if (plan.isStaged != isStaged)
           continue;
         plan.stages = 0;
@@ -289,8 +290,8 @@ void ChainEnumerator::addTiles(GPUChainPlan plan) {
     // More blocks than there are multiprocessors need not share rows n.
     int64_t blocks = (batch + entries - 1) / entries * plan.slices;
     for (int64_t shares : {1, 2, 4, 8}) {
-      if (shares > 1 && (plan.cluster > 1 ||
-                         blocks * shares >= 4 * target.multiprocessors))
+      if (shares > 1 &&
+          (plan.cluster > 1 || blocks * shares >= 4 * target.multiprocessors))
         continue;
       plan.shares = shares;
       addInputs(plan);

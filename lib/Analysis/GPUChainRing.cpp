@@ -26,17 +26,16 @@ int64_t ks::getRoomBytes(int64_t bytes) {
   return roundUp(bytes + kBehind, kAlignment);
 }
 
-std::array<int64_t, 3>
-GPUChainPlan::getStageCounts(const Problem &problem, size_t number) const {
+std::array<int64_t, 3> GPUChainPlan::getStageCounts(const Problem &problem,
+                                                    size_t number) const {
   KSPattern p = getPattern(problem, number);
   const GPUChainFactor &factor = factors[number];
-  return {p.a / factor.groups,
-          countBlocksN(problem, number) / factor.blocksN,
+  return {p.a / factor.groups, countBlocksN(problem, number) / factor.blocksN,
           getDepth(problem, number) / getChunk(problem, number)};
 }
 
-std::array<int64_t, 3>
-GPUChainPlan::getStageBlocks(const Problem &problem, size_t number) const {
+std::array<int64_t, 3> GPUChainPlan::getStageBlocks(const Problem &problem,
+                                                    size_t number) const {
   const GPUChainFactor &factor = factors[number];
   int64_t blocksJ = getTasks(problem, number)[1];
   return {factor.tiedA ? 1 : factor.groups, factor.tiedD ? 1 : blocksJ,
@@ -74,7 +73,7 @@ int64_t GPUChainPlan::getStageBytes(const Problem &problem) const {
 
 /// What the ring brings is what warps multiply, each at most one piece of it.
 void ks::checkStages(Check &check, const Problem &problem,
-                        const GPUChainPlan &plan, size_t number) {
+                     const GPUChainPlan &plan, size_t number) {
   const GPUChainFactor &factor = plan.factors[number];
   if (!plan.isStreamed()) {
     check.require(factor.groups == 1 && factor.blocksN == 1 && factor.k == 0,
@@ -99,18 +98,18 @@ void ks::checkStages(Check &check, const Problem &problem,
                 number, factor.groups, groups);
   // The first factor's input comes once.
   int64_t blocks = plan.countBlocksN(problem, number);
-  check.require(number == 0 ? blocks == factor.blocksN
-                            : blocks % factor.blocksN == 0,
-                "a stage of factor {0} has {1} blocks of n; expected {2}{3}",
-                number, factor.blocksN, number == 0 ? "" : "a divisor of ",
-                blocks);
+  check.require(
+      number == 0 ? blocks == factor.blocksN : blocks % factor.blocksN == 0,
+      "a stage of factor {0} has {1} blocks of n; expected {2}{3}", number,
+      factor.blocksN, number == 0 ? "" : "a divisor of ", blocks);
   int64_t count = 1;
   for (int64_t size : plan.getTasks(problem, number))
     count *= size;
-  check.require(count <= plan.warps,
-                "a stage of factor {0} has {1} pieces of work; expected at most "
-                "the {2} warps",
-                number, count, plan.warps);
+  check.require(
+      count <= plan.warps,
+      "a stage of factor {0} has {1} pieces of work; expected at most "
+      "the {2} warps",
+      number, count, plan.warps);
   int64_t bytes = plan.getBlockElements(problem, number) *
                   (problem.isComplex ? 2 : 1) *
                   factor.fragments.partBytes(problem.realBytes);

@@ -15,8 +15,8 @@ using namespace ks;
 /// A chainable pair, left = (a1, b1, c1, d1) and right = (a2, b2, c2, d2) with
 /// g = d1 / d2: output columns [s J, (s + 1) J) of group i of the left one need
 /// those features of its input. The right one has them in groups i a2/a1 on, as
-/// rows n and columns j with n d2 + j mod d1 in that range: some n and all j, or
-/// of every g-th n some j.
+/// rows n and columns j with n d2 + j mod d1 in that range: some n and all j,
+/// or of every g-th n some j.
 ChainSlice GPUChainPlan::getSlice(const Problem &problem, size_t number) const {
   const KSPattern &p = problem.factors[number].pattern;
   const KSPattern &left = problem.factors.back().pattern;

@@ -50,8 +50,8 @@ struct GPUChainPlan;
 void checkSlices(Check &check, const Problem &problem,
                  const GPUChainPlan &plan);
 /// That stages of the ring divide what factor `number` reads and computes.
-void checkStages(Check &check, const Problem &problem,
-                 const GPUChainPlan &plan, size_t number);
+void checkStages(Check &check, const Problem &problem, const GPUChainPlan &plan,
+                 size_t number);
 
 /// Bytes of shared memory that `bytes` of activations take.
 int64_t getRoomBytes(int64_t bytes);

@@ -31,10 +31,10 @@
 // slice's part of the intermediate only; nothing is computed twice. The
 // first factor's weights are those of some of its rows n.
 //
-// Example. Of a Monarch matrix, (64, 64, 64, 1) and (1, 64, 64, 64), four slices
-// have 16 columns j of the second factor each. They take rows n = 16 s to 16 s +
-// 15 of each group of the first one: a slice is the chain (64, 16, 64, 1),
-// (1, 64, 64, 16), whose intermediate has 1024 features, not 4096.
+// Example. Of a Monarch matrix, (64, 64, 64, 1) and (1, 64, 64, 64), four
+// slices have 16 columns j of the second factor each. They take rows n = 16 s
+// to 16 s + 15 of each group of the first one: a slice is the chain (64, 16,
+// 64, 1), (1, 64, 64, 16), whose intermediate has 1024 features, not 4096.
 //
 // All slices read the whole of their tile of the input. So it need not lie in
 // shared memory as a whole either: with `stages`, input and weights come in
@@ -145,10 +145,10 @@ struct GPUChainFactor {
 /// part, in order; see #ks.gpu_packing. Its columns j begin at s' mod
 /// `slicesOfPart` times pattern.d.
 struct ChainSlice {
-  KSPattern pattern;           ///< Of the slice's chain.
-  int64_t columnSlices = 1;    ///< Along j of the last factor.
-  int64_t slicesOfPart = 1;    ///< Neighbours that have the same rows n.
-  int64_t parts = 1, run = 1;  ///< Of n.
+  KSPattern pattern;          ///< Of the slice's chain.
+  int64_t columnSlices = 1;   ///< Along j of the last factor.
+  int64_t slicesOfPart = 1;   ///< Neighbours that have the same rows n.
+  int64_t parts = 1, run = 1; ///< Of n.
 };
 
 /// How a chain runs in one kernel; see #ks.gpu_chain_plan.

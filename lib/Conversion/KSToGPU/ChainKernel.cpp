@@ -6,8 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A planned chain as one kernel. For the tile of the batch, and the slice of the
-// chain, of a cluster:
+// A planned chain as one kernel. For the tile of the batch, and the slice of
+// the chain, of a cluster:
 //
 //   rows of the input to shared memory
 //   for each factor
@@ -52,8 +52,8 @@ void ChainKernel::createBuffers() {
   for (size_t t = 0; t < plan.factors.size() + (plan.isStaged ? 1 : 0); ++t) {
     places.push_back(plan.getBuffer(problem, t));
     bool isInRing = plan.isStreamed() && t == 0;
-    buffers.push_back(isInRing ? Value()
-                               : viewActivations(t, index.constant(bytes[t % 2])));
+    buffers.push_back(
+        isInRing ? Value() : viewActivations(t, index.constant(bytes[t % 2])));
   }
 }
 
@@ -259,8 +259,8 @@ ChainKernel::Task ChainKernel::getTask(Value number) {
   return task;
 }
 
-/// The first block of packed weights, [i][j block][part of n][n block][chunk], of
-/// the slice's group, column and block of n.
+/// The first block of packed weights, [i][j block][part of n][n block][chunk],
+/// of the slice's group, column and block of n.
 Value ChainKernel::getWeightBlock(Value i, Value j, Value blockN) {
   const GPUChainFactor &factor = getFactor();
   int64_t columns = factor.getColumns(batchFirst);
@@ -316,9 +316,8 @@ void ChainKernel::selectFactor(size_t t) {
 void ChainKernel::bindFactor(size_t t) {
   selectFactor(t);
   // [i][j block][n block][chunk][step][j][tile][lane][position]
-  SmallVector<int64_t> shape =
-      attr.getFactors()[t].getPacking().getPackedShape(
-          problem.factors[t].pattern);
+  SmallVector<int64_t> shape = attr.getFactors()[t].getPacking().getPackedShape(
+      problem.factors[t].pattern);
   shape[3] *= shape[0] * shape[1] * shape[2];
   shape.erase(shape.begin(), shape.begin() + 3);
   shape.back() *= parts;
@@ -396,11 +395,10 @@ void ChainKernel::lower(KernelModule &kernels, StringRef name) {
   Value entries = memref::DimOp::create(b, loc, op.getInit(), op.getBatchDim());
   Value blocks = affine::AffineApplyOp::create(
       b, loc,
-      AffineMap::get(
-          0, 1,
-          b.getAffineSymbolExpr(0).ceilDiv(plan.entries) *
-              (plan.slices * plan.shares * plan.cluster),
-          b.getContext()),
+      AffineMap::get(0, 1,
+                     b.getAffineSymbolExpr(0).ceilDiv(plan.entries) *
+                         (plan.slices * plan.shares * plan.cluster),
+                     b.getContext()),
       ValueRange{entries});
   createLaunch(b, kernel, blocks, plan.getThreads(),
                plan.getSharedBytes(problem), operands);

@@ -15,19 +15,20 @@
 
 namespace ks {
 
-/// A planned chain as one kernel; see ChainKernel.cpp, and ks/Analysis/GPUChain.h
-/// for what lies where.
+/// A planned chain as one kernel; see ChainKernel.cpp, and
+/// ks/Analysis/GPUChain.h for what lies where.
 class ChainKernel : KernelBuilder {
 public:
-  ChainKernel(mlir::RewriterBase &b, ProductOpInterface op, GPUChainPlanAttr attr)
+  ChainKernel(mlir::RewriterBase &b, ProductOpInterface op,
+              GPUChainPlanAttr attr)
       : KernelBuilder(b, op), problem(getProblem(op)), attr(attr),
         plan(attr.getPlan()) {}
 
   void lower(KernelModule &kernels, llvm::StringRef name);
 
 private:
-  /// A piece of work: what is computed, in the slice, where its activations lie,
-  /// and which block of weights it takes.
+  /// A piece of work: what is computed, in the slice, where its activations
+  /// lie, and which block of weights it takes.
   struct Task {
     Value i, n, j, row; ///< First of it; entries are counted in the tile.
     Value group, column;
@@ -91,7 +92,8 @@ private:
   // along groups and columns, and the share of rows n; the first entry of the
   // tile.
   Value rank, warp, sliceI, sliceJ, share, firstM;
-  llvm::SmallVector<ChainBuffer> places; // One for each factor, and for results.
+  llvm::SmallVector<ChainBuffer>
+      places; // One for each factor, and for results.
   llvm::SmallVector<Value> buffers;
   // The factor that is emitted, what the slice has of it, how many pieces of
   // work a block has, and its weights, [block][step][j][tile][lane][position].

@@ -30,8 +30,8 @@
 using namespace mlir;
 using namespace ks;
 
-/// A stage of the selected factor: which groups, blocks of n and chunk of k, and
-/// where it lies in shared memory.
+/// A stage of the selected factor: which groups, blocks of n and chunk of k,
+/// and where it lies in shared memory.
 struct ChainKernel::Stage {
   Value firstI, firstBlockN, chunk;
   Value input, weights; ///< In bytes.
@@ -49,8 +49,8 @@ ChainKernel::Stage ChainKernel::getStage(Value position) {
         index.add(stage.firstBlockN,
                   index.mul(share, plan.countBlocksN(problem, number)));
   stage.chunk = at[2];
-  stage.input = index.mul(index.rem(position, plan.stages),
-                          plan.getStageBytes(problem));
+  stage.input =
+      index.mul(index.rem(position, plan.stages), plan.getStageBytes(problem));
   stage.weights = stage.input;
   if (number == 0)
     stage.weights = index.add(stage.input, plan.getInputBytes(problem));
@@ -66,8 +66,8 @@ Value ChainKernel::viewWeights(const Stage &stage, ArrayRef<int64_t> shape) {
 // Copies
 //===----------------------------------------------------------------------===//
 
-/// Starts the copies of a stage's weights: blocks of n and of k follow each other
-/// in memory, those of other groups and columns lie elsewhere.
+/// Starts the copies of a stage's weights: blocks of n and of k follow each
+/// other in memory, those of other groups and columns lie elsewhere.
 void ChainKernel::copyWeights(const Stage &stage) {
   std::array<int64_t, 3> blocks = plan.getStageBlocks(problem, number);
   bool isTogether = plan.getStageCounts(problem, number)[2] == 1;
@@ -77,16 +77,15 @@ void ChainKernel::copyWeights(const Stage &stage) {
   int64_t piece = elements * (isTogether ? blocks[2] : 1);
   int64_t numPieces = pieces[0] * pieces[1] * pieces[2];
   Value view = viewWeights(stage, {numPieces, piece});
-  auto loop =
-      scf::ForOp::create(b, loc, index.constant(0), index.constant(numPieces),
-                         index.constant(1));
+  auto loop = scf::ForOp::create(b, loc, index.constant(0),
+                                 index.constant(numPieces), index.constant(1));
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
   SmallVector<Value> at = index.delinearize(loop.getInductionVar(), pieces);
-  Value block = getWeightBlock(
-      index.add(stage.firstI, at[0]),
-      index.mul(at[1], getFactor().getColumns(batchFirst)),
-      index.add(stage.firstBlockN, at[2]));
+  Value block =
+      getWeightBlock(index.add(stage.firstI, at[0]),
+                     index.mul(at[1], getFactor().getColumns(batchFirst)),
+                     index.add(stage.firstBlockN, at[2]));
   CopyWeightsOp::create(b, loc, weights[number],
                         index.mul(index.add(block, stage.chunk), elements),
                         view, loop.getInductionVar(),
@@ -150,8 +149,8 @@ ChainKernel::Task ChainKernel::getStagedTask(const Stage &stage) {
   return task;
 }
 
-/// Waits for a stage of the selected factor, starts the copy of a later one, and
-/// multiplies.
+/// Waits for a stage of the selected factor, starts the copy of a later one,
+/// and multiplies.
 Value ChainKernel::emitStage(Value position, Value accumulator) {
   int64_t ahead = plan.stages - 1;
   // Behind the barrier all have read the stage that is written next, and what
@@ -168,10 +167,10 @@ Value ChainKernel::emitStage(Value position, Value accumulator) {
   int64_t columns = factor.tiedD ? 1 : factor.getColumns(batchFirst);
   std::array<int64_t, 3> blocks = plan.getStageBlocks(problem, number);
   int64_t steps = factor.k / layout.stepK();
-  weightBlocks = viewWeights(
-      stage, {blocks[0] * blocks[1] * blocks[2], steps, columns,
-              factor.getTilesN(), layout.weightLanes(),
-              layout.weightsPerLane() * parts});
+  weightBlocks =
+      viewWeights(stage, {blocks[0] * blocks[1] * blocks[2], steps, columns,
+                          factor.getTilesN(), layout.weightLanes(),
+                          layout.weightsPerLane() * parts});
   Value activations =
       number == 0 ? viewActivations(0, stage.input) : buffers[number];
   Task task = getStagedTask(stage);
@@ -191,7 +190,8 @@ Value ChainKernel::emitStage(Value position, Value accumulator) {
   return loop.getResult(0);
 }
 
-/// Stores what the warps have computed of a set, of which `position` is a stage.
+/// Stores what the warps have computed of a set, of which `position` is a
+/// stage.
 void ChainKernel::finishSet(Value position, Value accumulator) {
   Task task = getStagedTask(getStage(position));
   if (count == plan.warps)
@@ -217,8 +217,8 @@ void ChainKernel::emitStreamedFactor(size_t t) {
       scf::ForOp::create(b, loc, zero, index.constant(setsI * setsN), one);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(sets.getBody());
-  Value first = index.add(index.mul(sets.getInductionVar(), chunks),
-                          firstStages[t]);
+  Value first =
+      index.add(index.mul(sets.getInductionVar(), chunks), firstStages[t]);
   auto loop = scf::ForOp::create(b, loc, zero, index.constant(chunks), one,
                                  getZeroAccumulator());
   {

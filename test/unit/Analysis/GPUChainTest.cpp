@@ -219,8 +219,7 @@ TEST(GPUChain, SlicesAreChains) {
     problem.factors.push_back({{a * groups, rank * ratio, draw(3), d}});
     problem.factors.push_back({{a, draw(3), groups * rank, d * ratio}});
     for (int64_t columns = 1; columns <= d * ratio; ++columns)
-      if (d * ratio % columns == 0 &&
-          (columns % d == 0 || d % columns == 0))
+      if (d * ratio % columns == 0 && (columns % d == 0 || d % columns == 0))
         checkSlices(problem, a * (d * ratio / columns));
   }
 }

@@ -147,7 +147,8 @@ TEST_P(GPUPlannerTest, PredictionsRespectTheFloor) {
     double weights = static_cast<double>(
         problem.factors.front().storedWeights() * problem.elementBytes());
     double bytes = getMinimumBytes(problem, batch);
-    bool mayBeInL2 = batch <= 512 && bytes < static_cast<double>(target.l2Bytes);
+    bool mayBeInL2 =
+        batch <= 512 && bytes < static_cast<double>(target.l2Bytes);
     EXPECT_GE(seconds, mayBeInL2 ? bytes / target.l2Bandwidth
                                  : (bytes - weights) / target.dramBandwidth);
   }

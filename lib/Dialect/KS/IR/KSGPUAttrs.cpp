@@ -71,12 +71,15 @@ GPUPackingAttr::getPackedShape(const KSPattern &pattern) const {
   auto countBlocks = [](int64_t size, int64_t block) {
     return (size + block - 1) / block;
   };
-  return {
-      isTied(Ties::A) ? 1 : p.a, isTied(Ties::D) ? 1 : countBlocks(p.d, getJ()),
-      getParts() * getBlocksOfPart(pattern),  countBlocks(p.c, getK()),
-      getK() / layout.stepK(),   getJ(),
-      getN() / layout.tileN(),   layout.weightLanes(),
-      layout.weightsPerLane()};
+  return {isTied(Ties::A) ? 1 : p.a,
+          isTied(Ties::D) ? 1 : countBlocks(p.d, getJ()),
+          getParts() * getBlocksOfPart(pattern),
+          countBlocks(p.c, getK()),
+          getK() / layout.stepK(),
+          getJ(),
+          getN() / layout.tileN(),
+          layout.weightLanes(),
+          layout.weightsPerLane()};
 }
 
 RankedTensorType GPUPackingAttr::getPackedType(KSPattern p,

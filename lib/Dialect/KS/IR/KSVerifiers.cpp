@@ -404,8 +404,8 @@ LogicalResult PackWeightsOp::verify() {
         pattern.b / packing.getParts() % packing.getRun() != 0)
       return emitOpError("packing has ")
              << packing.getParts() << " parts of n in runs of "
-             << packing.getRun() << "; expected them to divide b = "
-             << pattern.b;
+             << packing.getRun()
+             << "; expected them to divide b = " << pattern.b;
   RankedTensorType expected =
       getPacking().getPackedType(pattern, type.getElementType());
   if (!expected)

@@ -112,6 +112,24 @@ public:
   }
   unsigned getMaxGroups() const override { return kMaxFusedFactors; }
 
+  /// Tensor cores multiply by 16×16 weights. FMAs take as long as more blocks
+  /// do, but as long as memory takes longer still, that is not seen.
+  int64_t getBlockSize() const override {
+    constexpr int64_t kTensorCores = 16;
+    if (chain.realBytes == 2)
+      return kTensorCores;
+    double perSecond = getProductsPerClock({}) * target.gigahertz * 1e9 *
+                       static_cast<double>(target.multiprocessors) /
+                       (chain.isComplex ? 4 : 1);
+    double moving =
+        2 * static_cast<double>(chain.elementBytes()) / target.dramBandwidth;
+    int64_t size = 1;
+    while (size < kTensorCores &&
+           2 * static_cast<double>(size) <= moving * perSecond)
+      size *= 2;
+    return size;
+  }
+
 private:
   /// Of a kernel's time, what is left of it at least.
   static constexpr double kLeast = 0.5;

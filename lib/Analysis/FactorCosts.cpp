@@ -112,20 +112,20 @@ public:
   }
   unsigned getMaxGroups() const override { return kMaxFusedFactors; }
 
-  /// Tensor cores multiply by 16×16 weights. FMAs take as long as more blocks
-  /// do, but as long as memory takes longer still, that is not seen.
+  /// Tensor cores multiply by 16×16 weights. More FMAs are not seen, either, as
+  /// long as memory takes longer, which may be L2 where batches are small.
   int64_t getBlockSize() const override {
-    constexpr int64_t kTensorCores = 16;
+    constexpr int64_t kTensorCores = 16, kBesideL2 = 8;
     if (chain.realBytes == 2)
       return kTensorCores;
+    int64_t most = *chain.batch <= kFewBlocks ? kBesideL2 : kTensorCores;
     double perSecond = getProductsPerClock({}) * target.gigahertz * 1e9 *
                        static_cast<double>(target.multiprocessors) /
                        (chain.isComplex ? 4 : 1);
     double moving =
         2 * static_cast<double>(chain.elementBytes()) / target.dramBandwidth;
     int64_t size = 1;
-    while (size < kTensorCores &&
-           2 * static_cast<double>(size) <= moving * perSecond)
+    while (size < most && 2 * static_cast<double>(size) <= moving * perSecond)
       size *= 2;
     return size;
   }

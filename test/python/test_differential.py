@@ -103,6 +103,8 @@ def test_long_chains_are_of_all_kinds():
     assert min(kinds.values()) >= 80
     batches = Counter(case.batch for case in cases)
     assert min(batches[batch] for batch in ks_cases.SMALL_BATCHES) >= 100
+    assert 10 <= batches[0] <= 80
+    assert share(lambda case: case.is_dynamic) > 0.1
     assert 0.3 < share(lambda case: case.chain.is_chainable) < 0.7
     assert share(lambda case: any(case.chain.tied)) > 0.4
     assert share(lambda case: case.epilogue is not None) > 0.5

@@ -320,7 +320,7 @@ def draw_long(seed: int, number: int) -> Case:
     dtype = DTYPES[number % len(DTYPES)]
     layout = ks.LAYOUTS[number // len(DTYPES) % len(ks.LAYOUTS)]
     counts = np.arange(2, MOST_FACTORS + 1)
-    count = int(rng.choice(counts, p=1 / counts / (1 / counts).sum()))
+    count = int(rng.choice(counts, p=counts**-2.0 / (counts**-2.0).sum()))
     patterns = draw_patterns(rng, count, bool(rng.random() < 0.5), SMALL)
     tied = ["".join(axis for axis in "ad" if rng.random() < 0.2) for _ in patterns]
     batch = 0 if rng.random() < 0.04 else int(rng.choice(SMALL_BATCHES))

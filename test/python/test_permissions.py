@@ -171,3 +171,17 @@ def test_packed_once_on_a_gpu(gpu):
     assert both == packing + running
     check(read(g(placed)), x, weights)
     assert count_launches(plain.bind(*constant), placed)[1] >= running
+
+
+def test_artifacts_hold_what_was_merged():
+    """What is saved as a file, too: one kernel for all factors, packed from all weights."""
+
+    def find_kernels(**options):
+        artifact = ks.compile(DYADIC, target="sm_80", **options).artifact
+        return set(re.findall(rb"\.visible \.entry (\w+)", artifact))
+
+    merged = find_kernels(**BOTH)
+    assert b"chain_packed_0" in merged
+    assert not any(re.match(rb"chain_packed_[1-9]", name) for name in merged)
+    assert {b"chain_pack_%d" % number for number in range(4)} <= merged
+    assert any(re.match(rb"chain_packed_[1-9]", name) for name in find_kernels(frozen=True))

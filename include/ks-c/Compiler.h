@@ -23,6 +23,11 @@
 // arguments are errors, never crashes, as long as pointers are NULL or valid;
 // running out of memory inside the compiler ends the process.
 //
+// Permissions are part of the text. Factors are multiplied with each other,
+// where that is faster, if products say fastmath<reassoc> and weights are
+// constants or arguments marked {ks.frozen}. ksPack does it, once; so does
+// ksRun without packed weights, at each call.
+//
 // Threads. All functions may be called from several threads at once, on the
 // same objects too, except that nothing else may use an object while it is
 // destroyed. ksSetNumThreads and ksGetNumThreads (ks/Runtime/ThreadPool.h) set

@@ -90,27 +90,53 @@ public:
            predictAlone(getKernelProblem(chain, groups)).isLibrary;
   }
 
-  /// Activations have to be moved, and all be multiplied. (Weights may still be
-  /// in L2.)
+  /// Arrays have to be moved, and all be multiplied; what is saved then, is
+  /// saved of no less.
   double bound(llvm::ArrayRef<FactorGroup> groups) override {
     Problem problem = getKernelProblem(chain, groups);
     if (groups.size() > 1)
-      return kLeast * boundGPUChain(problem, target, *problem.batch);
-    double features =
-        static_cast<double>(problem.factors.front().pattern.inFeatures()) +
-        static_cast<double>(problem.factors.back().pattern.outFeatures());
-    double bytes = static_cast<double>(*problem.batch) * features *
-                   static_cast<double>(problem.elementBytes());
+      return withoutSaved(boundGPUChain(problem, target, *problem.batch),
+                          groups);
+    int64_t batch = *problem.batch;
     double perSecond = 2 * getProductsPerClock(groups) * target.gigahertz *
                        1e9 * static_cast<double>(target.multiprocessors);
-    return kLeast * std::max(bytes / target.dramBandwidth,
-                             getFlops(problem, *problem.batch) / perSecond);
+    // Some kernels are fitted to be faster than the table.
+    constexpr double kFastest = 0.75, kLaunch = 0.9e-6;
+    double products = kFastest * getFlops(problem, batch) / perSecond;
+    double bytes = getMinimumBytes(problem, batch) / target.dramBandwidth;
+    if (batch > kFewBlocks)
+      return withoutSaved(kLaunch + std::max(bytes, products), groups);
+    // Weights and activations may still be in L2.
+    double weights = static_cast<double>(
+        problem.factors.front().storedWeights() * problem.elementBytes());
+    bytes -= weights / target.dramBandwidth;
+    return withoutSaved(kLeast * std::max(bytes, products), groups);
   }
   unsigned getMaxGroups() const override { return kMaxFusedFactors; }
+
+  /// Tensor cores multiply by 16×16 weights. More FMAs are not seen, either, as
+  /// long as memory takes longer, which may be L2 where batches are small.
+  int64_t getBlockSize() const override {
+    constexpr int64_t kTensorCores = 16, kBesideL2 = 8;
+    if (chain.realBytes == 2)
+      return kTensorCores;
+    int64_t most = *chain.batch <= kFewBlocks ? kBesideL2 : kTensorCores;
+    double perSecond = getProductsPerClock({}) * target.gigahertz * 1e9 *
+                       static_cast<double>(target.multiprocessors) /
+                       (chain.isComplex ? 4 : 1);
+    double moving =
+        2 * static_cast<double>(chain.elementBytes()) / target.dramBandwidth;
+    int64_t size = 1;
+    while (size < most && 2 * static_cast<double>(size) <= moving * perSecond)
+      size *= 2;
+    return size;
+  }
 
 private:
   /// Of a kernel's time, what is left of it at least.
   static constexpr double kLeast = 0.5;
+  /// Entries of small batches, whose kernels end with all of them.
+  static constexpr int64_t kFewBlocks = 1024;
 
   struct Alone {
     double seconds = 0;
@@ -134,7 +160,6 @@ private:
     // A short kernel waits for other things. Each waits for the one before,
     // whose last blocks leave most of the GPU alone.
     constexpr double kShort = 3.5e-6, kBetween = 1e-6;
-    constexpr int64_t kFewBlocks = 1024;
     bool isFirst = groups.front().first == 0;
     double wait = isFirst || *chain.batch <= kFewBlocks ? 0 : kBetween;
     return std::max({kLeast * seconds, seconds - getSaved(groups),

@@ -86,6 +86,9 @@ public:
 
 private:
   void listGroups();
+  double countBlocks(const FactorGroup &group) const;
+  void keepFewBlocks();
+  void keepFewBlocks(unsigned first, unsigned end);
   double countKernels() const;
   void listKernels(unsigned maxGroups);
   void listKernels(FactorKernel &groups, unsigned maxGroups);
@@ -146,6 +149,76 @@ void Search::listGroups() {
       if (!hasProduct || (count == size && !isProductDense()))
         add(makeGroup(problem.factors, first, count, /*isDense=*/true));
     }
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Blocks
+//===----------------------------------------------------------------------===//
+
+/// What a group takes in whole blocks: products, and weights.
+double Search::countBlocks(const FactorGroup &group) const {
+  const Problem::Factor &factor = group.factor;
+  const KSPattern &p = factor.pattern;
+  int64_t block = costs.getBlockSize();
+  auto toDouble = [](int64_t value) { return static_cast<double>(value); };
+  double copies = toDouble(p.a) * toDouble(p.d);
+  double stored =
+      toDouble(factor.tiedA ? 1 : p.a) * toDouble(factor.tiedD ? 1 : p.d);
+  return toDouble((p.b + block - 1) / block) *
+         toDouble((p.c + block - 1) / block) * (copies + stored);
+}
+
+/// Leaves groups out that are in no good division of factors `first` to
+/// `end - 1`, all of which may be merged.
+void Search::keepFewBlocks(unsigned first, unsigned end) {
+  // By number of groups: the least blocks to reach a cut point, and from there.
+  unsigned most = end - first;
+  using Blocks = std::vector<std::vector<double>>;
+  Blocks before(most + 1, std::vector<double>(end + 1, kNever)), after = before;
+  before[0][first] = after[0][end] = 0;
+  for (unsigned count = 0; count < most; ++count)
+    for (unsigned at = first; at < end; ++at)
+      for (const FactorGroup &group : groupsAt[at]) {
+        double blocks = countBlocks(group);
+        double &there = before[count + 1][group.end()];
+        there = std::min(there, before[count][at] + blocks);
+        double &here = after[count + 1][at];
+        here = std::min(here, after[count][group.end()] + blocks);
+      }
+
+  // Of so many groups at most, less than these. With as many groups, how they
+  // lie in memory may make up for some more.
+  constexpr double kSome = 2;
+  std::vector<double> limits(most + 1, kNever);
+  double least = kNever;
+  for (unsigned count = 1; count <= most; ++count) {
+    limits[count] = std::min(least, kSome * before[count][end]);
+    least = std::min(least, before[count][end]);
+  }
+  for (unsigned at = first; at < end; ++at)
+    llvm::erase_if(groupsAt[at], [&](const FactorGroup &group) {
+      double blocks = countBlocks(group);
+      for (unsigned x = 0; x < most; ++x)
+        for (unsigned y = 0; x + 1 + y <= most; ++y)
+          if (before[x][at] + blocks + after[y][group.end()] <
+              limits[x + 1 + y])
+            return false;
+      return true;
+    });
+}
+
+/// The same for the whole chain.
+void Search::keepFewBlocks() {
+  if (costs.getBlockSize() == 1)
+    return;
+  for (unsigned first = 0; first < size;) {
+    unsigned end = first + 1;
+    if (problem.isMergeable[first])
+      while (end < size && problem.isMergeable[end])
+        ++end;
+    keepFewBlocks(first, end);
+    first = end;
   }
 }
 
@@ -280,6 +353,7 @@ Grouping Search::findBest() {
 
 GroupingResult Search::run(bool isExplained) {
   listGroups();
+  keepFewBlocks();
   GroupingResult result;
   result.best = findBest();
   if (!isExplained)

@@ -213,6 +213,15 @@ int64_t GPUPlan::getSharedBytes(const KSPattern &p, bool batchFirst,
          getPartialBytes(batchFirst, elementBytes);
 }
 
+int64_t GPUPlan::getAvailableRegisters() const {
+  // Warps that copy leave registers to the others.
+  if (handsOverRegisters())
+    return kWgmmaRegisters;
+  // The warps of a block are spread over the four parts of an SM.
+  auto threads = static_cast<int64_t>(llvm::alignTo(getThreads(), 128));
+  return std::min<int64_t>(255, 65536 / threads / 8 * 8);
+}
+
 int64_t GPUPlan::getRegisters(const Problem &problem) const {
   bool batchFirst = problem.batchFirst;
   // In registers of 32 bits. What is left is for addresses and copies, found by

@@ -279,13 +279,7 @@ static void checkPlan(Check &check, const Problem &problem,
                 "packed weights are {0}tied along a and {1}tied along d; "
                 "expected what the weight is",
                 plan.tiedA ? "" : "not ", plan.tiedD ? "" : "not ");
-  // The warps of a block are spread over the four parts of an SM.
-  int64_t available = std::min<int64_t>(
-      255, 65536 / static_cast<int64_t>(llvm::alignTo(plan.getThreads(), 128)) /
-               8 * 8);
-  // Those that copy leave registers to the others.
-  if (plan.handsOverRegisters())
-    available = kWgmmaRegisters;
+  int64_t available = plan.getAvailableRegisters();
   int64_t registers = plan.getRegisters(problem);
   check.require(registers <= available,
                 "a lane needs about {0} registers; expected at most {1} with "

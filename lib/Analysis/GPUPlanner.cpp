@@ -212,7 +212,11 @@ void Enumerator::addSplits(GPUPlan plan) {
     if (plan.getNumChunks(kernel) % splits == 0 &&
         plan.getTilesN() % splits == 0) {
       plan.splits = splits;
-      add(plan);
+      // A lane's share has to be whole pieces.
+      if (plan.getStoredTilesN() * plan.fragments.slotsN() %
+              plan.fragments.runN ==
+          0)
+        add(plan);
     }
 }
 
@@ -220,13 +224,22 @@ void Enumerator::addSplits(GPUPlan plan) {
 void Enumerator::addTiles(GPUPlan plan, bool isFlat) {
   if (isFlat && plan.vector == p.d && problem.batchFirst)
     chooseRunN(plan);
+  bool canBeBulk =
+      target.capability >= 90 && problem.batchFirst && plan.fragments.isMma();
   int64_t step = plan.fragments.stepK();
   for (int64_t k = step; k <= 128; k *= 2) {
     if (k > step && k / 2 >= p.c)
       break;
     plan.k = k;
+    // The other decisions take no fewer registers. Most plans end here.
+    plan.isBulk = false;
+    plan.sweeps = 1;
+    if (plan.getRegisters(problem) > plan.getAvailableRegisters())
+      continue;
     int64_t chunks = plan.getNumChunks(p);
-    for (bool isBulk : {false, true})
+    for (bool isBulk : {false, true}) {
+      if (isBulk && !canBeBulk)
+        continue;
       for (bool isResident : {false, true})
         for (int64_t stages : {1, 2, 3, 4, 6, 8}) {
           if (stages == 1 && (chunks > 1 || isResident || isBulk))
@@ -238,6 +251,7 @@ void Enumerator::addTiles(GPUPlan plan, bool isFlat) {
           plan.stages = stages;
           addSplits(plan);
         }
+    }
   }
 }
 

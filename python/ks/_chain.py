@@ -158,6 +158,8 @@ class Chain:
         epilogue: str | Epilogue | None = None,
         *,
         precision: str = "ieee",
+        frozen: bool | Sequence[int] = False,
+        reassoc: bool = False,
         name: str = "chain",
     ) -> str:
         """The chain as an MLIR function of x, the weights and epilogue arguments.
@@ -171,12 +173,20 @@ class Chain:
             epilogue: Applied to the result before it is rounded: an Epilogue, or
                 steps such as "bias" or "bias+gelu+residual".
             precision: Of f32 products: "ieee" or "tf32".
+            frozen: Weights that do not change once they are packed (`ks.frozen`): all
+                (True), none (False), or the numbers of their factors, as in [0, 2].
+            reassoc: Whether factors whose weights are frozen may be multiplied with each
+                other (`fastmath<reassoc>`), which rounds elsewhere than the chain as
+                written. The compiler does so where it predicts that to be faster.
             name: Of the function.
 
         Raises:
-            ValueError: an argument is not one of the above.
+            TypeError, ValueError: an argument is not one of the above.
         """
         element = element_type(dtype)
+        is_frozen = self._find_frozen(frozen)
+        if not isinstance(reassoc, bool):
+            raise TypeError(f"reassoc is {reassoc!r}; expected True or False")
         if layout not in LAYOUTS:
             raise ValueError(f"layout is {layout!r}; expected one of {', '.join(LAYOUTS)}")
         if batch is not None and batch < 0:
@@ -202,7 +212,10 @@ class Chain:
         names = ["%x", *(f"%w{t}" for t in range(len(weights)))]
         extra_names = [f"%extra{number}" for number in range(len(extras))]
         types = [source, *weights]
-        parameters = ", ".join(f"{n}: {t}" for n, t in zip(names + extra_names, types + extras))
+        marks = ["", *(" {ks.frozen}" if is_so else "" for is_so in is_frozen), *[""] * len(extras)]
+        parameters = ", ".join(
+            f"{n}: {t}{mark}" for n, t, mark in zip(names + extra_names, types + extras, marks)
+        )
         lines = [f"func.func @{name}({parameters}) -> {result} {{"]
         size = ""
         if batch is None:
@@ -214,7 +227,7 @@ class Chain:
         lines += [
             f"  %init = tensor.empty({size}) : {result}",
             f"  %y = ks.chain [{', '.join(map(str, self._patterns))}] "
-            f"layout({layout}) precision({precision})",
+            f"layout({layout}) precision({precision})" + " fastmath<reassoc>" * reassoc,
             f"    ins({', '.join(names)} : {', '.join(types)})",
             f"    outs(%init : {result})",
         ]
@@ -223,6 +236,34 @@ class Chain:
             lines.append(f"    epilogue{operands or ' '}{epilogue.region(element)}")
         lines += [f"    -> {result}", f"  return %y : {result}", "}", ""]
         return "\n".join(lines)
+
+    def _find_frozen(self, frozen: object) -> list[bool]:
+        """For each factor whether its weight is frozen."""
+        if isinstance(frozen, bool):
+            return [frozen] * len(self)
+        numbers = None if isinstance(frozen, str) else _to_list(frozen)
+        if numbers is None or not all(
+            isinstance(number, (int, np.integer)) and not isinstance(number, bool)
+            for number in numbers
+        ):
+            raise TypeError(
+                f"frozen is {frozen!r}; expected True (all weights), False (none) or numbers of "
+                "factors, such as [0, 1]"
+            )
+        for number in numbers:
+            if not 0 <= number < len(self):
+                raise ValueError(
+                    f"frozen names factor {number}; expected 0 to {len(self) - 1}, as the chain "
+                    f"has {len(self)} factors"
+                )
+        return [number in numbers for number in range(len(self))]
+
+
+def _to_list(values: object) -> list | None:
+    try:
+        return list(values)  # type: ignore[call-overload]
+    except TypeError:
+        return None
 
 
 def _to_pattern(pattern: object) -> Pattern:

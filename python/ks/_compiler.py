@@ -218,6 +218,8 @@ def compile(
     batch: int | None = None,
     epilogue: str | Epilogue | None = None,
     precision: str = "ieee",
+    frozen: bool | Sequence[int] = False,
+    reassoc: bool = False,
     threads: int = 0,
     opt_level: int = 2,
     path: str = "cpu",
@@ -225,8 +227,8 @@ def compile(
     """Compiles a chain, or a function of a module in MLIR text.
 
     Args:
-        source: A chain (see `Chain.mlir` for dtype, layout, batch, epilogue and
-            precision), or MLIR text, which says all that itself.
+        source: A chain (see `Chain.mlir` for dtype, layout, batch, epilogue, precision,
+            frozen and reassoc), or MLIR text, which says all that itself.
         target: Row of the compiler's table of CPUs ("host" is this machine) or GPUs
             ("sm_80", "sm_90", ...; "cuda" is the current one, or else the first).
             "cuda:library=cublaslt" lets cublasLt compute dense products, if it can be
@@ -234,6 +236,10 @@ def compile(
             Functions for GPUs are `CUDAFunction`. With "sm_..." neither GPU nor driver
             is needed until the function is called.
         entry: Function of the module; None: its only public one.
+        frozen, reassoc: Permissions to multiply factors with each other, ahead of time;
+            both are needed. That happens when weights are packed: once by `bind`, and
+            again for each call that is given weights, which then takes longer than
+            without. Either way results are those of the weights that were given.
         threads: To plan for; 0: as many as compiled code uses.
         opt_level: Of LLVM, 0 to 3.
         path: "cpu" (vector kernels), "loops" (scalar loops in the types of the
@@ -251,7 +257,7 @@ def compile(
         TypeError, ValueError: an argument is none of the above.
     """
     options = _options(path, target, threads, opt_level)
-    text = _to_text(source, dtype, layout, batch, epilogue, precision)
+    text = _to_text(source, dtype, layout, batch, epilogue, precision, frozen, reassoc)
     if is_gpu_target(target):
         return compile_for_gpu(text, entry, target)
     entries = None if entry is None else [entry]
@@ -286,6 +292,8 @@ def emit(
     batch: int | None = None,
     epilogue: str | Epilogue | None = None,
     precision: str = "ieee",
+    frozen: bool | Sequence[int] = False,
+    reassoc: bool = False,
     threads: int = 0,
     path: str = "cpu",
 ) -> str:
@@ -293,8 +301,8 @@ def emit(
 
     Args:
         rung: "math", "kernels", "plans", "buffers", "tiles", "machine", or for GPUs "binary" (PTX).
-        source, dtype, layout, target, batch, epilogue, precision, threads, path:
-            See `compile`.
+        source, dtype, layout, target, batch, epilogue, precision, frozen, reassoc,
+            threads, path: See `compile`.
 
     Raises:
         CompileError: the module is wrong.
@@ -305,7 +313,7 @@ def emit(
     if rung == "binary" and not is_gpu_target(target):
         raise ValueError(f"rung is 'binary', which is for GPUs; got target {target!r}")
     options = _options(path, target, threads, opt_level=2)
-    text = _to_text(source, dtype, layout, batch, epilogue, precision)
+    text = _to_text(source, dtype, layout, batch, epilogue, precision, frozen, reassoc)
     return _native.emit(text, RUNGS.index(rung), options)
 
 
@@ -348,9 +356,13 @@ def _to_text(
     batch: int | None,
     epilogue: str | Epilogue | None,
     precision: str,
+    frozen: bool | Sequence[int],
+    reassoc: bool,
 ) -> str:
     if isinstance(source, Chain):
-        return source.mlir(dtype, layout, batch, epilogue, precision=precision)
+        return source.mlir(
+            dtype, layout, batch, epilogue, precision=precision, frozen=frozen, reassoc=reassoc
+        )
     if not isinstance(source, str):
         raise TypeError(f"source is a {type(source).__name__}; expected a ks.Chain or MLIR text")
     given = {
@@ -359,6 +371,8 @@ def _to_text(
         "batch": batch is not None,
         "epilogue": epilogue is not None,
         "precision": precision != "ieee",
+        "frozen": frozen is not False,
+        "reassoc": reassoc is not False,
     }
     for name, is_given in given.items():
         if is_given:

@@ -15,6 +15,7 @@ import os
 
 import numpy as np
 import ptx_emulator
+import ptx_parser
 
 
 class Tensor:
@@ -43,7 +44,7 @@ class Device:
         os.environ["KS_CUDA_DRIVER"] = driver
         self.driver = ctypes.CDLL(driver, mode=ctypes.RTLD_GLOBAL)
         self.failure: Exception | None = None
-        self.kernels: dict[str, dict[str, ptx_emulator.Kernel]] = {}
+        self.kernels: dict[str, dict[str, ptx_parser.Kernel]] = {}
         kind = ctypes.CFUNCTYPE(
             ctypes.c_uint, ctypes.c_char_p, ctypes.c_char_p, *[ctypes.c_uint] * 3,
             ctypes.POINTER(ctypes.c_void_p),
@@ -96,7 +97,7 @@ class Device:
             text = image.decode()
             if text not in self.kernels:
                 self.kernels.clear()
-                self.kernels[text] = ptx_emulator.parse(text)
+                self.kernels[text] = ptx_parser.parse(text)
             kernel = self.kernels[text][name.decode()]
             values = [
                 ctypes.string_at(parameters[number], size)

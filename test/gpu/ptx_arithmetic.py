@@ -11,13 +11,13 @@ import numpy as np
 from ptx_emulator import (
     FLOATS,
     SIGNED,
-    SIZES,
     UNSIGNED,
     EmulationError,
     cut_to_bf16,
     to_bf16,
     to_tf32,
 )
+from ptx_parser import SIZES
 
 COMPARISONS = {
     "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal,

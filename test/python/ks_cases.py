@@ -4,7 +4,7 @@
 """Random chains with data for differential tests.
 
 Case `number` of seed `seed` is always the same one: each has a random generator
-of its own.
+of its own. There are two kinds, `draw` and `draw_long`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ import ks
 MAX_FEATURES = 4096
 MAX_WEIGHTS = 2**18
 BATCHES = (0, 1, 3, 17, 64, 1000)
+SMALL_BATCHES = (1, 2, 5, 16, 33)
+MOST_FACTORS = 10
 DTYPES = ("f16", "bf16", "f32", "f64", "complex64", "complex128")
 NUMPY = {
     "f16": np.float16,
@@ -217,14 +219,26 @@ def _split(rng: np.random.Generator, number: int) -> tuple[int, int, int]:
     return parts[0], parts[1], parts[2]
 
 
-def _first_pattern(rng: np.random.Generator) -> tuple[int, int, int, int]:
+@dataclass(frozen=True)
+class Limits:
+    """Of the chains that are drawn."""
+
+    extent: int = 256  # of a, b, c and d
+    features: int = MAX_FEATURES
+    weights: int = MAX_WEIGHTS  # of all factors
+
+
+SMALL = Limits(extent=24, features=400, weights=2**14)
+
+
+def _first_pattern(rng: np.random.Generator, limits: Limits) -> tuple[int, int, int, int]:
     while True:
-        a, b, c, d = (_log_uniform(rng, 256) for _ in range(4))
-        if max(a * b * d, a * c * d) <= MAX_FEATURES and a * b * c * d <= MAX_WEIGHTS:
+        a, b, c, d = (_log_uniform(rng, limits.extent) for _ in range(4))
+        if max(a * b * d, a * c * d) <= limits.features and a * b * c * d <= limits.weights:
             return a, b, c, d
 
 
-def _next_pattern(rng: np.random.Generator, previous, chainable: bool):
+def _next_pattern(rng: np.random.Generator, previous, chainable: bool, limits: Limits):
     """A factor that takes what `previous` gives; None if the draw is too large."""
     a, b, _, d = previous
     if chainable:
@@ -234,20 +248,20 @@ def _next_pattern(rng: np.random.Generator, previous, chainable: bool):
         new_c = a * b * d // (new_a * new_d)
     else:
         new_a, new_c, new_d = _split(rng, a * b * d)
-    new_b = _log_uniform(rng, 256)
-    if new_a * new_b * new_d > MAX_FEATURES:
+    new_b = _log_uniform(rng, limits.extent)
+    if new_a * new_b * new_d > limits.features:
         return None
     return new_a, new_b, new_c, new_d
 
 
-def draw_patterns(rng: np.random.Generator, count: int, chainable: bool):
+def draw_patterns(rng: np.random.Generator, count: int, chainable: bool, limits: Limits = Limits()):
     while True:
-        patterns = [_first_pattern(rng)]
+        patterns = [_first_pattern(rng, limits)]
         for _ in range(100):
             if len(patterns) == count:
                 return patterns
-            drawn = _next_pattern(rng, patterns[-1], chainable)
-            if drawn and sum(math.prod(p) for p in [*patterns, drawn]) <= MAX_WEIGHTS:
+            drawn = _next_pattern(rng, patterns[-1], chainable, limits)
+            if drawn and sum(math.prod(p) for p in [*patterns, drawn]) <= limits.weights:
                 patterns.append(drawn)
 
 
@@ -288,12 +302,44 @@ class Case:
 
 
 def draw(seed: int, number: int) -> Case:
+    """One to four factors, some of them large."""
     rng = np.random.default_rng([seed, number])
     chainable = rng.random() < 0.5
     patterns = draw_patterns(rng, int(rng.integers(1, 5)), chainable)
     tied = ["".join(axis for axis in "ad" if rng.random() < 0.15) for _ in patterns]
     dtype = str(rng.choice(DTYPES))
     batch = int(rng.choice(BATCHES))
+    return _make_case(rng, seed, number, ks.Chain(patterns, tied), dtype, None, batch)
+
+
+def draw_long(seed: int, number: int) -> Case:
+    """Two to ten factors, all of them small. Nearly all time goes into compiling them, so
+    there are fewer of those that take longer: of many factors, or for any batch. Of
+    neighbouring numbers all types and both layouts have an equal share."""
+    rng = np.random.default_rng([seed, number, 3])
+    dtype = DTYPES[number % len(DTYPES)]
+    layout = ks.LAYOUTS[number // len(DTYPES) % len(ks.LAYOUTS)]
+    counts = np.arange(2, MOST_FACTORS + 1)
+    count = int(rng.choice(counts, p=counts**-2.0 / (counts**-2.0).sum()))
+    patterns = draw_patterns(rng, count, bool(rng.random() < 0.5), SMALL)
+    tied = ["".join(axis for axis in "ad" if rng.random() < 0.2) for _ in patterns]
+    batch = 0 if rng.random() < 0.04 else int(rng.choice(SMALL_BATCHES))
+    chain = ks.Chain(patterns, tied)
+    return _make_case(rng, seed, number, chain, dtype, layout, batch, dynamic=0.2)
+
+
+def _make_case(
+    rng: np.random.Generator,
+    seed: int,
+    number: int,
+    chain: ks.Chain,
+    dtype: str,
+    layout: str | None,
+    batch: int,
+    dynamic: float = 0.6,
+) -> Case:
+    """The chain with all else drawn, `dynamic` of the cases for any batch; so is the layout,
+    if it is not given."""
     epilogue = None
     if rng.random() < 0.6:
         names = [
@@ -305,11 +351,11 @@ def draw(seed: int, number: int) -> Case:
     return Case(
         seed=seed,
         number=number,
-        chain=ks.Chain(patterns, tied),
+        chain=chain,
         dtype=dtype,
-        layout=str(rng.choice(ks.LAYOUTS)),
+        layout=layout or str(rng.choice(ks.LAYOUTS)),
         batch=batch,
-        is_dynamic=bool(rng.random() < 0.6),
+        is_dynamic=bool(rng.random() < dynamic),
         epilogue=epilogue,
         is_pitched=bool(rng.random() < 0.4),
         is_bound=bool(rng.random() < 0.5),

@@ -1,9 +1,10 @@
 # Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Runs random cases through the compiler and compares them with NumPy.
+"""Runs random cases through the compiler and compares them with NumPy, and the chain that is
+one kernel with its factors one after the other.
 
-    python test/python/ks_differential.py --seed 1 --case 137
+    python test/python/ks_differential.py --seed 1 --case 137 [--long]
 
 shows one case alone: its MLIR, and what is wrong with its result.
 """
@@ -26,6 +27,11 @@ import ks
 #: Cases that are compiled as one module.
 GROUP = 50
 
+#: How to draw the cases of a set.
+SETS = {"mixed": ks_cases.draw, "long": ks_cases.draw_long}
+
+#: On path "cpu" a chain is one kernel; on "loops" the result of each factor is in memory
+#: before the next one begins: fused and unfused, which are compared with each other, too.
 #: Per path what to compile with; groups of cases take turns. Targets other than
 #: the host change the plan (sizes of vectors and tiles), not the instructions.
 OPTIONS = {
@@ -38,6 +44,18 @@ OPTIONS = {
         {"opt_level": 2, "threads": 2, "target": "aarch64"},
     ),
     "loops": ({"opt_level": 0}, {"opt_level": 1}),
+}
+
+
+#: The same for sets whose chains are long, which are many: with less to optimize.
+QUICK_OPTIONS = {
+    "cpu": (
+        {"opt_level": 0, "threads": 1},
+        {"opt_level": 0, "threads": 2, "target": "x86-64-v3"},
+        {"opt_level": 1, "threads": 2},
+        {"opt_level": 0, "threads": 1, "target": "x86-64-v2"},
+    ),
+    "loops": ({"opt_level": 0},),
 }
 
 
@@ -78,6 +96,21 @@ def compare(case: Case, got: np.ndarray, expected: Bounded) -> str | None:
     )
 
 
+def compare_paths(case: Case, fused: np.ndarray, unfused: np.ndarray, error) -> str | None:
+    """Whether two results of a case differ by more than twice the bound."""
+    x, y = (ks_cases.widen(result, case.dtype) for result in (fused, unfused))
+    difference = np.abs(x - y)
+    if case.layout == "batch_first":
+        difference = difference.T
+    good = difference <= 2 * error  # false for NaN
+    if good.all():
+        return None
+    return (
+        f"{(~good).sum()} of {good.size} elements of fused and unfused differ by more than "
+        f"twice the bound, by up to {difference[~good].max():.3g}"
+    )
+
+
 def run(case: Case, function: ks.CompiledFunction, data: Data) -> str | None:
     """Runs the case into data.out; what is wrong about memory, if anything."""
     poison = ks_cases.narrow(np.full(data.out.shape, np.nan), case.dtype)
@@ -97,9 +130,10 @@ def run(case: Case, function: ks.CompiledFunction, data: Data) -> str | None:
     return None
 
 
-def compile_cases(cases: list[Case], path: str) -> list[ks.CompiledFunction | ks.CompileError]:
+def compile_cases(
+    cases: list[Case], path: str, choices: tuple[dict, ...]
+) -> list[ks.CompiledFunction | ks.CompileError]:
     """One module for all; one by one if that is refused, to see which it is."""
-    choices = OPTIONS[path]
     options = choices[cases[0].number // GROUP % len(choices)]
     text = "\n".join(case.mlir() for case in cases)
     try:
@@ -114,30 +148,34 @@ def compile_cases(cases: list[Case], path: str) -> list[ks.CompiledFunction | ks
         return results
 
 
-def check(seed: int, numbers: list[int], log: Path | None = None) -> list[str]:
-    """Runs cases of one group on all paths; the failures.
+def check(seed: int, numbers: list[int], log: Path | None = None, name: str = "mixed") -> list[str]:
+    """Runs cases of one group of a set on all paths; the failures.
 
     `log` is a file that names what is under way, for the case that it crashes.
     """
-    cases = [ks_cases.draw(seed, number) for number in numbers]
+    cases = [SETS[name](seed, number) for number in numbers]
     failures = []
 
     def note(case: Case, path: str, what: str) -> None:
         failures.append(
             f"{what}\n  path {path}, {case}\n  to see it alone: python "
             f"test/python/ks_differential.py --seed {seed} --case {case.number}"
+            + " --long"
+            * (name == "long")
         )
 
+    options = QUICK_OPTIONS if name == "long" else OPTIONS
     functions = {}
-    for path in OPTIONS:
+    for path in options:
         if log:
             log.write_text(f"compiling cases {numbers[0]} to {numbers[-1]}, path {path}\n")
-        functions[path] = compile_cases(cases, path)
+        functions[path] = compile_cases(cases, path, options[path])
     for number, case in enumerate(cases):
         data = ks_cases.Maker(case).make()
         with np.errstate(all="ignore"):
             expected = reference(case, data)
-        for path in OPTIONS:
+        results = []
+        for path in options:
             function = functions[path][number]
             if isinstance(function, ks.CompileError):
                 note(case, path, f"does not compile: {function}")
@@ -150,6 +188,12 @@ def check(seed: int, numbers: list[int], log: Path | None = None) -> list[str]:
                 wrong = traceback.format_exc()
             if wrong:
                 note(case, path, wrong)
+            else:
+                results.append(data.out.copy())
+        if len(results) == len(options):
+            wrong = compare_paths(case, *results, expected.error)
+            if wrong:
+                note(case, "cpu and loops", wrong)
     return failures
 
 
@@ -157,11 +201,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--case", type=int, required=True)
+    parser.add_argument("--long", action="store_true", help="of two to ten factors")
     options = parser.parse_args()
-    case = ks_cases.draw(options.seed, options.case)
+    name = "long" if options.long else "mixed"
+    case = SETS[name](options.seed, options.case)
     print(case)
     print(case.mlir())
-    failures = check(options.seed, [options.case])
+    failures = check(options.seed, [options.case], name=name)
     print("\n".join(failures) or "good on all paths")
     return 1 if failures else 0
 

@@ -1,14 +1,17 @@
 # Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Random chains: both paths of the compiler against NumPy, element by element.
+"""Random chains: both paths of the compiler against NumPy, and against each other, element
+by element.
 
-KS_SEED and KS_CASES (default 2026 and 2000) choose the cases; a failure says how
-to see one of them alone.
+KS_SEED, KS_CASES (default 2026 and 2000), KS_LONG_SEED and KS_LONG_CASES (default a new one
+each time, and 1000) choose the cases; a failure says how to see one of them alone.
 """
 
 import multiprocessing
 import os
+import secrets
+from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -20,30 +23,38 @@ import numpy as np
 import pytest
 from ks_bounded import Bounded
 
+import ks
+
 SEED = int(os.environ.get("KS_SEED", "2026"))
 CASES = int(os.environ.get("KS_CASES", "2000"))
+LONG_CASES = int(os.environ.get("KS_LONG_CASES", "1000"))
+SEEDS = {
+    "mixed": SEED,
+    "long": int(os.environ.get("KS_LONG_SEED") or secrets.randbelow(2**32)),
+}
 GROUPS = [
-    range(start, min(start + ks_differential.GROUP, CASES))
-    for start in range(0, CASES, ks_differential.GROUP)
+    (name, range(start, min(start + ks_differential.GROUP, count)))
+    for name, count in (("mixed", CASES), ("long", LONG_CASES))
+    for start in range(0, count, ks_differential.GROUP)
 ]
 
 
-def _check(seed: int, numbers: range, directory: str) -> list[str]:
+def _check(seed: int, numbers: range, directory: str, name: str) -> list[str]:
     log = Path(directory) / f"worker-{os.getpid()}"
-    failures = ks_differential.check(seed, list(numbers), log)
+    failures = ks_differential.check(seed, list(numbers), log, name)
     log.write_text("idle\n")
     return failures
 
 
 @pytest.fixture(scope="module")
 def results(request, tmp_path_factory):
-    """Futures of all groups that were selected, by their first case."""
+    """Futures of all groups that were selected."""
     selected = [
-        item.callspec.params["numbers"]
+        item.callspec.params["group"]
         for item in request.session.items
         if item.path == request.path
         and hasattr(item, "callspec")
-        and "numbers" in item.callspec.params
+        and "group" in item.callspec.params
     ]
     directory = tmp_path_factory.mktemp("differential")
     # One BLAS thread each; compiled code may use what it likes.
@@ -52,27 +63,69 @@ def results(request, tmp_path_factory):
         min(len(os.sched_getaffinity(0)), 4), multiprocessing.get_context("spawn")
     )
     futures = {
-        numbers.start: pool.submit(_check, SEED, numbers, str(directory)) for numbers in selected
+        group: pool.submit(_check, SEEDS[group[0]], group[1], str(directory), group[0])
+        for group in selected
     }
     yield futures, directory
     pool.shutdown(cancel_futures=True)
 
 
-@pytest.mark.parametrize("numbers", GROUPS, ids=lambda r: f"{r.start}-{r.stop - 1}")
-def test_chains_agree_with_numpy(results, numbers):
+@pytest.mark.parametrize("group", GROUPS, ids=lambda g: f"{g[0]}-{g[1].start}-{g[1].stop - 1}")
+def test_chains_agree_with_numpy(results, group):
     futures, directory = results
+    name, numbers = group
     try:
-        failures = futures[numbers.start].result()
+        failures = futures[group].result()
     except BrokenProcessPool:
         logs = "".join(log.read_text() for log in directory.iterdir())
-        pytest.fail(f"a process crashed (seed {SEED}) while\n{logs}", pytrace=False)
+        pytest.fail(f"a process crashed (seeds {SEEDS}) while\n{logs}", pytrace=False)
     if failures:
         text = "\n\n".join(failures)
         pytest.fail(
             f"{len(failures)} failures among cases {numbers.start} to {numbers.stop - 1} "
-            f"of seed {SEED}:\n{text}",
+            f"of seed {SEEDS[name]}, {name}:\n{text}",
             pytrace=False,
         )
+
+
+def test_long_chains_are_of_all_kinds():
+    """Among as many as are run there is enough of everything."""
+    cases = [ks_cases.draw_long(SEEDS["long"], number) for number in range(1000)]
+
+    def share(is_so) -> float:
+        return sum(map(is_so, cases)) / len(cases)
+
+    lengths = Counter(len(case.chain) for case in cases)
+    assert set(lengths) == set(range(2, ks_cases.MOST_FACTORS + 1))
+    assert min(lengths.values()) >= 4
+    assert sum(lengths[count] for count in lengths if count > 4) >= 200
+    kinds = Counter((case.dtype, case.layout) for case in cases)
+    assert len(kinds) == len(ks_cases.DTYPES) * len(ks.LAYOUTS)
+    assert min(kinds.values()) >= 80
+    batches = Counter(case.batch for case in cases)
+    assert min(batches[batch] for batch in ks_cases.SMALL_BATCHES) >= 100
+    assert 10 <= batches[0] <= 80
+    assert share(lambda case: case.is_dynamic) > 0.1
+    assert 0.3 < share(lambda case: case.chain.is_chainable) < 0.7
+    assert share(lambda case: any(case.chain.tied)) > 0.4
+    assert share(lambda case: case.epilogue is not None) > 0.5
+    assert share(lambda case: any(p.b % 2 or p.c % 2 for p in case.chain)) > 0.5
+
+
+def test_twice_the_bound_is_all_that_fused_and_unfused_may_differ_by():
+    case = next(
+        case
+        for case in (ks_cases.draw_long(SEED, number) for number in range(1000))
+        if case.dtype == "f32" and case.batch > 1
+    )
+    data = ks_cases.Maker(case).make()
+    expected = ks_differential.reference(case, data)
+    value = expected.value.T if case.layout == "batch_first" else expected.value
+    error = expected.error.T if case.layout == "batch_first" else expected.error
+    compare = ks_differential.compare_paths
+    assert compare(case, value - 0.9 * error, value + 0.9 * error, expected.error) is None
+    assert compare(case, value - 1.1 * error, value + 1.1 * error, expected.error)
+    assert compare(case, value, np.full_like(value, np.nan), expected.error)
 
 
 # --- Does the bound bite? ----------------------------------------------------

@@ -15,6 +15,7 @@ sys.path.insert(0, str(ROOT / "test" / "gpu"))
 import emulate_cases
 import ptx_bulk
 import ptx_emulator
+import ptx_parser
 from device_cases import mlir
 from plan_kinds import find_plans
 from test_emulated_gpu import BUILD, emulator, pytestmark  # noqa: F401
@@ -112,7 +113,7 @@ def run(arrive: str, wait: str) -> int:
     data = raw[-raw.ctypes.data % 16 :][:32]
     data[:16] = 7
     memory = ptx_emulator.Memory(data.ctypes.data, data, np.ones(32, bool))
-    kernel = ptx_emulator.parse(KERNEL.replace("ARRIVE", arrive).replace("WAIT", wait, 1))["k"]
+    kernel = ptx_parser.parse(KERNEL.replace("ARRIVE", arrive).replace("WAIT", wait, 1))["k"]
     ptx_emulator.launch(kernel, [data.ctypes.data.to_bytes(8, "little")], 1, 1, 64, memory)
     return int(data[16])
 

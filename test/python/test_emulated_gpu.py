@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "test" / "gpu"))
 import emulate_cases
 import ptx_emulator
+import ptx_parser
 from device_cases import mlir
 
 COUNT = int(os.environ.get("KS_GPU_CASES", "48"))
@@ -73,7 +74,7 @@ PTX = """
 def run(code: str, threads: int = 32, shared: int = 0):
     import numpy as np
 
-    kernels = ptx_emulator.parse(PTX.replace("CODE", code))
+    kernels = ptx_parser.parse(PTX.replace("CODE", code))
     data = np.zeros(4 * 32, np.uint8)
     memory = ptx_emulator.Memory(data.ctypes.data, data, np.ones(len(data), bool))
     address = data.ctypes.data.to_bytes(8, "little")

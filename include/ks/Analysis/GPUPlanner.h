@@ -227,8 +227,9 @@ struct GPUPlan {
   int64_t getSharedBytes(const KSPattern &p, bool batchFirst,
                          int64_t elementBytes) const;
 
-  /// Registers of a lane, as a guess.
+  /// Registers of a lane, as a guess, and how many it can have.
   int64_t getRegisters(const Problem &problem) const;
+  int64_t getAvailableRegisters() const;
 
   /// Blocks of a grid along n, along j, and (with groups) in all per block of
   /// the batch; chunks along k.

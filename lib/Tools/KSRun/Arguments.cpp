@@ -11,6 +11,9 @@
 #include "ks/Analysis/Problem.h"
 #include "ks/Dialect/KS/IR/KS.h"
 
+#include "mlir/IR/Matchers.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/Support/FormatVariadic.h"
 
 #include <cmath>
@@ -82,11 +85,33 @@ int64_t ks::getBatch(const Work &work, const RunOptions &options,
   return outputs.front().shape[work.layout == "batch_last" ? 1 : 0];
 }
 
-Work ks::analyzeWork(mlir::ModuleOp module, const RunOptions &options,
-                     llvm::ArrayRef<NpyArray> outputs) {
-  Work work;
+/// Bytes of the constants that products of `function` take as weights, each of
+/// them once.
+static double countConstantBytes(mlir::Operation *function) {
+  llvm::SmallPtrSet<mlir::Value, 4> constants;
+  function->walk([&](ProductOpInterface op) {
+    for (mlir::Value weight : op.getWeightOperands())
+      if (mlir::matchPattern(weight, mlir::m_Constant()))
+        constants.insert(weight);
+  });
+  double bytes = 0;
+  for (mlir::Value weight : constants) {
+    auto type = mlir::cast<mlir::ShapedType>(weight.getType());
+    auto complex = mlir::dyn_cast<mlir::ComplexType>(type.getElementType());
+    unsigned bits = complex
+                        ? 2 * complex.getElementType().getIntOrFloatBitWidth()
+                        : type.getElementTypeBitWidth();
+    bytes += static_cast<double>(type.getNumElements()) * (bits / 8.0);
+  }
+  return bytes;
+}
+
+/// Adds what the products of `function` take.
+static void addWork(mlir::Operation *function, const RunOptions &options,
+                    llvm::ArrayRef<NpyArray> outputs, Work &work) {
   llvm::raw_string_ostream patterns(work.patterns);
-  module->walk([&](ProductOpInterface op) {
+  work.constantBytes += countConstantBytes(function);
+  function->walk([&](ProductOpInterface op) {
     Problem problem = getProblem(op);
     work.layout = stringifyLayout(op.getLayout()).str();
     work.isTF32 |= op.getPrecision() == Precision::TF32;
@@ -99,7 +124,20 @@ Work ks::analyzeWork(mlir::ModuleOp module, const RunOptions &options,
     int64_t batch = problem.batch.value_or(getBatch(work, options, outputs));
     work.flops += getFlops(problem, batch);
   });
+}
+
+Work ks::analyzeWork(mlir::ModuleOp module, llvm::StringRef entry,
+                     const RunOptions &options,
+                     llvm::ArrayRef<NpyArray> outputs) {
+  Work work;
+  for (auto function : module.getOps<mlir::FunctionOpInterface>())
+    if (runsWith(function, entry))
+      addWork(function, options, outputs, work);
   return work;
+}
+
+bool ks::runsWith(mlir::FunctionOpInterface function, llvm::StringRef entry) {
+  return !function.isPublic() || function.getName() == entry;
 }
 
 double ks::takeMedian(std::vector<double> &samples) {

@@ -24,7 +24,9 @@ static llvm::Error makeError(const llvm::Twine &message) {
   return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
 }
 
-/// A module that is `op` alone, on arguments of its own.
+static constexpr llvm::StringLiteral kIsolated = "product";
+
+/// A module that is `op` alone, on arguments of its own: @product.
 static mlir::OwningOpRef<mlir::ModuleOp> isolate(ProductOpInterface op) {
   mlir::Location loc = op.getLoc();
   mlir::OpBuilder b(op.getContext());
@@ -35,7 +37,7 @@ static mlir::OwningOpRef<mlir::ModuleOp> isolate(ProductOpInterface op) {
   llvm::append_range(operands, op.getExtras());
   auto type = b.getFunctionType(mlir::ValueRange(operands).getTypes(),
                                 op->getResultTypes());
-  auto func = mlir::func::FuncOp::create(b, loc, "product", type);
+  auto func = mlir::func::FuncOp::create(b, loc, kIsolated, type);
   mlir::Block *body = func.addEntryBlock();
   b.setInsertionPointToStart(body);
 
@@ -96,7 +98,7 @@ llvm::Expected<bool> PlanTimer::check(mlir::ModuleOp module,
                                       llvm::ArrayRef<NpyArray> outputs) {
   if (!options.verify)
     return true;
-  Work work = analyzeWork(module, options, outputs);
+  Work work = analyzeWork(module, kIsolated, options, outputs);
   auto results = verify(module, options, work, inputs, outputs);
   if (!results)
     return results.takeError();

@@ -443,7 +443,8 @@ static llvm::Expected<double> measureProduct(const Device &device,
   auto timing = (*program)->time(*inputs, *outputs);
   if (!timing)
     return timing.takeError();
-  return analyzeWork(*module, options, *outputs).flops / timing->best;
+  Work work = analyzeWork(*module, (*program)->getName(), options, *outputs);
+  return work.flops / timing->best;
 }
 
 llvm::Expected<Peaks> ks::measureDevicePeaks(const Device &device,

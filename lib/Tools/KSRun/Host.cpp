@@ -71,9 +71,16 @@ CompileOptions ks::getCompileOptions(const RunOptions &options) {
   return compileOptions;
 }
 
-/// The plans of all products, as attributes.
-static std::string getPlans(mlir::ModuleOp module, const RunOptions &options) {
-  auto planned = lowerToRung(module, getCompileOptions(options), Rung::Plans);
+/// The plans of all products that run with @`entry`, as attributes.
+static std::string getPlans(mlir::ModuleOp module, llvm::StringRef entry,
+                            const RunOptions &options) {
+  mlir::OwningOpRef<mlir::ModuleOp> alone(
+      mlir::cast<mlir::ModuleOp>(module->clone()));
+  for (auto function :
+       llvm::make_early_inc_range(alone->getOps<mlir::FunctionOpInterface>()))
+    if (!runsWith(function, entry))
+      function->erase();
+  auto planned = lowerToRung(*alone, getCompileOptions(options), Rung::Plans);
   if (!planned) {
     llvm::consumeError(planned.takeError());
     return "";
@@ -104,8 +111,8 @@ ks::compileForHost(mlir::ModuleOp module, const RunOptions &options,
                          {"passes", times.passes * 1e3},
                          {"llvm", times.llvm * 1e3}};
   report.figures["threads"] = ksGetNumThreads();
-  return std::make_unique<HostProgram>(std::move(*compiled),
-                                       getPlans(module, options));
+  std::string plans = getPlans(module, (*compiled)->getName(), options);
+  return std::make_unique<HostProgram>(std::move(*compiled), std::move(plans));
 }
 
 //===----------------------------------------------------------------------===//

@@ -196,7 +196,7 @@ llvm::Error Driver::runOnce() {
   progress("running");
   if (llvm::Error error = program->run(inputs, outputs, report))
     return error;
-  work = analyzeWork(*module, options, outputs);
+  work = analyzeWork(*module, program->getName(), options, outputs);
   int64_t batch = getBatch(work, options, outputs);
   report.line("ran", llvm::formatv("{0}, batch {1}, {2}",
                                    work.patterns.empty() ? "no KS products"
@@ -234,7 +234,7 @@ llvm::Error Driver::measure() {
   auto peaks = program->measurePeaks(options, type, work);
   if (!peaks)
     return peaks.takeError();
-  double bytes = 0;
+  double bytes = work.constantBytes;
   for (const NpyArray &array : llvm::concat<const NpyArray>(inputs, outputs))
     bytes += static_cast<double>(array.sizeInBytes());
   reportTiming(*timing, *peaks, bytes);

@@ -15,6 +15,7 @@
 #include "ks/ExecutionEngine/CompiledFunction.h"
 #include "ks/Support/Convert.h"
 
+#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/Support/JSON.h"
 
 #include <optional>
@@ -122,12 +123,18 @@ struct Work {
   int64_t maxC = 0;    ///< Of any factor.
   int64_t factors = 0; ///< In all.
   bool isTF32 = false; ///< Some factor is.
+  /// Of weights that are constants: those of arguments are seen there.
+  double constantBytes = 0;
   std::string patterns, layout;
 };
 
-/// Sums over the products of `module`, which runs with these results.
-Work analyzeWork(mlir::ModuleOp module, const RunOptions &options,
-                 llvm::ArrayRef<NpyArray> outputs);
+/// Whether `function` runs when @`entry` of its module does, as far as one can
+/// see: private ones are there for somebody, other public ones do not run.
+bool runsWith(mlir::FunctionOpInterface function, llvm::StringRef entry);
+
+/// Sums over the products of what runs with @`entry`, which has these results.
+Work analyzeWork(mlir::ModuleOp module, llvm::StringRef entry,
+                 const RunOptions &options, llvm::ArrayRef<NpyArray> outputs);
 int64_t getBatch(const Work &work, const RunOptions &options,
                  llvm::ArrayRef<NpyArray> outputs);
 

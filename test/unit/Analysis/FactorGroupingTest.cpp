@@ -197,6 +197,62 @@ TEST(FactorGrouping, AsksForFewKernels) {
   EXPECT_LT(costs.asked, 30u); // of 36, the alternatives included
 }
 
+/// A launch for each kernel, and something for each 16×16 block.
+class BlockCosts : public KernelCosts {
+public:
+  std::optional<double> predict(llvm::ArrayRef<FactorGroup> groups) override {
+    ++asked;
+    double cost = 1;
+    for (const FactorGroup &group : groups) {
+      const KSPattern &p = group.factor.pattern;
+      cost += 1e-3 * static_cast<double>((p.b + 15) / 16 * ((p.c + 15) / 16) *
+                                         p.a * p.d);
+    }
+    return cost;
+  }
+  double bound(llvm::ArrayRef<FactorGroup>) override { return 1; }
+  unsigned getMaxGroups() const override { return 8; }
+  int64_t getBlockSize() const override { return blockSize; }
+
+  int64_t blockSize = 16;
+  unsigned asked = 0;
+};
+
+TEST(FactorGrouping, GroupsWithManyBlocksAreLeftOut) {
+  GroupingProblem problem = makeProblem(dyadic(10));
+  BlockCosts costs, all;
+  all.blockSize = 1;
+  GroupingResult result = groupFactors(problem, costs, /*isExplained=*/false);
+  EXPECT_TRUE(result.best ==
+              groupFactors(problem, all, /*isExplained=*/false).best);
+  // One kernel, and two of 16×64 to 64×16, together or apart.
+  EXPECT_LE(costs.asked, 10u);
+  EXPECT_GE(all.asked, 100u);
+}
+
+TEST(FactorGrouping, BlocksLeaveAWayForAllChains) {
+  std::mt19937 random(2);
+  for (unsigned round = 0; round < 200; ++round) {
+    GroupingProblem problem = makeProblem(dyadic(1 + random() % 9));
+    for (size_t t = 0; t < problem.factors.size(); ++t) {
+      problem.isMergeable[t] = random() % 4 != 0;
+      problem.factors[t].tiedA = random() % 4 == 0;
+      problem.factors[t].tiedD = random() % 4 == 0;
+    }
+    if (problem.factors.size() > 2 && random() % 3 == 0)
+      std::reverse(problem.factors.begin() + 1, problem.factors.end());
+    BlockCosts costs, all;
+    all.blockSize = 1;
+    GroupingResult result = groupFactors(problem, costs, /*isExplained=*/false);
+    checkCovers(problem, result.best);
+    // What takes as long as it has blocks is found.
+    EXPECT_DOUBLE_EQ(
+        result.best.seconds,
+        groupFactors(problem, all, /*isExplained=*/false).best.seconds)
+        << "round " << round;
+  }
+}
+
 TEST(FactorGrouping, MergesNothingWithoutPermission) {
   GroupingProblem problem = makeProblem(dyadic(5), /*isMergeable=*/false);
   RandomCosts costs(3, 1);
@@ -294,16 +350,24 @@ TEST(FactorGrouping, GroupsLongChains) {
 
 TEST(FactorGrouping, BoundsAreBounds) {
   for (int64_t bytes : {2, 4})
-    for (const char *name :
-         {"sm_80", "sm_90", "sm_90:library=cublaslt", "sm_120"}) {
-      Problem chain = makeChain(dyadic(8), 4096, bytes);
-      auto costs = createGPUCosts(chain, *getGPUTarget(name));
-      for (unsigned first : {0, 2, 4})
-        for (unsigned count = 1; first + count <= 8; count += 2) {
-          FactorGroup group = *makeGroup(chain.factors, first, count, false);
-          EXPECT_LE(costs->bound(group), *costs->predict(group));
-        }
-    }
+    for (int64_t batch : {8, 512, 4096})
+      for (const char *name :
+           {"sm_80", "sm_90", "sm_90:library=cublaslt", "sm_120"}) {
+        Problem chain = makeChain(dyadic(8), batch, bytes);
+        auto costs = createGPUCosts(chain, *getGPUTarget(name));
+        for (unsigned first : {0, 2, 4})
+          for (unsigned count = 1; first + count <= 8; count += 2) {
+            FactorGroup group = *makeGroup(chain.factors, first, count, false);
+            EXPECT_LE(costs->bound(group), *costs->predict(group));
+            if (group.end() == 8)
+              continue;
+            FactorGroup next =
+                *makeGroup(chain.factors, group.end(), 8 - group.end(), false);
+            FactorKernel kernel{group, next};
+            if (std::optional<double> fused = costs->predict(kernel))
+              EXPECT_LE(costs->bound(kernel), *fused);
+          }
+      }
 }
 
 } // namespace

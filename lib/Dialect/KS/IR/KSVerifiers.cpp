@@ -276,6 +276,16 @@ static LogicalResult verifyEpilogueArguments(ProductOpInterface op) {
   return success();
 }
 
+bool ks::isAllowedInEpilogue(Operation *op) {
+  auto isScalar = [](Type type) {
+    return type.isIntOrIndexOrFloat() || isa<ComplexType>(type);
+  };
+  return isa_and_nonnull<arith::ArithDialect, math::MathDialect,
+                         complex::ComplexDialect>(op->getDialect()) &&
+         op->getNumRegions() == 0 && isPure(op) &&
+         llvm::all_of(op->getResultTypes(), isScalar);
+}
+
 static LogicalResult verifyEpilogueBody(ProductOpInterface op) {
   if (!op.hasEpilogue())
     return success();
@@ -289,15 +299,8 @@ static LogicalResult verifyEpilogueBody(ProductOpInterface op) {
     return yield.emitOpError("yields ")
            << yield.getValue().getType() << "; expected the accumulator type "
            << op.getAccumulatorType();
-  auto isScalar = [](Type type) {
-    return type.isIntOrIndexOrFloat() || isa<ComplexType>(type);
-  };
   for (Operation &inner : body.without_terminator()) {
-    Dialect *dialect = inner.getDialect();
-    if (!isa_and_nonnull<arith::ArithDialect, math::MathDialect,
-                         complex::ComplexDialect>(dialect) ||
-        inner.getNumRegions() != 0 || !isPure(&inner) ||
-        !llvm::all_of(inner.getResultTypes(), isScalar))
+    if (!isAllowedInEpilogue(&inner))
       return inner.emitOpError("is not allowed in the epilogue of ")
              << op->getName()
              << "; expected a pure arith, math or complex op on "

@@ -52,6 +52,9 @@ inline constexpr llvm::StringLiteral kKernelAttr = "ks.kernel";
 /// pattern's). `shape` is a×b×c×d with 1 where tied.
 Ties getTies(const KSPattern &pattern, llvm::ArrayRef<int64_t> shape);
 
+/// Whether an epilogue may hold `op` (C17).
+bool isAllowedInEpilogue(mlir::Operation *op);
+
 class ProductOpInterface;
 /// What `op` asks for, without the IR. Ties of packed weights are those that
 /// the plan's packing says.

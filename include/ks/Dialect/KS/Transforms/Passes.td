@@ -24,6 +24,65 @@ def DecomposeToDense : Pass<"ks-decompose-to-dense"> {
   ];
 }
 
+def FuseElementwise : Pass<"ks-fuse-elementwise"> {
+  let summary = "make elementwise ops behind a product its epilogue";
+  let description = [{
+    Input: products on tensors, and elementwise ops of linalg behind them. Output:
+    the same products, with these ops in their epilogues.
+
+    ```mlir
+    %y = ks.matmul <6, 64, 64, 1> ins(%x, %k : ...) outs(%e : ...) -> tensor<?x384xf16>
+    %b = linalg.broadcast ins(%bias : tensor<384xf16>) outs(%e : ...) dimensions = [0]
+    %s = linalg.add ins(%y, %b : ...) outs(%e : ...) -> tensor<?x384xf16>
+    %r = linalg.tanh ins(%s : ...) outs(%e : ...) -> tensor<?x384xf16>
+    ```
+
+    becomes
+
+    ```mlir
+    %r = ks.matmul <6, 64, 64, 1> ins(%x, %k : ...) outs(%e : ...)
+           epilogue(%bias : tensor<384xf16>) {
+           ^bb0(%acc: f32, %b: f16):
+             %y = arith.truncf %acc : f32 to f16
+             %s = arith.addf %y, %b : f16
+             %t = math.tanh %s : f16
+             %r = arith.extf %t : f16 to f32
+             ks.yield %r : f32
+           } -> tensor<?x384xf16>
+    ```
+
+    Numbers do not change: the value that the product would have stored is rounded
+    as before, and so are all others.
+
+    Absorbed is a `linalg.generic`, `map`, `elementwise` or named op without
+    reductions that reads the result of the product, or of ops that are absorbed,
+    at the places where it writes. Several are absorbed at once if one value
+    remains that others read: `%y * sigmoid(%y)` may be five ops. What else they read becomes
+
+    * an extra operand, if it has the shape of the result or is one per feature,
+      also through `linalg.broadcast`, `transpose` and `copy`;
+    * a constant in the epilogue, if it is the same for all elements: constants
+      in and outside of the body, splats, and what `linalg.fill` makes of them.
+
+    The result goes where the last op wrote. The product moves down to there, so
+    that results of other products can be extra operands, too.
+
+    Refused, and told by remarks (category `ks-fuse-elementwise`), are
+
+    * ops whose operand is also read by others;
+    * ops that reduce, or read the product at other places than they write;
+    * operands that differ along the batch only, scalars that are not known, and
+      operands or results of other element types than the product's (C7, C15);
+    * bodies that hold what an epilogue may not (C17), like `linalg.index`;
+    * products that have a plan, which was chosen without the epilogue.
+
+    On memrefs nothing is absorbed.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::complex::ComplexDialect"
+  ];
+}
+
 def FuseFactors : Pass<"ks-fuse-factors"> {
   let summary = "choose which factors share a kernel: one ks op per kernel";
   let description = [{

@@ -49,7 +49,9 @@ void ks::buildGPUPipeline(OpPassManager &pm,
   auto toKernels = [&] {
     addCleanUp(pm);
     pm.addPass(createDecomposeToDense());
-    pm.addPass(createFuseElementwise());
+    FuseElementwiseOptions elementwise;
+    elementwise.oneType = true;
+    pm.addPass(createFuseElementwise(elementwise));
     // What pays is fused again; on memrefs nothing is.
     pm.addPass(createSplitChains());
     FuseFactorsOptions fuse;

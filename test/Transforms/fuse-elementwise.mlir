@@ -329,6 +329,20 @@ func.func @index(%x: tensor<?x8xf32>, %k: tensor<1x8x8x1xf32>, %e: tensor<?x8xf3
   return %r : tensor<?x8xf32>
 }
 
+// Views are no elementwise ops; what is behind them is not looked at.
+
+// CHECK-LABEL: func.func @viewed(
+//       CHECK:   ks.matmul
+//       CHECK:   tensor.expand_shape
+//       CHECK:   linalg.exp
+// REMARK: Remark="tensor.expand_shape not absorbed into ks.matmul: it is no op of linalg (move it behind the elementwise ops)"
+func.func @viewed(%x: tensor<6x8xf32>, %k: tensor<1x8x8x1xf32>, %e: tensor<6x8xf32>, %f: tensor<2x3x8xf32>) -> tensor<2x3x8xf32> {
+  %y = ks.matmul <1, 8, 8, 1> ins(%x, %k : tensor<6x8xf32>, tensor<1x8x8x1xf32>) outs(%e : tensor<6x8xf32>) -> tensor<6x8xf32>
+  %v = tensor.expand_shape %y [[0, 1], [2]] output_shape [2, 3, 8] : tensor<6x8xf32> into tensor<2x3x8xf32>
+  %r = linalg.exp ins(%v : tensor<2x3x8xf32>) outs(%f : tensor<2x3x8xf32>) -> tensor<2x3x8xf32>
+  return %r : tensor<2x3x8xf32>
+}
+
 // CHECK-LABEL: func.func @overwritten(
 //       CHECK:   ks.matmul
 //       CHECK:   linalg.exp

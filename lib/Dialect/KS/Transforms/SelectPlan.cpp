@@ -245,6 +245,8 @@ static LogicalResult selectChainPlan(ProductOpInterface op,
 static LogicalResult selectPlan(ProductOpInterface op, const GPUTarget &target,
                                 int64_t assumedBatch, GPUPlanAttr main,
                                 size_t rank) {
+  if (failed(ks::detail::verifyOneElementType(op)))
+    return failure();
   Problem problem = getProblem(op);
   if (PlanAttrInterface pinned = op.getPlanAttr()) {
     std::string complaint;

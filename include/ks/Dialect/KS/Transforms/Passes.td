@@ -25,10 +25,11 @@ def DecomposeToDense : Pass<"ks-decompose-to-dense"> {
 }
 
 def FuseElementwise : Pass<"ks-fuse-elementwise"> {
-  let summary = "make elementwise ops behind a product its epilogue";
+  let summary = "make elementwise ops around a product part of it";
   let description = [{
-    Input: products on tensors, and elementwise ops of linalg behind them. Output:
-    the same products, with these ops in their epilogues.
+    Input: products on tensors, and elementwise ops of linalg around them. Output:
+    the same products, with the ops behind them in their epilogues, and with
+    conversions of their input in what they load.
 
     ```mlir
     %y = ks.matmul <6, 64, 64, 1> ins(%x, %k : ...) outs(%e : ...) -> tensor<?x384xf16>
@@ -52,7 +53,11 @@ def FuseElementwise : Pass<"ks-fuse-elementwise"> {
     ```
 
     Numbers do not change: the value that the product would have stored is rounded
-    as before, and so are all others.
+    as before, and so are all others. The result, and what else is read, may be of
+    another real type than the product (C7), so that casts are absorbed, too.
+    Kernels for GPUs do not convert inputs and results: with `one-type`, only casts
+    that lead back to the type of the product are absorbed, bias and residual may
+    be of any.
 
     Absorbed is a `linalg.generic`, `map`, `elementwise` or named op without
     reductions that reads the result of the product, or of ops that are absorbed,
@@ -67,19 +72,35 @@ def FuseElementwise : Pass<"ks-fuse-elementwise"> {
     The result goes where the last op wrote. The product moves down to there, so
     that results of other products can be extra operands, too.
 
+    In front of a product, one conversion to another real type is absorbed if
+    nothing else reads its result, and the product is in the same block:
+
+    ```mlir
+    %c = linalg.generic ... ins(%x : tensor<?x384xf32>) ... { arith.truncf ... }
+    %y = ks.matmul <6, 64, 64, 1> ins(%c, %k : ...) ...
+    ```
+
+    becomes `ks.matmul <6, 64, 64, 1> load_as(f16) ins(%x, %k : ...)`.
+
     Refused, and told by remarks (category `ks-fuse-elementwise`), are
 
     * ops whose operand is also read by others;
     * ops that reduce, or read the product at other places than they write;
     * operands that differ along the batch only, scalars that are not known, and
-      operands or results of other element types than the product's (C7, C15);
+      operands or results of types that the product cannot have (C7, C15);
     * bodies that hold what an epilogue may not (C17), like `linalg.index`;
-    * products that have a plan, which was chosen without the epilogue.
+    * products that have a plan, which was chosen without the epilogue;
+    * other ops in front of a product: they would be computed again for each panel
+      of weights that reads an element.
 
     On memrefs nothing is absorbed.
   }];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::complex::ComplexDialect"
+  ];
+  let options = [
+    Option<"oneType", "one-type", "bool", /*default=*/"false",
+           "Refuse what gives input or result another type than the product">,
   ];
 }
 

@@ -44,11 +44,14 @@ inline mlir::Value createMultiplyAdd(mlir::OpBuilder &b, mlir::Location loc,
                                      mlir::arith::MulFOp::create(b, loc, k, x));
 }
 
-/// `value`, rounded to `type` if it is wider.
+/// `value`, a number or a vector, as `type`: rounded if that is narrower.
 inline mlir::Value createRounded(mlir::OpBuilder &b, mlir::Location loc,
                                  mlir::Value value, mlir::Type type) {
   if (value.getType() == type)
     return value;
+  if (mlir::getElementTypeOrSelf(value.getType()).getIntOrFloatBitWidth() <
+      mlir::getElementTypeOrSelf(type).getIntOrFloatBitWidth())
+    return mlir::arith::ExtFOp::create(b, loc, type, value);
   return mlir::arith::TruncFOp::create(b, loc, type, value);
 }
 

@@ -49,6 +49,9 @@ void ks::buildGPUPipeline(OpPassManager &pm,
   auto toKernels = [&] {
     addCleanUp(pm);
     pm.addPass(createDecomposeToDense());
+    FuseElementwiseOptions elementwise;
+    elementwise.oneType = true;
+    pm.addPass(createFuseElementwise(elementwise));
     // What pays is fused again; on memrefs nothing is.
     pm.addPass(createSplitChains());
     FuseFactorsOptions fuse;

@@ -99,6 +99,7 @@ void ks::buildCPUPipeline(OpPassManager &pm,
   auto toKernels = [&] {
     addCleanUp(pm);
     pm.addPass(createDecomposeToDense());
+    pm.addPass(createFuseElementwise());
     FuseFactorsOptions fuse;
     fuse.target = options.target;
     fuse.threads = options.threads;

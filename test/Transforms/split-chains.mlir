@@ -31,3 +31,16 @@ func.func @memrefs(%x: memref<4x3xf32>, %k0: memref<1x6x4x1xf32>, %k1: memref<1x
     ins(%x, %k0, %k1 : memref<4x3xf32>, memref<1x6x4x1xf32>, memref<1x2x6x1xf32>) outs(%y : memref<2x3xf32>)
   return
 }
+
+// Only the first factor loads what is converted; what is in between has the type of
+// the product.
+
+// CHECK-LABEL: func.func @load_as(
+//       CHECK:   %[[H:.*]] = ks.matmul <1, 6, 4, 1> load_as(f16) ins({{.*}} : tensor<?x4xf32>, tensor<1x6x4x1xf16>) outs({{.*}} : tensor<?x6xf16>)
+//       CHECK:   ks.matmul <1, 2, 6, 1> ins(%[[H]], {{.*}}) outs({{.*}} : tensor<?x2xf64>)
+func.func @load_as(%x: tensor<?x4xf32>, %k0: tensor<1x6x4x1xf16>, %k1: tensor<1x2x6x1xf16>, %init: tensor<?x2xf64>) -> tensor<?x2xf64> {
+  %y = ks.chain [<1, 6, 4, 1>, <1, 2, 6, 1>] load_as(f16)
+    ins(%x, %k0, %k1 : tensor<?x4xf32>, tensor<1x6x4x1xf16>, tensor<1x2x6x1xf16>)
+    outs(%init : tensor<?x2xf64>) -> tensor<?x2xf64>
+  return %y : tensor<?x2xf64>
+}

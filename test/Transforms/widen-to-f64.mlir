@@ -102,3 +102,13 @@ func.func @merged(%x: tensor<?x4xf16>, %k0: tensor<2x2x2x1xf16> {ks.frozen}, %k1
          outs(%init : tensor<?x4xf16>) -> tensor<?x4xf16>
   return %y : tensor<?x4xf16>
 }
+
+// What was converted is of one type now.
+
+// CHECK-LABEL: func.func @load_as(
+//       CHECK:   ks.matmul <1, 4, 4, 1> load_as(f64) ins({{.*}} : tensor<?x4xf64>, tensor<1x4x4x1xf64>) outs({{.*}} : tensor<?x4xf64>)
+func.func @load_as(%x: tensor<?x4xf32>, %k: tensor<1x4x4x1xf16>, %init: tensor<?x4xf32>) -> tensor<?x4xf32> {
+  %y = ks.matmul <1, 4, 4, 1> load_as(f16) ins(%x, %k : tensor<?x4xf32>, tensor<1x4x4x1xf16>)
+    outs(%init : tensor<?x4xf32>) -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}

@@ -120,8 +120,10 @@ Value KernelBuilder::applyEpilogue(Value accumulator, PatternAttr pattern,
   SmallVector<Value> arguments{flat(accumulator)};
   for (Value extra : extras)
     arguments.push_back(flat(LoadFragmentOp::create(
-        b, loc, VectorType::get(type.getShape(), real), pattern, fragments,
-        extra, place.m, place.i, place.n, place.j, batch, getLayout())));
+        b, loc,
+        VectorType::get(type.getShape(), getElementTypeOrSelf(extra.getType())),
+        pattern, fragments, extra, place.m, place.i, place.n, place.j, batch,
+        getLayout())));
   Value result = emitVectorEpilogue(b, loc, op.getEpilogue()->front(),
                                     arguments, parts == 2);
   return vector::ShapeCastOp::create(b, loc, type, result);

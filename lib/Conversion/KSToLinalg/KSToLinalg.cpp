@@ -77,18 +77,20 @@ private:
     SmallVector<int64_t> outShape{p.a, p.b, p.d};
     Value destination = isLast ? expand(op.getInit(), outShape)
                                : createEmpty(outShape, element);
-    bool needsFinish = accumulator != element || (isLast && op.hasEpilogue());
+    Type stored = isLast ? op.getResultElementType() : element;
+    bool needsFinish = accumulator != stored || (isLast && op.hasEpilogue());
     Value sum = needsFinish ? createEmpty(outShape, accumulator) : destination;
     sum = first(
         linalg::FillOp::create(b, loc, createZero(b, loc, accumulator), sum),
         sum);
-    sum = createGeneric(
-        {expand(x, {p.a, p.c, p.d}), weight}, sum,
-        {activationMap({i, k, j}), weightMap(p, weight)},
-        {kParallel, kParallel, kParallel, kParallel, kReduction},
-        [&](OpBuilder &b, Location loc, ValueRange args) {
-          return createMultiplyAdd(b, loc, args[2], args[1], args[0]);
-        });
+    sum =
+        createGeneric({expand(x, {p.a, p.c, p.d}), weight}, sum,
+                      {activationMap({i, k, j}), weightMap(p, weight)},
+                      {kParallel, kParallel, kParallel, kParallel, kReduction},
+                      [&](OpBuilder &b, Location loc, ValueRange args) {
+                        Value x = createRounded(b, loc, args[0], element);
+                        return createMultiplyAdd(b, loc, args[2], args[1], x);
+                      });
     if (needsFinish)
       sum = finish(sum, destination, outShape, isLast);
     if (!isLast || op.isOnTensors())
@@ -96,7 +98,7 @@ private:
     return {};
   }
 
-  /// Epilogue (of the last factor) and rounding to the element type.
+  /// Epilogue (of the last factor) and rounding to the type of `destination`.
   Value finish(Value sum, Value destination, ArrayRef<int64_t> outShape,
                bool isLast) {
     bool hasEpilogue = isLast && op.hasEpilogue();
@@ -116,10 +118,8 @@ private:
                            Value value = args.front();
                            if (hasEpilogue)
                              value = inlineEpilogue(b, args.drop_back());
-                           if (value.getType() != op.getElementType())
-                             value = arith::TruncFOp::create(
-                                 b, loc, op.getElementType(), value);
-                           return value;
+                           return createRounded(b, loc, value,
+                                                args.back().getType());
                          });
   }
 

@@ -22,6 +22,7 @@
 #include "TileEmitter.h"
 
 #include "../KSToLinalg/KSToLinalg.h"
+#include "../Scalars.h"
 
 #include "ks/Conversion/Passes.h"
 #include "ks/Dialect/KS/IR/KS.h"
@@ -128,21 +129,28 @@ Value ProductLowering::createScratch(Value batch, int64_t width) {
                                  dynamic, b.getI64IntegerAttr(kCacheLine));
 }
 
-/// Copies rows [begin, begin + batch) of the input, as reals, to `scratch`.
+/// Copies rows [begin, begin + batch) of the input, as reals, to `scratch`,
+/// converted to its type. Where blocks of the batch are not shared out to
+/// threads, the rows are.
 void ProductLowering::copyRows(Value input, Value begin, Value batch,
                                Value scratch) {
   int64_t width = cast<MemRefType>(input.getType()).getDimSize(1);
   int64_t lanes = std::min(width, plan.getTiles().front().getLanes());
-  auto type = VectorType::get(
-      {lanes}, cast<MemRefType>(input.getType()).getElementType());
-  createLoop(index.constant(0), batch, 1, false, [&](Value row) {
+  auto getType = [&](Value memref) {
+    return VectorType::get({lanes}, getElementTypeOrSelf(memref.getType()));
+  };
+  bool isShared = plan.getParallel() != ParallelDims::None &&
+                  !isParallel(ParallelDims::Batch);
+  createLoop(index.constant(0), batch, 1, isShared, [&](Value row) {
     createLoop(
         index.constant(0), index.constant(width), lanes, false, [&](Value at) {
           // The last step is shifted back to the end of the row.
           if (width % lanes != 0)
             at = index.min(at, index.constant(width - lanes));
-          Value value = vector::LoadOp::create(
-              b, loc, type, input, ValueRange{index.add(row, begin), at});
+          Value value =
+              vector::LoadOp::create(b, loc, getType(input), input,
+                                     ValueRange{index.add(row, begin), at});
+          value = createRounded(b, loc, value, getType(scratch));
           vector::StoreOp::create(b, loc, value, scratch, ValueRange{row, at});
         });
   });
@@ -164,7 +172,10 @@ void ProductLowering::emitChain(Value begin, Value batch) {
 
   Value zero = index.constant(0);
   Activations source{asReals(op.getInput()), begin};
-  if (plan.getStageInput()) {
+  // What is converted is also staged, so that each element is converted once.
+  bool isConverted = op.getInputElementType() != op.getElementType() &&
+                     op.getLayout() == Layout::BatchFirst;
+  if (plan.getStageInput() || isConverted) {
     scratch.push_back(createScratch(batch, patterns.front().inFeatures()));
     Value staged = asReals(scratch.back());
     copyRows(source.memref, begin, batch, staged);

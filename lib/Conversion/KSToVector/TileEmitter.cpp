@@ -8,6 +8,8 @@
 
 #include "TileEmitter.h"
 
+#include "../Scalars.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -57,9 +59,12 @@ protected:
       type = vector.clone(real);
     return arith::ExtFOp::create(b, loc, type, value);
   }
+  static Type getReal(Value memref) {
+    return cast<MemRefType>(memref.getType()).getElementType();
+  }
   Value load(Value memref, ValueRange at, int64_t size) {
-    Type real = cast<MemRefType>(memref.getType()).getElementType();
-    return vector::LoadOp::create(b, loc, vectorType(real, size), memref, at);
+    return vector::LoadOp::create(b, loc, vectorType(getReal(memref), size),
+                                  memref, at);
   }
   /// Repeats `value`, of `size` reals, `times` times, and pads to `lanes`;
   /// `part` 1 swaps the parts of complex numbers.
@@ -155,12 +160,9 @@ Value TileEmitter::finish(Value accumulator, int64_t row, int64_t vector) {
     accumulator = emitVectorEpilogue(b, loc, *context.epilogue, args,
                                      context.isComplex());
   }
-  Type real = context.getReal();
   auto type = cast<VectorType>(accumulator.getType());
-  if (type.getElementType() != real)
-    accumulator =
-        arith::TruncFOp::create(b, loc, type.clone(real), accumulator);
-  return accumulator;
+  return createRounded(b, loc, accumulator,
+                       type.clone(getReal(context.output.memref)));
 }
 
 void TileEmitter::emit() {
@@ -209,7 +211,7 @@ private:
     int64_t full = llvm::PowerOf2Ceil(size);
     SmallVector<bool> bits(full, false);
     std::fill_n(bits.begin(), size, true);
-    auto type = vectorType(context.getReal(), full);
+    auto type = vectorType(getReal(memref), full);
     Value mask = arith::ConstantOp::create(
         b, loc, DenseElementsAttr::get(vectorType(b.getI1Type(), full), bits));
     Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
@@ -252,7 +254,7 @@ private:
     if (count == 1 && static_cast<int64_t>(llvm::PowerOf2Ceil(size)) == lanes)
       return loadPiece(memref.memref, piecePosition(memref, row, vector, 0),
                        size);
-    auto type = vectorType(context.getReal(), lanes);
+    auto type = vectorType(getReal(memref.memref), lanes);
     Value value = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
     for (int64_t piece = 0; piece < count; ++piece)
       value = vector::InsertStridedSliceOp::create(
@@ -301,7 +303,7 @@ private:
   Value loadMasked(Value memref, ValueRange position) {
     if (!mask)
       return load(memref, position, lanes);
-    auto type = vectorType(context.getReal(), lanes);
+    auto type = vectorType(getReal(memref), lanes);
     Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
     return vector::MaskedLoadOp::create(b, loc, type, memref, position, mask,
                                         zero);
@@ -317,8 +319,11 @@ private:
   Value loadVector(int64_t vector, Value k, int64_t part) override {
     Value row =
         index.add(index.mul(index.add(index.mul(at.i, p.c), k), p.d), at.j0);
-    Value value = toAccumulator(
-        loadMasked(context.input.memref, {row, column(context.input, vector)}));
+    Value value =
+        loadMasked(context.input.memref, {row, column(context.input, vector)});
+    // An input of another type: each vector is loaded for many rows.
+    value = toAccumulator(createRounded(
+        b, loc, value, vectorType(getRealType(context.elementType), lanes)));
     if (part == 0)
       return value;
     return replicate(value, lanes, 1, part);

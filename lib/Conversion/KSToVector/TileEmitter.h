@@ -35,7 +35,7 @@ struct FactorContext {
   KSPattern pattern;
   CPUTileAttr tile;
   Layout layout;
-  mlir::Type elementType; ///< Of activations; complex stays complex here.
+  mlir::Type elementType; ///< Complex stays complex here.
   Activations input, output;
   mlir::Value weight; ///< Packed, rank 1.
   /// The epilogue that applies; null unless this is the last factor of an op
@@ -47,7 +47,6 @@ struct FactorContext {
   bool isComplex() const { return mlir::isa<mlir::ComplexType>(elementType); }
   /// Reals per element.
   int64_t getReals() const { return isComplex() ? 2 : 1; }
-  mlir::Type getReal() const { return getRealType(elementType); }
   mlir::Type getAccumulatorReal() const {
     return getRealType(getAccumulatorType(elementType));
   }

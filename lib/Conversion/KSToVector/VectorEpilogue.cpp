@@ -75,7 +75,9 @@ Value ks::emitVectorEpilogue(OpBuilder &b, Location loc, Block &body,
   }
 
   // Lane by lane: complex arithmetic mixes neighbouring lanes.
-  Value result = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
+  Type real = getRealType(yielded.getType());
+  Value result =
+      arith::ConstantOp::create(b, loc, b.getZeroAttr(type.clone(real)));
   for (int64_t lane = 0, e = type.getNumElements() / (isComplex ? 2 : 1);
        lane < e; ++lane) {
     IRMapping mapping;

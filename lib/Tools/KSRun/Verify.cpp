@@ -71,6 +71,13 @@ ks::verify(mlir::ModuleOp module, const RunOptions &options, const Work &work,
     // Each factor may lose (c + 2) u_acc + u_type; sums that cancel lose more
     // relative to what is left, hence a factor to spare.
     auto [unit, accumulatorUnit] = getRoundoff(array.type);
+    // Roundings to the types of weights happen, too, where a result is of
+    // another type.
+    for (const NpyArray &input : inputs) {
+      auto [inputUnit, inputAccumulatorUnit] = getRoundoff(input.type);
+      unit = std::max(unit, inputUnit);
+      accumulatorUnit = std::max(accumulatorUnit, inputAccumulatorUnit);
+    }
     constexpr double kCancellation = 16;
     double perFactor =
         static_cast<double>(work.maxC + 2) * accumulatorUnit + unit;

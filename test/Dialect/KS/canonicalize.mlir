@@ -381,3 +381,28 @@ func.func @dead(%x: tensor<?x2xf32>, %k: tensor<1x3x2x1xf32>, %init: tensor<?x3x
   ks.to_dense [<1, 3, 2, 1>] ins(%km : memref<1x3x2x1xf32>) outs(%wm : memref<3x2xf32>)
   return
 }
+
+// The outer chain reads what the inner one loads. Where it converts what is in
+// between, both stay.
+
+// CHECK-LABEL: func.func @flatten_load_as(
+//       CHECK:   ks.chain [<1, 4, 4, 1>, <2, 2, 2, 1>, <2, 2, 2, 1>, <2, 2, 2, 1>] load_as(f16) ins({{.*}} : tensor<?x4xf32>
+//       CHECK:   %[[H:.*]] = ks.chain [<1, 4, 4, 1>, <1, 4, 4, 1>] ins
+//       CHECK:   ks.chain [<2, 2, 2, 1>, <1, 4, 4, 1>] load_as(f16) ins(%[[H]]
+func.func @flatten_load_as(%x: tensor<?x4xf32>, %k: tensor<1x4x4x1xf16>, %l: tensor<2x2x2x1xf16>,
+                           %w: tensor<1x4x4x1xf32>, %h: tensor<?x4xf16>, %g: tensor<?x4xf32>)
+    -> (tensor<?x4xf16>, tensor<?x4xf16>) {
+  %0 = ks.chain [<1, 4, 4, 1>, <2, 2, 2, 1>] load_as(f16)
+         ins(%x, %k, %l : tensor<?x4xf32>, tensor<1x4x4x1xf16>, tensor<2x2x2x1xf16>)
+         outs(%h : tensor<?x4xf16>) -> tensor<?x4xf16>
+  %1 = ks.chain [<2, 2, 2, 1>, <2, 2, 2, 1>]
+         ins(%0, %l, %l : tensor<?x4xf16>, tensor<2x2x2x1xf16>, tensor<2x2x2x1xf16>)
+         outs(%h : tensor<?x4xf16>) -> tensor<?x4xf16>
+  %2 = ks.chain [<1, 4, 4, 1>, <1, 4, 4, 1>]
+         ins(%x, %w, %w : tensor<?x4xf32>, tensor<1x4x4x1xf32>, tensor<1x4x4x1xf32>)
+         outs(%g : tensor<?x4xf32>) -> tensor<?x4xf32>
+  %3 = ks.chain [<2, 2, 2, 1>, <1, 4, 4, 1>] load_as(f16)
+         ins(%2, %l, %k : tensor<?x4xf32>, tensor<2x2x2x1xf16>, tensor<1x4x4x1xf16>)
+         outs(%h : tensor<?x4xf16>) -> tensor<?x4xf16>
+  return %1, %3 : tensor<?x4xf16>, tensor<?x4xf16>
+}

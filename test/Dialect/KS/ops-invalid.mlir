@@ -149,27 +149,56 @@ func.func @result_on_memrefs(%x: memref<?x6xf32>, %k: memref<1x6x6x1xf32>, %y: m
 // -----
 
 //===----------------------------------------------------------------------===//
-// C7: one element type
+// C7: element types that the product can convert
 //===----------------------------------------------------------------------===//
 
-func.func @input_type(%x: memref<?x6xbf16>, %k: memref<1x6x6x1xf16>, %y: memref<?x6xf16>) {
-  // expected-error @+1 {{'ks.matmul' op input has element type 'bf16'; expected 'f16', as outs has}}
+func.func @outs_type(%x: memref<?x6xcomplex<f32>>, %k: memref<1x6x6x1xcomplex<f32>>,
+                     %y: memref<?x6xf32>) {
+  // expected-error @+1 {{'ks.matmul' op outs has element type 'f32'; expected 'complex<f32>', as input has}}
   ks.matmul <1, 6, 6, 1>
+    ins(%x, %k : memref<?x6xcomplex<f32>>, memref<1x6x6x1xcomplex<f32>>) outs(%y : memref<?x6xf32>)
+  return
+}
+
+// -----
+
+func.func @extra_type(%x: memref<?x6xf32>, %k: memref<1x6x6x1xf16>, %y: memref<?x6xf16>,
+                      %bias: memref<6xcomplex<f32>>) {
+  // expected-error @+1 {{'ks.matmul' op epilogue operand has element type 'complex<f32>'; expected 'f16', as load_as says, or another real type}}
+  ks.matmul <1, 6, 6, 1> load_as(f16)
+    ins(%x, %k : memref<?x6xf32>, memref<1x6x6x1xf16>) outs(%y : memref<?x6xf16>)
+    epilogue(%bias : memref<6xcomplex<f32>>) {
+    ^bb0(%acc: f32, %b: complex<f32>):
+      ks.yield %acc : f32
+    }
+  return
+}
+
+// -----
+
+func.func @load_as_number(%x: memref<?x6xf32>, %k: memref<1x6x6x1xf16>, %y: memref<?x6xf16>) {
+  // expected-error @+1 {{'ks.matmul' op load_as is 'i16' where input has element type 'f32'; expected both to be of f16, bf16, f32 and f64, and one wider than the other (convert before the product)}}
+  ks.matmul <1, 6, 6, 1> load_as(i16)
+    ins(%x, %k : memref<?x6xf32>, memref<1x6x6x1xf16>) outs(%y : memref<?x6xf16>)
+  return
+}
+
+// -----
+
+// Neither is wider: there is no conversion in one step.
+func.func @load_as_width(%x: memref<?x6xbf16>, %k: memref<1x6x6x1xf16>, %y: memref<?x6xf16>) {
+  // expected-error @+1 {{'ks.matmul' op load_as is 'f16' where input has element type 'bf16'; expected both to be of f16, bf16, f32 and f64, and one wider than the other (convert before the product)}}
+  ks.matmul <1, 6, 6, 1> load_as(f16)
     ins(%x, %k : memref<?x6xbf16>, memref<1x6x6x1xf16>) outs(%y : memref<?x6xf16>)
   return
 }
 
 // -----
 
-func.func @extra_type(%x: memref<?x6xf16>, %k: memref<1x6x6x1xf16>, %y: memref<?x6xf16>,
-                      %bias: memref<6xf32>) {
-  // expected-error @+1 {{'ks.matmul' op epilogue operand has element type 'f32'; expected 'f16', as outs has}}
-  ks.matmul <1, 6, 6, 1>
-    ins(%x, %k : memref<?x6xf16>, memref<1x6x6x1xf16>) outs(%y : memref<?x6xf16>)
-    epilogue(%bias : memref<6xf32>) {
-    ^bb0(%acc: f32, %b: f32):
-      ks.yield %acc : f32
-    }
+func.func @load_as_complex(%x: memref<?x6xcomplex<f32>>, %k: memref<1x6x6x1xf32>, %y: memref<?x6xf32>) {
+  // expected-error @+1 {{'ks.chain' op load_as is 'f32' where input has element type 'complex<f32>'}}
+  ks.chain [<1, 6, 6, 1>] load_as(f32)
+    ins(%x, %k : memref<?x6xcomplex<f32>>, memref<1x6x6x1xf32>) outs(%y : memref<?x6xf32>)
   return
 }
 
@@ -326,9 +355,18 @@ func.func @matrix_weight(%x: memref<?x6xf32>, %k: memref<4x6xf32>, %y: memref<?x
 // -----
 
 func.func @weight_type(%x: memref<?x6xf16>, %k: memref<1x4x6x1xf32>, %y: memref<?x4xf16>) {
-  // expected-error @+1 {{'ks.matmul' op weight of factor 0 has element type 'f32'; expected 'f16', as outs has}}
+  // expected-error @+1 {{'ks.matmul' op weight of factor 0 has element type 'f32'; expected 'f16', as input has}}
   ks.matmul <1, 4, 6, 1>
     ins(%x, %k : memref<?x6xf16>, memref<1x4x6x1xf32>) outs(%y : memref<?x4xf16>)
+  return
+}
+
+// -----
+
+func.func @converted_weight_type(%x: memref<?x6xf32>, %k: memref<1x4x6x1xf32>, %y: memref<?x4xf16>) {
+  // expected-error @+1 {{'ks.matmul' op weight of factor 0 has element type 'f32'; expected 'f16', as load_as says}}
+  ks.matmul <1, 4, 6, 1> load_as(f16)
+    ins(%x, %k : memref<?x6xf32>, memref<1x4x6x1xf32>) outs(%y : memref<?x4xf16>)
   return
 }
 

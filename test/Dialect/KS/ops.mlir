@@ -222,3 +222,17 @@ func.func @smallest(%x: memref<0x1xf64>, %k: memref<1x1x1x1xf64>, %y: memref<0x1
     ins(%x, %k : memref<0x1xf64>, memref<1x1x1x1xf64>) outs(%y : memref<0x1xf64>)
   return
 }
+
+// An input that is converted as it is loaded, and a result of a third type.
+
+// CHECK-LABEL: func.func @load_as(
+//       CHECK:   ks.matmul <1, 2, 4, 1> layout(batch_last) fastmath<reassoc> load_as(f16) ins(%{{.*}}, %{{.*}} : memref<4x?xf32>, memref<1x2x4x1xf16>) outs(%{{.*}} : memref<2x?xf64>)
+//       CHECK:   ks.chain [<1, 2, 4, 1>] load_as(f32) ins
+func.func @load_as(%x: memref<4x?xf32>, %k: memref<1x2x4x1xf16>, %y: memref<2x?xf64>,
+                   %u: memref<?x4xbf16>, %w: memref<1x2x4x1xf32>, %v: memref<?x2xf32>) {
+  ks.matmul <1, 2, 4, 1> layout(batch_last) fastmath<reassoc> load_as(f16)
+    ins(%x, %k : memref<4x?xf32>, memref<1x2x4x1xf16>) outs(%y : memref<2x?xf64>)
+  ks.chain [<1, 2, 4, 1>] load_as(f32)
+    ins(%u, %w : memref<?x4xbf16>, memref<1x2x4x1xf32>) outs(%v : memref<?x2xf32>)
+  return
+}

@@ -56,6 +56,14 @@
 // LAYER-COUNT-2: verify good
 // LAYER-Y: <f4 2x2 0 6 0 14
 
+// Weights in f16 between arrays in f32: what is rounded to f16 is within the bound.
+// 2049 is 2048 in f16, and 1 / 3 is not what f32 has.
+// RUN: %npy write %t/xr.npy '<f4' 2,4 2049 2 3 4 0.3333333 6 7 8
+// RUN: ks-run %s --entry casts --arg %t/xr.npy --arg %t/wh.npy --out %t/y.npy --verify | FileCheck %s --check-prefix=CASTS
+// RUN: %npy read %t/y.npy | FileCheck %s --check-prefix=CASTS-Y
+// CASTS: verify good
+// CASTS-Y: <f4 2x2 2048 6 0.333252 14
+
 // Standard output is the JSON object alone.
 // RUN: ks-run --chain "2,3,5,7;1,4,42,1" --batch 17 --verify --time --json 2>/dev/null | %python -m json.tool - | FileCheck %s --check-prefix=JSON
 // JSON: "batch": 17,
@@ -95,4 +103,15 @@ func.func @layer(%x: tensor<?x4xf32>, %k: tensor<1x2x4x1xf32>, %bias: tensor<2xf
   %z = ks.matmul <1, 2, 4, 1> ins(%x, %k : tensor<?x4xf32>, tensor<1x2x4x1xf32>)
       outs(%init : tensor<?x2xf32>) -> tensor<?x2xf32>
   return %y, %z : tensor<?x2xf32>, tensor<?x2xf32>
+}
+
+func.func @casts(%x: tensor<2x4xf32>, %k: tensor<1x2x4x1xf16>) -> tensor<2x2xf32> {
+  %e = tensor.empty() : tensor<2x4xf16>
+  %f = tensor.empty() : tensor<2x2xf16>
+  %g = tensor.empty() : tensor<2x2xf32>
+  %h = linalg.map { arith.truncf } ins(%x : tensor<2x4xf32>) outs(%e : tensor<2x4xf16>)
+  %y = ks.matmul <1, 2, 4, 1> ins(%h, %k : tensor<2x4xf16>, tensor<1x2x4x1xf16>)
+      outs(%f : tensor<2x2xf16>) -> tensor<2x2xf16>
+  %r = linalg.map { arith.extf } ins(%y : tensor<2x2xf16>) outs(%g : tensor<2x2xf32>)
+  return %r : tensor<2x2xf32>
 }

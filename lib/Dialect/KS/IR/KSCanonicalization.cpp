@@ -48,7 +48,7 @@ struct OneFactorChainToMatmul : OpRewritePattern<ChainOp> {
         cast<PatternAttr>(op.getPatterns()[0]), op.getInput(),
         op.getWeights().front(), op.getExtras(), op.getInit(),
         op.getLayoutAttr(), op.getPrecisionAttr(), op.getFastmathAttr(),
-        op.getPlanAttr(), op.getEpilogueRegions().size());
+        op.getLoadAsAttr(), op.getPlanAttr(), op.getEpilogueRegions().size());
     if (Region *epilogue = op.getEpilogue())
       rewriter.inlineRegionBefore(*epilogue, *matmul.getEpilogue(),
                                   matmul.getEpilogue()->end());
@@ -81,6 +81,10 @@ struct FlattenChain : OpRewritePattern<ChainOp> {
         inner.getFastmath() != op.getFastmath())
       return rewriter.notifyMatchFailure(
           op, "layout, precision or fastmath differ");
+    auto first = cast<ProductOpInterface>(*inner);
+    if (op.getLoadAsAttr() ||
+        first.getElementType() != first.getResultElementType())
+      return rewriter.notifyMatchFailure(op, "what is in between is converted");
     if (inner.getEpilogue() || inner.getPlan() || op.getPlan() ||
         inner->hasAttr(kKernelAttr) || op->hasAttr(kKernelAttr))
       return rewriter.notifyMatchFailure(
@@ -96,6 +100,7 @@ struct FlattenChain : OpRewritePattern<ChainOp> {
     rewriter.modifyOpInPlace(op, [&] {
       op.setPatternsAttr(rewriter.getArrayAttr(patterns));
       op.getInputMutable().assign(inner.getInput());
+      op.setLoadAsAttr(inner.getLoadAsAttr());
       op.getWeightsMutable().assign(weights);
     });
     rewriter.eraseOp(inner);

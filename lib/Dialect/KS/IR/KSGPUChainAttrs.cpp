@@ -118,6 +118,8 @@ PackingAttrInterface GPUChainPlanAttr::getPacking(unsigned factor) const {
 
 LogicalResult GPUChainPlanAttr::verifyPlan(Operation *operation) const {
   auto op = cast<ProductOpInterface>(operation);
+  if (failed(ks::detail::verifyOneElementType(op)))
+    return failure();
   Problem problem = getProblem(op);
   GPUChainPlan plan = getPlan();
   std::string complaint = checkGPUChainPlan(problem, plan);

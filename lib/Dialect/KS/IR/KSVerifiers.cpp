@@ -11,21 +11,19 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "ks/Dialect/KS/IR/KS.h"
+#include "KSVerifiers.h"
 
-#include "mlir/Dialect/Complex/IR/Complex.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
 using namespace ks;
+using namespace ks::detail;
 
 //===----------------------------------------------------------------------===//
 // Factors and weights: shared by products, ks.to_dense and ks.pack_weights
 //===----------------------------------------------------------------------===//
 
-/// Writes `2x3x4x1`.
-static std::string shapeToString(ArrayRef<int64_t> shape) {
+std::string ks::detail::shapeToString(ArrayRef<int64_t> shape) {
   std::string text;
   llvm::raw_string_ostream os(text);
   llvm::interleave(
@@ -132,22 +130,37 @@ static LogicalResult verifyMemRef(Operation *op, const Twine &name, Type type) {
 // Products
 //===----------------------------------------------------------------------===//
 
+bool ks::isRealElementType(Type type) {
+  return isa<Float16Type, BFloat16Type, Float32Type, Float64Type>(type);
+}
+
 static LogicalResult verifyTypes(ProductOpInterface op) {
   if (failed(verifyOneKind(op))) // C5, C6
     return failure();
   // C7
-  Type element = op.getElementType();
-  auto sameElement = [&](const Twine &name, Value value) -> LogicalResult {
+  Type element = op.getElementType(), input = op.getInputElementType();
+  StringRef source = op.getLoadAsAttr() ? "load_as says" : "input has";
+  if (op.getLoadAsAttr() && element != input &&
+      (!isRealElementType(element) || !isRealElementType(input) ||
+       element.getIntOrFloatBitWidth() == input.getIntOrFloatBitWidth()))
+    return op->emitOpError("load_as is ")
+           << element << " where input has element type " << input
+           << "; expected both to be of f16, bf16, f32 and f64, and one wider "
+              "than the other (convert before the product)";
+  auto fits = [&](const Twine &name, Value value) -> LogicalResult {
     Type got = getElementTypeOrSelf(value.getType());
-    if (got == element)
+    if (got == element ||
+        (isRealElementType(got) && isRealElementType(element)))
       return success();
-    return op->emitOpError() << name << " has element type " << got
-                             << "; expected " << element << ", as outs has";
+    return op->emitOpError()
+           << name << " has element type " << got << "; expected " << element
+           << ", as " << source
+           << (isa<FloatType>(element) ? ", or another real type" : "");
   };
-  if (failed(sameElement("input", op.getInput())))
+  if (failed(fits("outs", op.getInit())))
     return failure();
   for (Value extra : op.getExtras())
-    if (failed(sameElement("epilogue operand", extra)))
+    if (failed(fits("epilogue operand", extra)))
       return failure();
   return success();
 }
@@ -193,7 +206,8 @@ static LogicalResult verifyWeights(ProductOpInterface op) {
       if (type.getElementType() != op.getElementType()) // C10
         return op->emitOpError("weight of factor ")
                << t << " has element type " << type.getElementType()
-               << "; expected " << op.getElementType() << ", as outs has";
+               << "; expected " << op.getElementType() << ", as "
+               << (op.getLoadAsAttr() ? "load_as says" : "input has");
       continue;
     }
     // C11
@@ -239,71 +253,16 @@ static LogicalResult verifyMemRefs(ProductOpInterface op) {
   return success();
 }
 
-//===----------------------------------------------------------------------===//
-// Epilogue
-//===----------------------------------------------------------------------===//
-
-static LogicalResult verifyEpilogueArguments(ProductOpInterface op) {
-  auto init = cast<ShapedType>(op.getInit().getType());
-  int64_t features = init.getDimSize(op.getFeatureDim());
-  // C15
-  if (!op.getExtras().empty() && !op.hasEpilogue())
-    return op->emitOpError("has epilogue operands but no epilogue region; "
-                           "expected a region that uses them");
-  for (Value extra : op.getExtras()) {
-    auto type = cast<ShapedType>(extra.getType());
-    bool isPerFeature = type.getRank() == 1 && type.getDimSize(0) == features;
-    bool isResultShaped =
-        type.getRank() == 2 &&
-        succeeded(verifyCompatibleShape(type.getShape(), init.getShape())) &&
-        type.getDimSize(op.getFeatureDim()) == features;
-    if (!isPerFeature && !isResultShaped)
-      return op->emitOpError("epilogue operand has shape ")
-             << shapeToString(type.getShape()) << "; expected " << features
-             << " (one per output feature) or "
-             << shapeToString(init.getShape()) << " (the result's shape)";
-  }
-  // C16
-  if (!op.hasEpilogue())
+LogicalResult ks::detail::verifyOneElementType(Operation *operation) {
+  auto op = cast<ProductOpInterface>(operation);
+  if (op.hasOneElementType())
     return success();
-  SmallVector<Type> expected(1, op.getAccumulatorType());
-  expected.append(op.getExtras().size(), op.getElementType());
-  if (TypeRange(op.getEpilogue()->getArgumentTypes()) != TypeRange(expected))
-    return op->emitOpError("epilogue has arguments (")
-           << op.getEpilogue()->getArgumentTypes() << "); expected ("
-           << expected
-           << "): the accumulator, then one element per epilogue operand";
-  return success();
-}
-
-static LogicalResult verifyEpilogueBody(ProductOpInterface op) {
-  if (!op.hasEpilogue())
-    return success();
-  // C17
-  Block &body = op.getEpilogue()->front();
-  auto yield = body.empty() ? YieldOp() : dyn_cast<YieldOp>(body.back());
-  if (!yield)
-    return op->emitOpError("epilogue does not end in ks.yield; expected it to "
-                           "yield the value to store");
-  if (yield.getValue().getType() != op.getAccumulatorType())
-    return yield.emitOpError("yields ")
-           << yield.getValue().getType() << "; expected the accumulator type "
-           << op.getAccumulatorType();
-  auto isScalar = [](Type type) {
-    return type.isIntOrIndexOrFloat() || isa<ComplexType>(type);
-  };
-  for (Operation &inner : body.without_terminator()) {
-    Dialect *dialect = inner.getDialect();
-    if (!isa_and_nonnull<arith::ArithDialect, math::MathDialect,
-                         complex::ComplexDialect>(dialect) ||
-        inner.getNumRegions() != 0 || !isPure(&inner) ||
-        !llvm::all_of(inner.getResultTypes(), isScalar))
-      return inner.emitOpError("is not allowed in the epilogue of ")
-             << op->getName()
-             << "; expected a pure arith, math or complex op on "
-                "scalars (apply others after the product)";
-  }
-  return success();
+  return op->emitOpError("has input of ")
+         << op.getInputElementType() << " and outs of "
+         << op.getResultElementType()
+         << ", which kernels for GPUs do not convert; expected "
+         << op.getElementType()
+         << " for both (convert before and after the product)";
 }
 
 LogicalResult ks::detail::verifyProductOp(Operation *operation) {
@@ -316,7 +275,7 @@ LogicalResult ks::detail::verifyProductOp(Operation *operation) {
   if (op.getPrecision() == Precision::TF32 && !op.getElementType().isF32())
     return op->emitOpError("precision is tf32 with element type ")
            << op.getElementType() << "; expected f32, or precision(ieee)";
-  if (failed(verifyEpilogueArguments(op)) || failed(verifyEpilogueBody(op)))
+  if (failed(verifyEpilogue(op)))
     return failure();
   // C18
   PlanAttrInterface plan = op.getPlanAttr();

@@ -83,7 +83,7 @@ struct ApplyToIdentity : OpRewritePattern<ToDenseOp> {
         /*extras=*/ValueRange(), op.getInit(),
         LayoutAttr::get(getContext(), Layout::BatchLast),
         PrecisionAttr::get(getContext(), Precision::IEEE),
-        /*fastmath=*/{}, /*plan=*/nullptr,
+        /*fastmath=*/{}, /*loadAs=*/{}, /*plan=*/nullptr,
         /*epilogueRegionsCount=*/0);
     if (!onTensors)
       memref::DeallocOp::create(rewriter, loc, memory);

@@ -49,7 +49,8 @@ static ProductOpInterface getNext(ProductOpInterface op) {
     return {};
   auto next = dyn_cast<ProductOpInterface>(*result.user_begin());
   if (!next || !isFree(next) || next.getInput() != result ||
-      next->getBlock() != op->getBlock() ||
+      next->getBlock() != op->getBlock() || next.getLoadAsAttr() ||
+      op.getResultElementType() != op.getElementType() ||
       next.getLayout() != op.getLayout() ||
       next.getPrecision() != op.getPrecision() ||
       next.getBatch() != op.getBatch())
@@ -184,17 +185,20 @@ static ProductOpInterface createKernel(RewriterBase &b, Sequence &sequence,
   auto fastmath = arith::FastMathFlagsAttr::get(b.getContext(), flags);
   auto layout = LayoutAttr::get(b.getContext(), last.getLayout());
   auto precision = PrecisionAttr::get(b.getContext(), last.getPrecision());
+  TypeAttr loadAs;
+  if (input == sequence.ops.front().getInput())
+    loadAs = sequence.ops.front().getLoadAsAttr();
   Location loc = last->getLoc();
   Operation *op;
   if (kernel.size() == 1)
     op = MatmulOp::create(b, loc, init.getType(),
                           cast<PatternAttr>(patterns.front()), input,
                           weights.front(), extras, init, layout, precision,
-                          fastmath, /*plan=*/{}, epilogues);
+                          fastmath, loadAs, /*plan=*/{}, epilogues);
   else
     op = ChainOp::create(b, loc, init.getType(), b.getArrayAttr(patterns),
                          input, weights, extras, init, layout, precision,
-                         fastmath, /*plan=*/{}, epilogues);
+                         fastmath, loadAs, /*plan=*/{}, epilogues);
   auto product = cast<ProductOpInterface>(op);
   if (isLast)
     moveEpilogue(b, last, product);

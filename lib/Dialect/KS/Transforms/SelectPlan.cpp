@@ -364,6 +364,8 @@ static LogicalResult checkPinned(ProductOpInterface op, const Problem &problem,
 static LogicalResult selectPlan(ProductOpInterface op, const GPUTarget &target,
                                 int64_t assumedBatch, PlanAttrInterface main,
                                 size_t rank) {
+  if (failed(ks::detail::verifyOneElementType(op)))
+    return failure();
   Problem problem = getProblem(op);
   if (op.getPlanAttr())
     return checkPinned(op, problem, target);

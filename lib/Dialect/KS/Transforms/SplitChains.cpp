@@ -67,6 +67,7 @@ static void splitChain(RewriterBase &b, ChainOp op) {
         PatternAttr::get(b.getContext(), pattern), source, weight,
         isLast ? ValueRange(op.getExtras()) : ValueRange(), init,
         op.getLayoutAttr(), op.getPrecisionAttr(), op.getFastmathAttr(),
+        t == 0 ? op.getLoadAsAttr() : TypeAttr(),
         /*plan=*/{}, isLast ? op.getEpilogueRegions().size() : 0);
     if (isLast)
       moveEpilogue(b, cast<ProductOpInterface>(*op),

@@ -52,6 +52,12 @@ inline constexpr llvm::StringLiteral kKernelAttr = "ks.kernel";
 /// pattern's). `shape` is a×b×c×d with 1 where tied.
 Ties getTies(const KSPattern &pattern, llvm::ArrayRef<int64_t> shape);
 
+/// Whether `type` is a real one that elements may have: f16, bf16, f32 or f64.
+bool isRealElementType(mlir::Type type);
+
+/// Whether an epilogue may hold `op` (C17).
+bool isAllowedInEpilogue(mlir::Operation *op);
+
 class ProductOpInterface;
 /// What `op` asks for, without the IR. Ties of packed weights are those that
 /// the plan's packing says.
@@ -68,6 +74,8 @@ llvm::LogicalResult reifyInitShape(mlir::DestinationStyleOpInterface op,
 
 // Shared by ks.matmul and ks.chain.
 llvm::LogicalResult verifyProductOp(mlir::Operation *op);
+/// What kernels for GPUs ask for: input and `outs` have the element type.
+llvm::LogicalResult verifyOneElementType(mlir::Operation *op);
 llvm::SmallVector<mlir::Range> getProductDomain(mlir::Operation *op,
                                                 mlir::OpBuilder &b);
 mlir::FailureOr<mlir::TilingResult>

@@ -203,7 +203,8 @@ def KS_CPUPlanAttr : KS_Attr<"CPUPlan", "cpu_plan",
 
     With `stage_input`, rows of the input are first copied, as they are, to
     scratch memory with another row pitch: rows a power of two apart compete
-    for the same few sets of a cache.
+    for the same few sets of a cache. Rows that are converted (`load_as`) are always
+    copied first, batch-first, each element once.
 
     ```mlir
     #ks.cpu_plan<batch_block = 64, parallel = batch, tiles = [

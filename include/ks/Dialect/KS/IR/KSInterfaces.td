@@ -82,6 +82,10 @@ def KS_ProductOpInterface : OpInterface<"ProductOpInterface",
       "::ks::Precision", "getPrecision">,
     InterfaceMethod<"What the product permits beyond the contract of numbers.",
       "::mlir::arith::FastMathFlags", "getFastmath">,
+    InterfaceMethod<"What the input is converted to as it is loaded, or null.",
+      "::mlir::TypeAttr", "getLoadAsAttr">,
+    InterfaceMethod<"Sets what the input is converted to.",
+      "void", "setLoadAsAttr", (ins "::mlir::TypeAttr":$loadAs)>,
     InterfaceMethod<"The epilogue, or null.",
       "::mlir::Region *", "getEpilogue">,
     InterfaceMethod<"The plan, or null.",
@@ -90,13 +94,33 @@ def KS_ProductOpInterface : OpInterface<"ProductOpInterface",
       "void", "setPlanAttr", (ins "::ks::PlanAttrInterface":$plan)>,
   ];
   let extraSharedClassDeclaration = [{
-    /// The element type of activations and result.
+    /// The element type: that of activations as they are multiplied, of
+    /// weights, and of intermediate results.
     ::mlir::Type getElementType() {
+      if (::mlir::TypeAttr loadAs = $_op.getLoadAsAttr())
+        return loadAs.getValue();
+      return getInputElementType();
+    }
+    /// That of the input in memory.
+    ::mlir::Type getInputElementType() {
+      return ::mlir::getElementTypeOrSelf($_op.getInput().getType());
+    }
+    /// That of the result.
+    ::mlir::Type getResultElementType() {
       return ::mlir::getElementTypeOrSelf($_op.getInit().getType());
+    }
+    /// Whether input and result have the element type.
+    bool hasOneElementType() {
+      return getInputElementType() == getElementType() &&
+             getResultElementType() == getElementType();
     }
     /// The type in which products are accumulated: f32 for f16 and bf16.
     ::mlir::Type getAccumulatorType() {
       return ::ks::getAccumulatorType(getElementType());
+    }
+    /// The type of what an epilogue yields, before it is rounded.
+    ::mlir::Type getYieldType() {
+      return ::ks::getAccumulatorType(getResultElementType());
     }
     /// The dimension of activations and result that runs along the batch.
     int64_t getBatchDim() {

@@ -153,11 +153,12 @@ def KS_MatmulOp : KS_ProductOp<"matmul"> {
     DefaultValuedAttr<KS_LayoutAttr, "::ks::Layout::BatchFirst">:$layout,
     DefaultValuedAttr<KS_PrecisionAttr, "::ks::Precision::IEEE">:$precision,
     KS_FastMath:$fastmath,
+    OptionalAttr<TypeAttr>:$loadAs,
     OptionalAttr<KS_PlanAttrInterface>:$plan
   );
   let assemblyFormat = [{
     $pattern custom<Clauses>($layout, $precision)
-    (`fastmath` `` $fastmath^)?
+    (`fastmath` `` $fastmath^)? (`load_as` `(` $loadAs^ `)`)?
     `ins` `(` $input `,` $weight `:` type($input) `,` type($weight) `)`
     `outs` `(` $init `:` type($init) `)`
     custom<Epilogue>($extras, type($extras), $epilogueRegions)
@@ -188,7 +189,18 @@ def KS_ChainOp : KS_ProductOp<"chain", [AttrSizedOperandSegments]> {
 
     `outs` is overwritten, never read. The epilogue sees the last factor's
     accumulator (f32 for f16 and bf16) before it is rounded, and yields the
-    value that is then rounded, once, to the element type.
+    value that is then rounded, once, to the element type of `outs`. Without an
+    epilogue the accumulator is.
+
+    The element type, in which factors are multiplied and rounded, is that of the
+    input. With `load_as`, the input is of another real type, and what is loaded
+    is converted to that of `load_as` first (rounded to nearest if it is narrower):
+
+    ```mlir
+    %y = ks.matmul <6, 64, 64, 1> load_as(f16)
+           ins(%x, %k : tensor<?x384xf32>, tensor<6x64x64x1xf16>)
+           outs(%init : tensor<?x384xf16>) -> tensor<?x384xf16>
+    ```
 
     `fastmath<reassoc>` permits to multiply weights with each other first
     (`ks-fuse-factors`, `ks.merge_weights`), where these do not change: constants,
@@ -202,12 +214,15 @@ def KS_ChainOp : KS_ProductOp<"chain", [AttrSizedOperandSegments]> {
     * (C5) operands are all tensors or all memrefs.
     * (C6) on tensors there is one result, of the type of `outs`; on memrefs
       there is none.
-    * (C7) input, `outs` and extra operands share one element type.
+    * (C7) `outs` and extra operands have the element type, or, if that is
+      real, any real ones. The type of `load_as` is real, as that of the input is,
+      and one of both is wider if they differ. Plans for GPUs ask for one type of
+      input and `outs`.
     * (C8) input and `outs` are of rank 2; the feature axis is static and of
       a·c·d elements (first factor) and a·b·d elements (last factor).
     * (C9) the batches of input and `outs` agree where both are static.
     * (C10) a weight has shape a×b×c×d, with 1 where it is tied along a or d,
-      and the element type of the input; or it is packed.
+      and the element type; or it is packed.
     * (C11) a packed weight needs a plan, and has the type its packing says.
     * (C12) memrefs of rank 2 have inner stride 1 and a row pitch ≥ their
       width; others are contiguous. Dynamic strides pass, but the conversions
@@ -216,10 +231,11 @@ def KS_ChainOp : KS_ProductOp<"chain", [AttrSizedOperandSegments]> {
     * (C14) precision tf32 is for f32.
     * (C15) extra operands have rank 1 and the size of the output features, or
       the shape of the result. They need an epilogue.
-    * (C16) the epilogue has one argument of the accumulator type, then one of
-      the element type per extra operand.
+    * (C16) the epilogue has one argument of the accumulator type, then one per
+      extra operand, of its element type.
     * (C17) the epilogue holds pure arith, math or complex ops on
-      scalars, without regions, and yields the accumulator type.
+      scalars, without regions, and yields the accumulator type of the element
+      type of `outs`.
     * (C18) the plan, if any, fits the op.
   }];
   let arguments = (ins
@@ -231,11 +247,12 @@ def KS_ChainOp : KS_ProductOp<"chain", [AttrSizedOperandSegments]> {
     DefaultValuedAttr<KS_LayoutAttr, "::ks::Layout::BatchFirst">:$layout,
     DefaultValuedAttr<KS_PrecisionAttr, "::ks::Precision::IEEE">:$precision,
     KS_FastMath:$fastmath,
+    OptionalAttr<TypeAttr>:$loadAs,
     OptionalAttr<KS_PlanAttrInterface>:$plan
   );
   let assemblyFormat = [{
     custom<Patterns>($patterns) custom<Clauses>($layout, $precision)
-    (`fastmath` `` $fastmath^)?
+    (`fastmath` `` $fastmath^)? (`load_as` `(` $loadAs^ `)`)?
     `ins` `(` $input `,` $weights `:` type($input) `,` type($weights) `)`
     `outs` `(` $init `:` type($init) `)`
     custom<Epilogue>($extras, type($extras), $epilogueRegions)
@@ -247,8 +264,8 @@ def KS_YieldOp : KS_Op<"yield", [Pure, Terminator,
     ParentOneOf<["MatmulOp", "ChainOp"]>]> {
   let summary = "ends an epilogue";
   let description = [{
-    Yields the value, of the accumulator type, that is rounded to the element
-    type and stored.
+    Yields the value, of the accumulator type of `outs`, that is rounded to the
+    element type of `outs` and stored.
 
     ```mlir
     ks.yield %r : f32

@@ -24,6 +24,86 @@ def DecomposeToDense : Pass<"ks-decompose-to-dense"> {
   ];
 }
 
+def FuseElementwise : Pass<"ks-fuse-elementwise"> {
+  let summary = "make elementwise ops around a product part of it";
+  let description = [{
+    Input: products on tensors, and elementwise ops of linalg around them. Output:
+    the same products, with the ops behind them in their epilogues, and with
+    conversions of their input in what they load.
+
+    ```mlir
+    %y = ks.matmul <6, 64, 64, 1> ins(%x, %k : ...) outs(%e : ...) -> tensor<?x384xf16>
+    %b = linalg.broadcast ins(%bias : tensor<384xf16>) outs(%e : ...) dimensions = [0]
+    %s = linalg.add ins(%y, %b : ...) outs(%e : ...) -> tensor<?x384xf16>
+    %r = linalg.tanh ins(%s : ...) outs(%e : ...) -> tensor<?x384xf16>
+    ```
+
+    becomes
+
+    ```mlir
+    %r = ks.matmul <6, 64, 64, 1> ins(%x, %k : ...) outs(%e : ...)
+           epilogue(%bias : tensor<384xf16>) {
+           ^bb0(%acc: f32, %b: f16):
+             %y = arith.truncf %acc : f32 to f16
+             %s = arith.addf %y, %b : f16
+             %t = math.tanh %s : f16
+             %r = arith.extf %t : f16 to f32
+             ks.yield %r : f32
+           } -> tensor<?x384xf16>
+    ```
+
+    Numbers do not change: the value that the product would have stored is rounded
+    as before, and so are all others. The result, and what else is read, may be of
+    another real type than the product (C7), so that casts are absorbed, too.
+    Kernels for GPUs do not convert inputs and results: with `one-type`, only casts
+    that lead back to the type of the product are absorbed, bias and residual may
+    be of any.
+
+    Absorbed is a `linalg.generic`, `map`, `elementwise` or named op without
+    reductions that reads the result of the product, or of ops that are absorbed,
+    at the places where it writes. Several are absorbed at once if one value
+    remains that others read: `%y * sigmoid(%y)` may be five ops. What else they read becomes
+
+    * an extra operand, if it has the shape of the result or is one per feature,
+      also through `linalg.broadcast`, `transpose` and `copy`;
+    * a constant in the epilogue, if it is the same for all elements: constants
+      in and outside of the body, splats, and what `linalg.fill` makes of them.
+
+    The result goes where the last op wrote. The product moves down to there, so
+    that results of other products can be extra operands, too.
+
+    In front of a product, one conversion to another real type is absorbed if
+    nothing else reads its result, and the product is in the same block:
+
+    ```mlir
+    %c = linalg.generic ... ins(%x : tensor<?x384xf32>) ... { arith.truncf ... }
+    %y = ks.matmul <6, 64, 64, 1> ins(%c, %k : ...) ...
+    ```
+
+    becomes `ks.matmul <6, 64, 64, 1> load_as(f16) ins(%x, %k : ...)`.
+
+    Refused, and told by remarks (category `ks-fuse-elementwise`), are
+
+    * ops whose operand is also read by others;
+    * ops that reduce, or read the product at other places than they write;
+    * operands that differ along the batch only, scalars that are not known, and
+      operands or results of types that the product cannot have (C7, C15);
+    * bodies that hold what an epilogue may not (C17), like `linalg.index`;
+    * products that have a plan, which was chosen without the epilogue;
+    * other ops in front of a product: they would be computed again for each panel
+      of weights that reads an element.
+
+    On memrefs nothing is absorbed.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::complex::ComplexDialect"
+  ];
+  let options = [
+    Option<"oneType", "one-type", "bool", /*default=*/"false",
+           "Refuse what gives input or result another type than the product">,
+  ];
+}
+
 def FuseFactors : Pass<"ks-fuse-factors"> {
   let summary = "choose which factors share a kernel: one ks op per kernel";
   let description = [{

@@ -1,0 +1,99 @@
+# Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Elementwise linalg ops behind products, fused into kernels on an emulated GPU.
+KS_GPU_ELEMENTWISE_CASES (default 12) sets how many of each kind, KS_SEED which."""
+
+import functools
+import itertools
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "test" / "gpu"))
+import emulate_cases
+import ks_conversions
+import ks_elementwise
+import ks_runtime
+from device_cases import mlir
+
+COUNT = int(os.environ.get("KS_GPU_ELEMENTWISE_CASES", "12"))
+GROUP = 4
+SEED = int(os.environ.get("KS_SEED", "4"))
+
+BUILD = Path(os.environ.get("KS_BUILD_DIR", emulate_cases.BUILD))
+pytestmark = pytest.mark.skipif(
+    not (BUILD / "test/unit/libKSFakeDriver.so").exists()
+    or not (BUILD / "lib/libKSRuntimeC.so").exists(),
+    reason="needs the libraries KSFakeDriver and KSRuntimeC",
+)
+
+
+@pytest.fixture(scope="module")
+def emulator():
+    return emulate_cases.Emulator(BUILD)
+
+
+def draw(first, count, make=ks_elementwise.draw):
+    """Small ones: emulated threads are slow."""
+    cases = (make(SEED, number) for number in itertools.count())
+    small = (
+        case
+        for case in cases
+        if case.batch <= 64 and max(max(p.in_features, p.out_features) for p in case.chain) <= 96
+    )
+    return itertools.islice(small, first, first + count)
+
+
+def compile_case(text, path, number):
+    """What is wrong, and whether there is something to run."""
+    target = ("sm_80", "sm_90")[number // 2 % 2]
+    try:
+        emulate_cases.compile_text(text, path, target, BUILD / "bin" / "ks-run")
+    except RuntimeError as error:
+        # No CUDA toolkit on this machine?
+        return (None if "libdevice" in str(error) else str(error)), False
+    return None, True
+
+
+@pytest.mark.parametrize("first", range(0, COUNT, GROUP))
+def test_random_cases(emulator, tmp_path, first):
+    failures = []
+    for case in draw(first, GROUP):
+        path = tmp_path / f"{case.number}.ks"
+        wrong, is_there = compile_case(mlir(case), path, case.number)
+        if is_there:
+            wrong = emulator.check(case, path)
+        if wrong:
+            failures.append(f"{wrong}\n  {case}\n{case.mlir()}")
+    assert not failures, "\n".join(failures)
+
+
+@pytest.mark.parametrize("first", range(0, COUNT, GROUP))
+def test_conversions(emulator, tmp_path, first):
+    """Casts in between, bias and residual of another type than the product."""
+    failures = []
+    make = functools.partial(ks_conversions.draw, types=ks_conversions.GPU_TYPES)
+    for case in draw(first, GROUP, make):
+        path = tmp_path / f"{case.number}.ks"
+        wrong, is_there = compile_case(case.mlir(), path, case.number)
+        if is_there:
+            arguments, poison = case.make()
+            emulator.device.reset()
+            emulator.device.failure = None
+            placed = [emulator.device.put(array) for array in [*arguments, poison]]
+            types = [*case.argument_types, case.types[-1]]
+            try:
+                emulator.run(path, list(zip(placed, types)), case.batch)
+            except ks_runtime.KsError as error:
+                wrong = str(emulator.device.failure or error)
+            else:
+                with np.errstate(all="ignore"):
+                    wrong = case.compare(placed[-1], case.reference(arguments))
+        if wrong:
+            failures.append(f"{wrong}\n  {case}\n{case.mlir()}")
+    assert not failures, "\n".join(failures)

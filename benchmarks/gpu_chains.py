@@ -7,6 +7,7 @@
     pip install torch
     python benchmarks/gpu_chains.py --all --artifacts DIR --runtime libKSRuntimeC.so --preload 8
     python benchmarks/gpu_chains.py --table docs/gpu_chains.md       # from the CSV, no GPU
+    python benchmarks/gpu_chains.py --picture docs/gpu_chains.svg    # the same; matplotlib
     python benchmarks/gpu_chains.py --all --groupings --artifacts DIR --runtime libKSRuntimeC.so
     python benchmarks/gpu_chains.py --groupings --table docs/gpu_groupings.md
 
@@ -48,7 +49,7 @@ from gpu_chain_cases import (
     choose_chains,
     make_chain_cases,
 )
-from gpu_processes import add_run_options, check_run_options, run, run_cases
+from gpu_processes import add_run_options, check_run_options, run, run_cases, say
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -106,6 +107,7 @@ def parse_arguments() -> argparse.Namespace:
     add("--energy", type=float, nargs="?", const=1.0, default=0.0, metavar="SECONDS",
         help="measure joules too, over so long (1 s, at least 0.5)")  # fmt: skip
     add("--groupings", action="store_true", help="all variants of ours, without others")
+    add("--picture", type=Path, metavar="FILE.svg", help="draw the picture, from the CSV")
     add_run_options(parser, rounds=3, ms=10, has_patterns=False)
     args = parser.parse_args()
     args.fields = GROUPING_FIELDS if args.groupings else FIELDS
@@ -115,7 +117,9 @@ def parse_arguments() -> argparse.Namespace:
     args.titles = choose_chains(args.chains, args.only)
     if args.groupings:
         args.ways, args.compile, args.cold, args.energy = [], "off", False, 0.0
-    check_run_options(parser, args, ["f16", "bf16"], ["first"])
+    if args.groupings and args.picture:
+        parser.error("--picture shows the chains")
+    check_run_options(parser, args, ["f16", "bf16"], ["first"], needs_work=not args.picture)
     if min(args.batch) < 1:
         parser.error("--batch must be at least 1")
     if args.energy and args.energy < 0.5:
@@ -128,11 +132,16 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> int:
     args = parse_arguments()
     status = run(args, __file__, make_cases, measure)
-    if args.table and not args.is_single:
+    if not args.is_single and (args.table or args.picture):
         from gpu_chain_table import write_groupings, write_table
 
         rows = list(read_rows(args.csv, args.fields).values())
-        (write_groupings if args.groupings else write_table)(rows, args.table)
+        if args.table:
+            (write_groupings if args.groupings else write_table)(rows, args.table)
+        if args.picture:
+            from gpu_pictures import draw_chains
+
+            draw_chains(rows, args.picture, say)
     return status
 
 

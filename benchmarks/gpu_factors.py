@@ -100,13 +100,15 @@ def main() -> int:
     args = parse_arguments()
     status = run(args, __file__, make_cases, measure)
     if not args.is_single and (args.table or args.picture):
-        from gpu_table import draw_picture, write_table, write_unseen
+        from gpu_table import write_table, write_unseen
 
         rows = list(read_rows(args.csv).values())
         if args.table:
             (write_unseen if args.unseen else write_table)(rows, args.table)
         if args.picture:
-            draw_picture(rows, args.picture, say)
+            from gpu_pictures import draw_factors
+
+            draw_factors(rows, args.picture, say)
     return status
 
 

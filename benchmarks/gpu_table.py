@@ -1,7 +1,7 @@
 # Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""The page and the picture of single factors, from the rows that gpu_factors.py measured."""
+"""The page of single factors, from the rows that gpu_factors.py measured."""
 
 import math
 import statistics
@@ -304,72 +304,3 @@ def write_unseen(rows: list[Row], path: Path) -> None:
     for kind, layout, rows_are, some in groups:
         lines += [f"## {kind}, batch-{layout}, {rows_are}", "", *list_cases(some), ""]
     write_page(lines, path)
-
-
-STYLES = {
-    "ks": ("ours", "#d62728", "o"),
-    "dense": ("dense", "#999999", "s"),
-    "bmm": ("bmm", "#e69f00", "^"),
-    "einsum": ("einsum", "#cc79a7", "v"),
-    "triton": ("triton", "#009e73", "D"),
-    "cublas_ptr": ("cublas_ptr", "#56b4e9", "P"),
-}
-
-
-def draw_picture(rows: list[Row], path: Path, say: Callable[..., None]) -> None:
-    """Ours and the best peer over the floor; a panel for each type and layout."""
-    try:
-        import matplotlib
-    except ImportError:
-        say("no matplotlib: the picture is left out; draw it elsewhere from the CSV")
-        return
-    matplotlib.use("Agg")
-    matplotlib.rcParams.update({"svg.hashsalt": "ks", "svg.fonttype": "none"})
-    from matplotlib import pyplot
-
-    main = [row for row in rows if int(row["batch"]) == BATCH and row.get("floor_ms")]
-    kinds = [kind for kind in KINDS if any(row["type"] == kind for row in main)]
-    if not kinds:
-        raise SystemExit(f"the CSV holds no case of batch {BATCH}")
-    order = {row["pattern"]: number(row, "floor_ms") for row in reversed(main)}
-    names = sorted(order, key=lambda name: order[name])
-    places = {name: at for at, name in enumerate(names)}
-    figure, panels = pyplot.subplots(
-        len(kinds), 2, figsize=(17, 3.2 * len(kinds) + 1), sharex=True, sharey="row", squeeze=False
-    )
-    for line, kind in zip(panels, kinds):
-        for panel, layout in zip(line, LAYOUTS):
-            some = [row for row in main if (row["type"], row["layout"]) == (kind, layout)]
-            for way in [*PEERS, "ks"]:
-                points = [
-                    (places[row["pattern"]], number(row, f"{way}_ms") / number(row, "floor_ms"))
-                    for row in (good(some) if way == "ks" else some)
-                    if way in ("ks", row.get("best_peer"))
-                ]
-                if points:
-                    name, colour, mark = STYLES[way]
-                    style = {"marker": mark, "color": colour, "label": name}
-                    panel.plot(*zip(*points), linestyle="none", markersize=6, **style)
-            panel.axhline(1, color="black", linewidth=0.8)
-            panel.set_yscale("log", base=2)
-            panel.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-            panel.grid(axis="y", linewidth=0.3)
-            panel.grid(axis="x", linewidth=0.15)
-            panel.set_title(f"{kind}, batch-{layout}", fontsize=10)
-            panel.set_xticks(range(len(names)), names, rotation=90, fontsize=7)
-        line[0].set_ylabel("time / floor")
-    found: dict[str, object] = {}
-    for panel in panels.flat:
-        for handle, text in zip(*panel.get_legend_handles_labels()):
-            found.setdefault(text, handle)
-    if found:
-        figure.legend(found.values(), found.keys(), loc="upper center", ncols=6, frameon=False)
-    device = next((row["device"] for row in main if row.get("device")), "")
-    figure.supxlabel(
-        f"ours and the best peer; patterns a,b,c,d by their floor; batch {BATCH}; {device}",
-        fontsize=9,
-    )
-    figure.tight_layout(rect=(0, 0, 1, 0.97))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
-    pyplot.close(figure)

@@ -37,6 +37,8 @@ Problem ks::getKernelProblem(const Problem &chain,
   for (const FactorGroup &group : groups)
     problem.factors.push_back(group.factor);
   problem.hasEpilogue &= groups.back().end() == chain.factors.size();
+  if (groups.front().first != 0)
+    problem.convertedBytes = 0;
   return problem;
 }
 

@@ -265,6 +265,9 @@ static void checkPlan(Check &check, const Problem &problem,
     checkWgmmaSS(check, problem, plan);
   check.require(plan.isBulk || plan.cluster == 1,
                 "cluster is {0} with cp_async; expected 1", plan.cluster);
+  check.require(!plan.isBulk || !problem.convertsInput(),
+                "copies are bulk with an input that is converted; expected "
+                "cp_async");
   checkSplits(check, problem, plan);
   int64_t slabs = plan.getNumSlabs(p);
   check.require(slabs % (plan.sweeps * plan.cluster) == 0,

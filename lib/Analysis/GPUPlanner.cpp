@@ -224,8 +224,8 @@ void Enumerator::addSplits(GPUPlan plan) {
 void Enumerator::addTiles(GPUPlan plan, bool isFlat) {
   if (isFlat && plan.vector == p.d && problem.batchFirst)
     chooseRunN(plan);
-  bool canBeBulk =
-      target.capability >= 90 && problem.batchFirst && plan.fragments.isMma();
+  bool canBeBulk = target.capability >= 90 && problem.batchFirst &&
+                   plan.fragments.isMma() && !problem.convertsInput();
   int64_t step = plan.fragments.stepK();
   for (int64_t k = step; k <= 128; k *= 2) {
     if (k > step && k / 2 >= p.c)
@@ -416,9 +416,10 @@ llvm::SmallVector<RankedGPUPlan> Enumerator::rank() {
   for (WarpInstruction instruction : getInstructions())
     for (const Columns &columns : getColumns())
       addPlans(columns, instruction);
-  if (target.wgmma16PerClock > 0 && problem.realBytes == 2)
+  bool hasWgmma = target.wgmma16PerClock > 0 && !problem.convertsInput();
+  if (hasWgmma && problem.realBytes == 2)
     addWgmmaPlans();
-  if (target.wgmma16PerClock > 0 && (problem.realBytes == 2 || isTF32()))
+  if (hasWgmma && (problem.realBytes == 2 || isTF32()))
     addWgmmaRSPlans();
   // Ties are broken by the order of enumeration.
   llvm::SmallVector<unsigned> order(plans.size());

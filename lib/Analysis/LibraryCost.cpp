@@ -27,6 +27,9 @@ std::string ks::checkLibraryProblem(const Problem &problem) {
   if (problem.isComplex)
     return "the elements are complex; expected f16, bf16, f32 or f64 for a "
            "library";
+  if (problem.convertsInput())
+    return "the input is converted as it is loaded, which a library does not "
+           "do; expected input and weights of one type";
   if (problem.hasEpilogue)
     return "there is an epilogue, which a library does not know; expected none";
   return "";

@@ -11,13 +11,18 @@
 using namespace ks;
 
 double ks::getMinimumBytes(const Problem &problem, int64_t batch) {
+  double inputs =
+      static_cast<double>(batch) *
+      static_cast<double>(problem.factors.front().pattern.inFeatures());
   double elements =
       static_cast<double>(batch) *
-      (static_cast<double>(problem.factors.front().pattern.inFeatures()) +
-       static_cast<double>(problem.factors.back().pattern.outFeatures()));
+      static_cast<double>(problem.factors.back().pattern.outFeatures());
   for (const Problem::Factor &factor : problem.factors)
     elements += static_cast<double>(factor.storedWeights());
-  return elements * static_cast<double>(problem.elementBytes());
+  int64_t inputBytes =
+      problem.convertsInput() ? problem.convertedBytes : problem.elementBytes();
+  return inputs * static_cast<double>(inputBytes) +
+         elements * static_cast<double>(problem.elementBytes());
 }
 
 double ks::getFlops(const Problem &problem, int64_t batch) {

@@ -50,7 +50,7 @@ void ks::buildGPUPipeline(OpPassManager &pm,
     addCleanUp(pm);
     pm.addPass(createDecomposeToDense());
     FuseElementwiseOptions elementwise;
-    elementwise.oneType = true;
+    elementwise.keepResultType = true;
     pm.addPass(createFuseElementwise(elementwise));
     // What pays is fused again; on memrefs nothing is.
     pm.addPass(createSplitChains());

@@ -1,13 +1,13 @@
 // Elementwise ops of linalg that change the type: what is loaded and stored is of
-// another type than the product. With one-type, as for GPUs, input and result must
+// another type than the product. With keep-result-type, as for GPUs, the result must
 // not be.
 
 // RUN: ks-opt %s --ks-fuse-elementwise | FileCheck %s
-// RUN: ks-opt %s --ks-fuse-elementwise=one-type | FileCheck %s --check-prefix=ONE
+// RUN: ks-opt %s --ks-fuse-elementwise=keep-result-type | FileCheck %s --check-prefix=KEEP
 // RUN: ks-opt %s --ks-fuse-elementwise -o /dev/null \
 // RUN:   --remarks-filter-analyse=".*" --remark-format=emitRemark 2>&1 | FileCheck %s --check-prefix=REMARK
-// RUN: ks-opt %s --ks-fuse-elementwise=one-type -o /dev/null \
-// RUN:   --remarks-filter-analyse=".*" --remark-format=emitRemark 2>&1 | FileCheck %s --check-prefix=ONE-REMARK
+// RUN: ks-opt %s --ks-fuse-elementwise=keep-result-type -o /dev/null \
+// RUN:   --remarks-filter-analyse=".*" --remark-format=emitRemark 2>&1 | FileCheck %s --check-prefix=KEEP-REMARK
 // RUN: ks-opt %s --ks-fuse-elementwise --ks-fuse-elementwise | FileCheck %s
 // RUN: ks-opt %s --ks-to-cpu="to=kernels threads=1" | FileCheck %s --check-prefix=CPU
 
@@ -20,7 +20,7 @@
 //===----------------------------------------------------------------------===//
 
 // GELU in f32, behind and in front of a cast: it returns to the type of the product, so
-// that one type is enough.
+// that it is kept.
 
 // CHECK-LABEL: func.func @there_and_back(
 //       CHECK:   ks.matmul {{.*}} outs({{.*}} : tensor<?x32xf16>) epilogue {
@@ -31,14 +31,14 @@
 //  CHECK-NEXT:     %[[R:.*]] = arith.mulf %[[W]], %[[E]] : f32
 //  CHECK-NEXT:     ks.yield %[[R]] : f32
 //   CHECK-NOT:   linalg
-//   ONE-LABEL: func.func @there_and_back(
-//         ONE:   math.erf
-//     ONE-NOT:   linalg
+//  KEEP-LABEL: func.func @there_and_back(
+//        KEEP:   math.erf
+//    KEEP-NOT:   linalg
 // REMARK: Remark="linalg.generic absorbed into ks.matmul"
 // REMARK: Remark="linalg.erf absorbed into ks.matmul"
 // REMARK: Remark="linalg.mul absorbed into ks.matmul"
 // REMARK: Remark="linalg.map absorbed into ks.matmul"
-// ONE-REMARK: Remark="linalg.map absorbed into ks.matmul"
+// KEEP-REMARK: Remark="linalg.map absorbed into ks.matmul"
 func.func @there_and_back(%x: tensor<?x16xf16>, %k: tensor<4x8x4x1xf16>, %e: tensor<?x32xf16>, %w: tensor<?x32xf32>) -> tensor<?x32xf16> {
   %y = ks.matmul <4, 8, 4, 1> ins(%x, %k : tensor<?x16xf16>, tensor<4x8x4x1xf16>) outs(%e : tensor<?x32xf16>) -> tensor<?x32xf16>
   %v = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
@@ -64,10 +64,10 @@ func.func @there_and_back(%x: tensor<?x16xf16>, %k: tensor<4x8x4x1xf16>, %e: ten
 //  CHECK-NEXT:     %[[R:.*]] = arith.addf %[[V]], %[[B]] : f32
 //  CHECK-NEXT:     ks.yield %[[R]] : f32
 //  CHECK-NEXT:   } -> tensor<?x32xf32>
-//   ONE-LABEL: func.func @widened(
-//         ONE:   %[[Y:.*]] = ks.matmul {{.*}} -> tensor<?x32xbf16>
-//         ONE:   linalg.generic {{.*}} ins(%[[Y]],
-// ONE-REMARK: Remark="linalg.generic not absorbed into ks.matmul: the result would be of type f32, and the product is of type bf16"
+//  KEEP-LABEL: func.func @widened(
+//        KEEP:   %[[Y:.*]] = ks.matmul {{.*}} -> tensor<?x32xbf16>
+//        KEEP:   linalg.generic {{.*}} ins(%[[Y]],
+// KEEP-REMARK: Remark="linalg.generic not absorbed into ks.matmul: the result would be of type f32, and the product is of type bf16"
 func.func @widened(%x: tensor<?x16xbf16>, %k: tensor<4x8x4x1xbf16>, %b: tensor<32xf32>, %e: tensor<?x32xbf16>, %w: tensor<?x32xf32>) -> tensor<?x32xf32> {
   %y = ks.matmul <4, 8, 4, 1> ins(%x, %k : tensor<?x16xbf16>, tensor<4x8x4x1xbf16>) outs(%e : tensor<?x32xbf16>) -> tensor<?x32xbf16>
   %r = linalg.generic {indexing_maps = [#id, #feature, #id], iterator_types = ["parallel", "parallel"]}
@@ -84,11 +84,11 @@ func.func @widened(%x: tensor<?x16xbf16>, %k: tensor<4x8x4x1xbf16>, %b: tensor<3
 
 // CHECK-LABEL: func.func @wide_bias(
 //   CHECK-NOT:   linalg
-//   ONE-LABEL: func.func @wide_bias(
-//         ONE:   ks.matmul {{.*}} epilogue(%{{.*}} : tensor<32xf32>) {
-//    ONE-NEXT:   ^bb0(%{{.*}}: f32, %[[B:.*]]: f32):
-//         ONE:     arith.addf %{{.*}}, %[[B]] : f32
-// ONE-REMARK: Remark="linalg.generic absorbed into ks.matmul"
+//  KEEP-LABEL: func.func @wide_bias(
+//        KEEP:   ks.matmul {{.*}} epilogue(%{{.*}} : tensor<32xf32>) {
+//   KEEP-NEXT:   ^bb0(%{{.*}}: f32, %[[B:.*]]: f32):
+//        KEEP:     arith.addf %{{.*}}, %[[B]] : f32
+// KEEP-REMARK: Remark="linalg.generic absorbed into ks.matmul"
 func.func @wide_bias(%x: tensor<?x16xbf16>, %k: tensor<4x8x4x1xbf16>, %b: tensor<32xf32>, %e: tensor<?x32xbf16>) -> tensor<?x32xbf16> {
   %y = ks.matmul <4, 8, 4, 1> ins(%x, %k : tensor<?x16xbf16>, tensor<4x8x4x1xbf16>) outs(%e : tensor<?x32xbf16>) -> tensor<?x32xbf16>
   %r = linalg.generic {indexing_maps = [#id, #feature, #id], iterator_types = ["parallel", "parallel"]}
@@ -128,10 +128,10 @@ func.func @complex_extra(%x: tensor<?x16xf32>, %k: tensor<4x8x4x1xf32>, %b: tens
 //  CHECK-NEXT:     %[[V:.*]] = arith.extf %[[R]] : f16 to f32
 //  CHECK-NEXT:     ks.yield %[[V]] : f32
 //  CHECK-NEXT:   } -> tensor<8x?xf16>
-//   ONE-LABEL: func.func @narrowed(
-//         ONE:   ks.matmul
-//         ONE:   linalg.map
-// ONE-REMARK: Remark="linalg.map not absorbed into ks.matmul: the result would be of type f16, and the product is of type f64"
+//  KEEP-LABEL: func.func @narrowed(
+//        KEEP:   ks.matmul
+//        KEEP:   linalg.map
+// KEEP-REMARK: Remark="linalg.map not absorbed into ks.matmul: the result would be of type f16, and the product is of type f64"
 func.func @narrowed(%x: tensor<8x?xf64>, %k: tensor<1x8x8x1xf64>, %e: tensor<8x?xf64>, %w: tensor<8x?xf16>) -> tensor<8x?xf16> {
   %y = ks.matmul <1, 8, 8, 1> layout(batch_last) ins(%x, %k : tensor<8x?xf64>, tensor<1x8x8x1xf64>) outs(%e : tensor<8x?xf64>) -> tensor<8x?xf64>
   %r = linalg.map { arith.truncf } ins(%y : tensor<8x?xf64>) outs(%w : tensor<8x?xf16>)
@@ -166,11 +166,11 @@ func.func @quantized(%x: tensor<?x8xf32>, %k: tensor<1x8x8x1xf32>, %e: tensor<?x
 //   CPU-LABEL: func.func @input(
 //     CPU-NOT:   linalg
 //         CPU:   ks.chain [<4, 8, 4, 1>, <1, 4, 32, 1>] load_as(f16) ins({{.*}} : tensor<?x16xf32>, tensor<4x8x4x1xf16>, tensor<1x4x32x1xf16>)
-//   ONE-LABEL: func.func @input(
-//         ONE:   %[[C:.*]] = linalg.map
-//         ONE:   ks.matmul <4, 8, 4, 1> ins(%[[C]],
+//  KEEP-LABEL: func.func @input(
+//    KEEP-NOT:   linalg
+//        KEEP:   ks.matmul <4, 8, 4, 1> load_as(f16)
 // REMARK: Remark="linalg.map absorbed into what ks.matmul loads"
-// ONE-REMARK: Remark="linalg.map not absorbed into what ks.matmul loads: the product would load f32 and multiply f16, and one-type is set"
+// KEEP-REMARK: Remark="linalg.map absorbed into what ks.matmul loads"
 func.func @input(%x: tensor<?x16xf32>, %k: tensor<4x8x4x1xf16>, %l: tensor<1x4x32x1xf16>, %c: tensor<?x16xf16>, %e: tensor<?x32xf16>) -> tensor<?x4xf16> {
   %c0 = arith.constant 0 : index
   %h = linalg.map { arith.truncf } ins(%x : tensor<?x16xf32>) outs(%c : tensor<?x16xf16>)

@@ -35,8 +35,13 @@ TYPES = (
     ("bf16", "bf16", "f32", "bf16"),
     ("f32", "f32", "f16", "f16"),
 )
-#: What kernels for GPUs can do: input and result have the type of the weights.
+#: What kernels for GPUs can do: the result has the type of the weights.
 GPU_TYPES = (
+    ("f32", "f16", "f16", "f16"),
+    ("f64", "bf16", "f32", "bf16"),
+    ("f16", "f32", "f32", "f32"),
+    ("bf16", "f32", "f32", "f32"),
+    ("f32", "f64", "f64", "f64"),
     ("f16", "f16", "f32", "f16"),
     ("bf16", "bf16", "f32", "bf16"),
     ("f32", "f32", "f16", "f32"),

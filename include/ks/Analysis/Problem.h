@@ -38,9 +38,12 @@ struct Problem {
   bool tf32 = false;            ///< f32 factors may be rounded to 10 bits.
   int64_t realBytes = 4;        ///< Of a real of the element type.
   int64_t accumulatorBytes = 4; ///< Of a real of the accumulator type.
+  /// Of a real of the input, where it is converted as it is loaded; else 0.
+  int64_t convertedBytes = 0;
 
   /// Bytes of an element of activations and weights.
   int64_t elementBytes() const { return (isComplex ? 2 : 1) * realBytes; }
+  bool convertsInput() const { return convertedBytes != 0; }
 };
 
 /// Bytes that must move at least, with `batch` entries: input and result once,

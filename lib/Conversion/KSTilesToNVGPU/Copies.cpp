@@ -10,16 +10,19 @@
 // threads. A piece is what one cp.async takes, 16, 8 or 4 bytes that are
 // neighbours in memory and lie entirely inside or outside of the pattern; where
 // there is none, or pointers do not allow it, single elements go through
-// registers. Pieces of rows that are shifted are of 16 bytes wherever the row
+// registers, and so do pieces whose elements are converted. Pieces of rows that
+// are shifted are of 16 bytes wherever the row
 // begins: those at its ends hold neighbours, or zeros.
 //
 //===----------------------------------------------------------------------===//
 
+#include "../Scalars.h"
 #include "TileExpander.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace ks;
@@ -81,7 +84,9 @@ public:
   /// The widest piece that never lies half inside of the pattern, and begins at
   /// a multiple of its size.
   int64_t getWidth() {
-    int64_t limit = kWidestBytes / getElementBytes(op.getSource());
+    int64_t limit =
+        kWidestBytes / std::max(getElementBytes(op.getSource()),
+                                getElementBytes(op.getDestination()));
     if (!isBatchFirst)
       return getCommonPowerOfTwo(limit, {width});
     if (isFlat)
@@ -111,7 +116,7 @@ public:
   /// Where the row of an entry begins.
   Value getShift(Value entry) {
     return ks::getShift(index, index.mul(op.getI(), p.c * p.d * parts), entry,
-                        pitch, getElementBytes(op.getSource()));
+                        pitch, getElementBytes(op.getDestination()));
   }
 
   /// Piece number `piece` of `width` reals.
@@ -246,12 +251,70 @@ void TileExpander::copyElements(CopyActivationsOp op) {
         arith::ConstantOp::create(b, loc, b.getZeroAttr(type)).getResult());
     value = isThere.getResult(0);
   }
+  value = createRounded(b, loc, value,
+                        getElementTypeOrSelf(op.getDestination().getType()));
   memref::StoreOp::create(b, loc, value, op.getDestination(),
                           element.destination);
 }
 
+/// Pieces of rows, batch-first, which are inside of the pattern or outside as
+/// wholes: loads of `width` elements, and stores of as many.
+void TileExpander::copyConverted(CopyActivationsOp op, int64_t width) {
+  SlabMap map(b, op);
+  Type real = getElementTypeOrSelf(op.getDestination().getType());
+  auto type = VectorType::get(width, real);
+  auto convert = [&](const SlabPiece &piece) {
+    int64_t bytes = width * getElementBytes(op.getSource());
+    Value loaded = vector::LoadOp::create(
+        b, loc,
+        VectorType::get(width, getElementTypeOrSelf(op.getSource().getType())),
+        op.getSource(), piece.source, /*nontemporal=*/false,
+        llvm::MaybeAlign(bytes));
+    return createRounded(b, loc, loaded, type);
+  };
+  forEachPiece(
+      op.getRows() * op.getWidth() / width, op.getThreads(),
+      [&](Value number) {
+        SlabPiece piece = map.getPiece(number, width);
+        Value value;
+        if (!piece.available) {
+          value = convert(piece);
+        } else {
+          auto isThere = scf::IfOp::create(
+              b, loc, type, index.less(index.constant(0), piece.available),
+              /*else=*/true);
+          OpBuilder::InsertionGuard inIf(b);
+          b.setInsertionPointToStart(isThere.thenBlock());
+          scf::YieldOp::create(b, loc, convert(piece));
+          b.setInsertionPointToStart(isThere.elseBlock());
+          Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
+          scf::YieldOp::create(b, loc, zero);
+          value = isThere.getResult(0);
+        }
+        vector::StoreOp::create(
+            b, loc, value, op.getDestination(), piece.destination,
+            /*nontemporal=*/false,
+            llvm::MaybeAlign(width * getElementBytes(op.getDestination())));
+      },
+      /*maxUnrolled=*/4);
+}
+
 void TileExpander::expand(CopyActivationsOp op) {
   constexpr int64_t kNarrowestBytes = 4; // of cp.async
+  if (getElementTypeOrSelf(op.getSource().getType()) !=
+      getElementTypeOrSelf(op.getDestination().getType())) {
+    // Batch-last, a piece may be partly behind the batch.
+    int64_t width = op.getLayout() == Layout::BatchFirst && !op.getShifted()
+                        ? SlabMap(b, op).getWidth()
+                        : 1;
+    if (width == 1)
+      copyElements(op);
+    else
+      ifElse(
+          isAligned(op.getSource(), width * getElementBytes(op.getSource())),
+          [&] { copyConverted(op, width); }, [&] { copyElements(op); });
+    return b.eraseOp(op);
+  }
   if (op.getShifted()) {
     ifElse(
         beginsAligned(op.getSource(), kWidestBytes),

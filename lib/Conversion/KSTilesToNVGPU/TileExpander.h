@@ -81,6 +81,7 @@ private:
   void copyPieces(CopyActivationsOp op, int64_t width);
   void copyShiftedRows(CopyActivationsOp op);
   void copyElements(CopyActivationsOp op);
+  void copyConverted(CopyActivationsOp op, int64_t width);
   void copyBoxes(BulkCopyActivationsOp op);
   void copyAtomElements(BulkCopyActivationsOp op);
   /// Pointers for ops that take no memrefs.

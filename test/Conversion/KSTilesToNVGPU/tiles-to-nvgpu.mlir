@@ -37,6 +37,39 @@ gpu.module @kernels {
     gpu.return
   }
 
+  // What is converted goes through registers: 16 bytes of f32, which become 8 of f16.
+  // CHECK-LABEL: gpu.func @convert(
+  //       CHECK:   scf.if
+  // CHECK-COUNT-4:   vector.load %arg0[{{.*}}] {alignment = 16 : i64} : {{.*}}, vector<4xf32>
+  //       CHECK:     %[[C:.*]] = arith.truncf {{.*}} : vector<4xf32> to vector<4xf16>
+  //       CHECK:     vector.store %[[C]], %arg1[{{.*}}] {alignment = 8 : i64}
+  //       CHECK:   } else {
+  //       CHECK:     memref.load %arg0
+  //       CHECK:     arith.truncf {{.*}} : f32 to f16
+  //       CHECK:     memref.store
+  //   CHECK-NOT:   nvgpu.device_async_copy
+  gpu.func @convert(%x: memref<?x64xf32, strided<[?, 1], offset: ?>>, %xs: memref<1x8x72xf16, 3>) kernel {
+    %c = arith.constant 0 : index
+    ks.copy_activations <1, 16, 16, 4> %x[%c, %c, %c, %c] to %xs[%c]
+      depth 16 slab 4 rows 8 width 64 threads 32 : memref<?x64xf32, strided<[?, 1], offset: ?>> to memref<1x8x72xf16, 3>
+    gpu.return
+  }
+
+  // Groups that end within a chunk of k: pieces behind them are zeros.
+  // CHECK-LABEL: gpu.func @convert_edge(
+  //       CHECK:   %[[PIECE:.*]] = scf.if %{{.*}} -> (vector<4xf32>) {
+  //       CHECK:     vector.load %arg0[{{.*}}] {alignment = 8 : i64} : {{.*}}, vector<4xf16>
+  //       CHECK:     arith.extf {{.*}} : vector<4xf16> to vector<4xf32>
+  //       CHECK:   } else {
+  //       CHECK:     arith.constant dense<0.000000e+00> : vector<4xf32>
+  //       CHECK:   vector.store %[[PIECE]], %arg1[{{.*}}] {alignment = 16 : i64}
+  gpu.func @convert_edge(%x: memref<?x48xf16, strided<[?, 1], offset: ?>>, %xs: memref<1x8x72xf32, 3>) kernel {
+    %c = arith.constant 0 : index
+    ks.copy_activations <1, 16, 12, 4> %x[%c, %c, %c, %c] to %xs[%c]
+      depth 16 slab 4 rows 8 width 64 threads 32 : memref<?x48xf16, strided<[?, 1], offset: ?>> to memref<1x8x72xf32, 3>
+    gpu.return
+  }
+
   // Columns j contiguous: a lane's piece is a run of 2 k with their 4 columns.
   // CHECK-LABEL: gpu.func @multiply(
   //       CHECK:   vector.load %arg1[{{.*}}] {alignment = 16 : i64} : memref<1x1x4x1x32x8xf16, 3>, vector<8xf16>

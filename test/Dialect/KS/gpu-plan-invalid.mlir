@@ -331,8 +331,18 @@ func.func @splits_of_tiles(%x: tensor<?x256xf16>, %k: tensor<1x64x64x4xf16>, %in
 
 // -----
 
+func.func @bulk_conversion(%x: tensor<?x256xf32>, %k: tensor<4x64x64x1xf16>, %init: tensor<?x256xf16>) -> tensor<?x256xf16> {
+  // expected-error @+1 {{'ks.matmul' op plan does not fit: copies are bulk with an input that is converted; expected cp_async}}
+  %y = ks.matmul <4, 64, 64, 1> load_as(f16) ins(%x, %k : tensor<?x256xf32>, tensor<4x64x64x1xf16>) outs(%init : tensor<?x256xf16>)
+    plan #ks.gpu_plan<entries = 8, batch_blocks = 1024, vector = 1, warps = [1, 1, 1], stages = 2, copies = bulk, weights = streamed, packing = <fragments = <mma16, run_k = 2, run_n = 1>, n = 32, k = 16, j = 1>>
+    -> tensor<?x256xf16>
+  return %y : tensor<?x256xf16>
+}
+
+// -----
+
 func.func @stored_type(%x: tensor<?x256xf16>, %k: tensor<1x64x64x4xf16>, %init: tensor<?x256xf32>) -> tensor<?x256xf32> {
-  // expected-error @+1 {{'ks.matmul' op has input of 'f16' and outs of 'f32', which kernels for GPUs do not convert; expected 'f16' for both (convert before and after the product)}}
+  // expected-error @+1 {{'ks.matmul' op has outs of 'f32', and kernels for GPUs do not convert results; expected 'f16' (convert after the product)}}
   %y = ks.matmul <1, 64, 64, 4> ins(%x, %k : tensor<?x256xf16>, tensor<1x64x64x4xf16>) outs(%init : tensor<?x256xf32>)
     plan #ks.gpu_plan<entries = 8, batch_blocks = 1024, vector = 4, warps = [1, 1, 1], stages = 2, splits = 2, copies = cp_async, weights = streamed, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 32, k = 16, j = 4>>
     -> tensor<?x256xf32>

@@ -162,7 +162,7 @@ PackingAttrInterface GPUPlanAttr::getPacking(unsigned factor) const {
 
 LogicalResult GPUPlanAttr::verifyPlan(Operation *operation) const {
   auto op = cast<ProductOpInterface>(operation);
-  if (failed(ks::detail::verifyOneElementType(op)))
+  if (failed(ks::detail::verifyResultType(op)))
     return failure();
   Problem problem = getProblem(op);
   if (problem.factors.size() != 1)

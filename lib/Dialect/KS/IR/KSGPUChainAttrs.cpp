@@ -118,7 +118,7 @@ PackingAttrInterface GPUChainPlanAttr::getPacking(unsigned factor) const {
 
 LogicalResult GPUChainPlanAttr::verifyPlan(Operation *operation) const {
   auto op = cast<ProductOpInterface>(operation);
-  if (failed(ks::detail::verifyOneElementType(op)))
+  if (failed(ks::detail::verifyResultType(op)))
     return failure();
   Problem problem = getProblem(op);
   GPUChainPlan plan = getPlan();

@@ -41,6 +41,9 @@ Problem ks::getProblem(ProductOpInterface op) {
       getRealType(op.getElementType()).getIntOrFloatBitWidth() / 8;
   problem.accumulatorBytes =
       getRealType(op.getAccumulatorType()).getIntOrFloatBitWidth() / 8;
+  if (op.getInputElementType() != op.getElementType())
+    problem.convertedBytes =
+        op.getInputElementType().getIntOrFloatBitWidth() / 8;
   return problem;
 }
 

@@ -253,16 +253,14 @@ static LogicalResult verifyMemRefs(ProductOpInterface op) {
   return success();
 }
 
-LogicalResult ks::detail::verifyOneElementType(Operation *operation) {
+LogicalResult ks::detail::verifyResultType(Operation *operation) {
   auto op = cast<ProductOpInterface>(operation);
-  if (op.hasOneElementType())
+  if (op.getResultElementType() == op.getElementType())
     return success();
-  return op->emitOpError("has input of ")
-         << op.getInputElementType() << " and outs of "
+  return op->emitOpError("has outs of ")
          << op.getResultElementType()
-         << ", which kernels for GPUs do not convert; expected "
-         << op.getElementType()
-         << " for both (convert before and after the product)";
+         << ", and kernels for GPUs do not convert results; expected "
+         << op.getElementType() << " (convert after the product)";
 }
 
 LogicalResult ks::detail::verifyProductOp(Operation *operation) {
@@ -312,9 +310,9 @@ LogicalResult CopyActivationsOp::verify() {
            << stringifyLayout(getLayout()) << "; expected all d = " << p.d
            << " of them, and batch_first";
   // C2
-  int64_t unit =
-      16 /
-      (getElementTypeOrSelf(getSource().getType()).getIntOrFloatBitWidth() / 8);
+  int64_t unit = 16 / (getElementTypeOrSelf(getDestination().getType())
+                           .getIntOrFloatBitWidth() /
+                       8);
   if (static_cast<int64_t>(getWidth()) % unit != 0)
     return emitOpError("copies shifted rows of width ")
            << getWidth() << "; expected a multiple of " << unit << ", 16 bytes";

@@ -70,8 +70,10 @@ ElementwiseCone::View ElementwiseCone::lookThroughMoves(View view) {
 // What can be absorbed
 //===----------------------------------------------------------------------===//
 
-ElementwiseCone::ElementwiseCone(ProductOpInterface product, bool oneType)
-    : product(product), oneType(oneType), values{product->getResult(0)} {
+ElementwiseCone::ElementwiseCone(ProductOpInterface product,
+                                 bool keepResultType)
+    : product(product), keepResultType(keepResultType),
+      values{product->getResult(0)} {
   grow();
 }
 
@@ -90,7 +92,7 @@ bool ElementwiseCone::isLoadable(Type element) {
 /// Whether the result of the product may be.
 bool ElementwiseCone::isStorable(Type element) {
   return element == product.getElementType() ||
-         (!oneType && isLoadable(element));
+         (!keepResultType && isLoadable(element));
 }
 
 /// Of `value`, which is of the layout of the result.

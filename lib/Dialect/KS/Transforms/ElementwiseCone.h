@@ -56,8 +56,9 @@ struct ElementwiseStep {
 /// The elementwise ops behind a product that can go into its epilogue.
 class ElementwiseCone {
 public:
-  /// With `oneType`, the result is to have the element type of the product.
-  ElementwiseCone(ProductOpInterface product, bool oneType);
+  /// With `keepResultType`, the result is to have the element type of the
+  /// product.
+  ElementwiseCone(ProductOpInterface product, bool keepResultType);
 
   ProductOpInterface product;
   /// What is absorbed, in order: only the result of the last is read by others.
@@ -90,7 +91,7 @@ private:
   /// Notes why, and returns what stands for a refusal.
   std::nullopt_t refuse(const mlir::Twine &why);
 
-  bool oneType;
+  bool keepResultType;
   /// The product's result and those of all steps.
   mlir::SmallVector<mlir::Value> values;
 };

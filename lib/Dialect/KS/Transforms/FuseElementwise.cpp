@@ -249,11 +249,11 @@ struct FuseElementwisePass
     });
     IRRewriter rewriter(&getContext());
     for (ProductOpInterface product : products) {
-      InputConversion conversion(product, oneType);
+      InputConversion conversion(product);
       explain(conversion);
       if (conversion.source)
         absorb(rewriter, conversion);
-      ElementwiseCone cone(product, oneType);
+      ElementwiseCone cone(product, keepResultType);
       if (product.getPlanAttr() && !cone.steps.empty()) {
         cone.refused = cone.steps.front().op;
         cone.reason = "the product has a plan";

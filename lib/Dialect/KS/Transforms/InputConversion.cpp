@@ -36,7 +36,7 @@ static OpOperand *getConverted(linalg::LinalgOp op) {
   return op.isDpsInit(&operand) ? nullptr : &operand;
 }
 
-InputConversion::InputConversion(ProductOpInterface product, bool oneType)
+InputConversion::InputConversion(ProductOpInterface product)
     : product(product) {
   auto op = product.getInput().getDefiningOp<linalg::LinalgOp>();
   // What reads no elements, like linalg.fill, is not in front of the product.
@@ -46,7 +46,7 @@ InputConversion::InputConversion(ProductOpInterface product, bool oneType)
   if (!readsElements || op.getNumParallelLoops() != op.getNumLoops())
     return;
   producer = op;
-  source = match(oneType);
+  source = match();
 }
 
 Value InputConversion::refuse(const Twine &why) {
@@ -54,7 +54,7 @@ Value InputConversion::refuse(const Twine &why) {
   return {};
 }
 
-Value InputConversion::match(bool oneType) {
+Value InputConversion::match() {
   Value result = product.getInput();
   if (product.getPlanAttr())
     return refuse("the product has a plan");
@@ -64,10 +64,6 @@ Value InputConversion::match(bool oneType) {
                   "computed again for each panel of weights that reads an "
                   "element");
   Type from = getElementTypeOrSelf(operand->get().getType());
-  if (oneType)
-    return refuse(llvm::formatv("the product would load {0} and multiply {1}, "
-                                "and one-type is set",
-                                from, product.getElementType()));
   if (!isRealElementType(from))
     return refuse(
         llvm::formatv("products cannot load elements of type {0}", from));

@@ -28,8 +28,7 @@ namespace ks {
 /// conversion that the product can do as it loads.
 class InputConversion {
 public:
-  /// With `oneType`, the input is to have the element type.
-  InputConversion(ProductOpInterface product, bool oneType);
+  explicit InputConversion(ProductOpInterface product);
 
   ProductOpInterface product;
   /// Null if there is none that is worth to be told of.
@@ -40,7 +39,7 @@ public:
   std::string reason;
 
 private:
-  mlir::Value match(bool oneType);
+  mlir::Value match();
   /// Notes why, and returns what stands for a refusal.
   mlir::Value refuse(const mlir::Twine &why);
 };

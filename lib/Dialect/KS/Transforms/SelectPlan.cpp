@@ -364,7 +364,7 @@ static LogicalResult checkPinned(ProductOpInterface op, const Problem &problem,
 static LogicalResult selectPlan(ProductOpInterface op, const GPUTarget &target,
                                 int64_t assumedBatch, PlanAttrInterface main,
                                 size_t rank) {
-  if (failed(ks::detail::verifyOneElementType(op)))
+  if (failed(ks::detail::verifyResultType(op)))
     return failure();
   Problem problem = getProblem(op);
   if (op.getPlanAttr())

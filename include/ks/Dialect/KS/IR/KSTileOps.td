@@ -46,7 +46,9 @@ def KS_CopyActivationsOp : KS_TileOp<"copy_activations"> {
     at k'·slab + j', for k' < depth and j' < slab; batch-last, row k' becomes
     X[(i·c + k + k')·d + j, m + e] at e. Where k + k' is not below c it becomes
     zero; entries beyond the batch and columns beyond d are any numbers that X
-    holds. Belongs to the group of asynchronous copies that is open.
+    holds. Belongs to the group of asynchronous copies that is open. Where X is of
+    another real type elements are converted, rounded to nearest, and are there when
+    the threads are at what follows.
 
     Batch-first, if `shifted`, row e begins at (i·c·d + e·pitch) mod w instead,
     where pitch is the distance of rows of X and w are the reals of 16 bytes: where it

@@ -55,9 +55,9 @@ def FuseElementwise : Pass<"ks-fuse-elementwise"> {
     Numbers do not change: the value that the product would have stored is rounded
     as before, and so are all others. The result, and what else is read, may be of
     another real type than the product (C7), so that casts are absorbed, too.
-    Kernels for GPUs do not convert inputs and results: with `one-type`, only casts
-    that lead back to the type of the product are absorbed, bias and residual may
-    be of any.
+    Kernels for GPUs do not convert results: with `keep-result-type`, behind a
+    product only casts that lead back to its type are absorbed; input, bias and
+    residual may be of any.
 
     Absorbed is a `linalg.generic`, `map`, `elementwise` or named op without
     reductions that reads the result of the product, or of ops that are absorbed,
@@ -99,8 +99,8 @@ def FuseElementwise : Pass<"ks-fuse-elementwise"> {
     "::mlir::arith::ArithDialect", "::mlir::complex::ComplexDialect"
   ];
   let options = [
-    Option<"oneType", "one-type", "bool", /*default=*/"false",
-           "Refuse what gives input or result another type than the product">,
+    Option<"keepResultType", "keep-result-type", "bool", /*default=*/"false",
+           "Refuse what gives the result another type than the product">,
   ];
 }
 

@@ -26,7 +26,10 @@ SEED = int(os.environ.get("KS_SEED", "4"))
 def test_random_cases(first):
     failures = []
     cases = [ks_elementwise.draw(SEED, number) for number in range(first, first + GROUP)]
-    functions = {path: ks_differential.compile_cases(cases, path) for path in ("cpu", "loops")}
+    functions = {
+        path: ks_differential.compile_cases(cases, path, options)
+        for path, options in ks_differential.OPTIONS.items()
+    }
     for number, case in enumerate(cases):
         data = ks_cases.Maker(case).make()
         with np.errstate(all="ignore"):

@@ -276,9 +276,13 @@ int64_t GPUChainPlan::getRegisters(const Problem &problem,
   int64_t steps = getStepsAhead(problem, number);
   if (isStreamed())
     steps = (steps + 1) / 2;
-  return results * fragments.numSums() + activations +
-         2 * steps * getWeightRegisters(problem, factor) + kAddresses +
-         kAddressesOfFactor * static_cast<int64_t>(factors.size()) + epilogue;
+  // Those that are multiplied, and those under way; FMAs take a copy.
+  int64_t windows = fragments.isMma() ? 2 : 3;
+  int64_t weights = windows * steps * getWeightRegisters(problem, factor);
+  int64_t addresses =
+      kAddresses + kAddressesOfFactor * static_cast<int64_t>(factors.size());
+  return results * fragments.numSums() + activations + weights + addresses +
+         epilogue;
 }
 
 int64_t GPUChainPlan::getRegisters(const Problem &problem) const {

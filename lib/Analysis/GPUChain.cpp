@@ -266,6 +266,12 @@ int64_t GPUChainPlan::getRegisters(const Problem &problem,
                     problem.accumulatorBytes / 4;
   int64_t activations = factor.vector * tilesM * FragmentLayout::slotsK *
                         problem.elementBytes() / 4;
+  // In a loop FMAs wait for the activations of all steps whose weights are
+  // there.
+  int64_t ahead = getStepsAhead(problem, number);
+  bool isLoop = getChunk(problem, number) / fragments.stepK() > ahead;
+  if (!fragments.isMma() && isLoop)
+    activations *= ahead;
   if (fragments.isSplit())
     activations += activations / 2 + kSplitTemporaries;
   else if (!fragments.isMma())
@@ -273,9 +279,7 @@ int64_t GPUChainPlan::getRegisters(const Problem &problem,
   bool hasEpilogue = problem.hasEpilogue && number + 1 == factors.size();
   int64_t epilogue = hasEpilogue ? std::max<int64_t>(24, results / 2) : 0;
   // With a ring they need not be loaded far ahead.
-  int64_t steps = getStepsAhead(problem, number);
-  if (isStreamed())
-    steps = (steps + 1) / 2;
+  int64_t steps = isStreamed() ? (ahead + 1) / 2 : ahead;
   // Those that are multiplied, and those under way; FMAs take a copy.
   int64_t windows = fragments.isMma() ? 2 : 3;
   int64_t weights = windows * steps * getWeightRegisters(problem, factor);

@@ -82,7 +82,8 @@ typedef enum KsRung {
 typedef struct KsCompileOptions {
   const char *entry;      ///< Function to compile; NULL: the only public one.
   KsPath path;            ///< KS_PATH_CPU by default.
-  const char *target;     ///< Row of the CPU target table; NULL: "host".
+  const char *target;     ///< Row of the CPU target table, perhaps with
+                          ///< ":library=blas"; NULL: "host".
   int64_t threads;        ///< To plan for; 0: those that compiled code uses.
   unsigned optLevel;      ///< Of LLVM, 0 to 3; 2 by default.
   const char *sourceName; ///< In front of line:column; NULL: "<mlir>".
@@ -162,6 +163,12 @@ KS_EXPORTED char *ksGetOutput(const KsFunction *function, size_t index,
 /// Where compile time went, in seconds: MLIR's passes, and LLVM.
 KS_EXPORTED char *ksGetCompileTimes(const KsFunction *function, double *passes,
                                     double *llvm);
+
+/// The library that computes dense products of the function, as "OpenBLAS
+/// 0.3.21"; "" if kernels do, or for NULL. Only functions that were compiled
+/// for a target with ":library=blas" look for one; see ks/Runtime/Blas.h. The
+/// function owns the string.
+KS_EXPORTED const char *ksGetLibrary(const KsFunction *function);
 
 /// The shape of result `index` for `inputs`, which are checked: as many sizes
 /// as its rank are written to `shape`.

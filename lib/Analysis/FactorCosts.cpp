@@ -34,7 +34,8 @@ FactorKey getKey(const Problem::Factor &factor, bool isAtEdge) {
 }
 
 /// On a CPU a chain of any number of groups is one kernel, whose intermediates
-/// stay in cache: times of factors add up.
+/// stay in cache: times of factors add up. A group that is dense may be a
+/// library's product, by itself.
 class CPUCosts : public KernelCosts {
 public:
   CPUCosts(const Problem &chain, const CPUTarget &target)
@@ -44,8 +45,14 @@ public:
     Problem problem = getKernelProblem(chain, groups);
     double cycles = 0;
     for (unsigned index = 0; index < problem.factors.size(); ++index)
-      cycles += getCycles(problem, index);
-    return predictCPU(problem, target, cycles);
+      cycles += getCycles(problem, index) *
+                (target.hasLibrary ? getSlowdown(problem, index, target) : 1);
+    double kernel = predictCPU(problem, target, cycles);
+    return std::min(kernel, predictLibrary(problem, target).value_or(kernel));
+  }
+  bool usesLibrary(llvm::ArrayRef<FactorGroup> groups) override {
+    Problem problem = getKernelProblem(chain, groups);
+    return predictLibrary(problem, target) == predict(groups);
   }
   double bound(llvm::ArrayRef<FactorGroup> groups) override {
     return *predict(groups);

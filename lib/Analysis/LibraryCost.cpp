@@ -12,6 +12,8 @@
 
 #include "llvm/Support/FormatVariadic.h"
 
+#include <limits>
+
 using namespace ks;
 
 std::string ks::checkLibraryProblem(const Problem &problem) {
@@ -32,6 +34,19 @@ std::string ks::checkLibraryProblem(const Problem &problem) {
            "do; expected input and weights of one type";
   if (problem.hasEpilogue)
     return "there is an epilogue, which a library does not know; expected none";
+  return "";
+}
+
+std::string ks::checkBlasProblem(const Problem &problem) {
+  if (std::string complaint = checkLibraryProblem(problem); !complaint.empty())
+    return complaint;
+  if (problem.realBytes < 4)
+    return "the elements have 16 bits; expected f32 or f64 for a BLAS";
+  const KSPattern &p = problem.factors.front().pattern;
+  if (std::max(p.b, p.c) > std::numeric_limits<int32_t>::max())
+    return llvm::formatv("the matrix is {0}x{1}; expected sizes of 32 bits for "
+                         "a BLAS",
+                         p.b, p.c);
   return "";
 }
 
@@ -60,4 +75,36 @@ std::optional<double> ks::predictLibrary(const Problem &problem,
       kLaunch + std::max(getMinimumBytes(problem, batch) / target.dramBandwidth,
                          getFlops(problem, batch) / (kOfPeak * perSecond));
   return kLibraryMargin * seconds;
+}
+
+std::optional<double> ks::predictLibrary(const Problem &problem,
+                                         const CPUTarget &target) {
+  if (!target.hasLibrary || !checkBlasProblem(problem).empty())
+    return std::nullopt;
+  constexpr double kCall = 5e-6, kOfPeak = 0.95;
+  double perSecond = 2 *
+                     static_cast<double>(target.getLanes(problem.realBytes)) *
+                     target.fmaPerCycle * target.gigahertz * 1e9 *
+                     static_cast<double>(target.threads);
+  int64_t batch = *problem.batch;
+  double seconds =
+      kCall + std::max(getMinimumBytes(problem, batch) / target.memoryBandwidth,
+                       getFlops(problem, batch) / (kOfPeak * perSecond));
+  return kLibraryMargin * seconds;
+}
+
+double ks::getSlowdown(const Problem &problem, unsigned factor,
+                       const CPUTarget &target) {
+  constexpr int64_t kSameSets = 2048, kManyWeights = 16;
+  const KSPattern &p = problem.factors[factor].pattern;
+  if (p.a != 1 || p.d != 1)
+    return 1;
+  int64_t rowBytes = *problem.batch * problem.elementBytes();
+  bool isBeyond =
+      problem.batchFirst
+          ? p.b * p.c * problem.elementBytes() >= kManyWeights * target.l2Bytes
+          // Behind the first factor, inputs are buffers of our own.
+          : factor == 0 && rowBytes % kSameSets == 0 &&
+                rowBytes * p.c >= target.l2Bytes;
+  return isBeyond ? kBeyondL2 : 1;
 }

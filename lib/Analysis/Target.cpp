@@ -68,13 +68,25 @@ CPUTarget ks::getHostTarget() {
   return target;
 }
 
-std::optional<CPUTarget> ks::getCPUTarget(llvm::StringRef name) {
+/// The row called `name`, without anything behind it.
+static std::optional<CPUTarget> getCPURow(llvm::StringRef name) {
   if (name == "host")
     return getHostTarget();
   for (const CPUTarget &target : getCPUTargets())
     if (target.name == name)
       return target;
   return std::nullopt;
+}
+
+std::optional<CPUTarget> ks::getCPUTarget(llvm::StringRef name) {
+  llvm::StringRef row = name;
+  bool hasLibrary = row.consume_back(":library=blas");
+  std::optional<CPUTarget> target = getCPURow(row);
+  if (target && hasLibrary) {
+    target->hasLibrary = true;
+    target->name = name.str();
+  }
+  return target;
 }
 
 std::string ks::getCPUTargetNames() {

@@ -262,6 +262,10 @@ char *ksGetCompileTimes(const KsFunction *function, double *passes,
   return nullptr;
 }
 
+const char *ksGetLibrary(const KsFunction *function) {
+  return function ? function->function->getLibraryName().data() : "";
+}
+
 static llvm::Error getResultShape(const KsFunction *function, size_t index,
                                   const KsBuffer *inputs, size_t numInputs,
                                   int64_t *result) {

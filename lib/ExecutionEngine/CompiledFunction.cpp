@@ -17,6 +17,7 @@
 #include "ks/Dialect/KS/Transforms/BufferizableOpInterfaceImpl.h"
 #include "ks/Dialect/KS/Transforms/Passes.h"
 #include "ks/Pipelines/Pipelines.h"
+#include "ks/Runtime/Blas.h"
 #include "ks/Runtime/ThreadPool.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -96,6 +97,37 @@ llvm::Error CompiledFunction::readSignature(ModuleOp module) {
       return info.takeError();
     packedWeights.push_back(std::move(*info));
   }
+  return llvm::Error::success();
+}
+
+/// Whether a library computes products that run with `func`.
+static bool usesLibrary(Operation *func, SymbolTableCollection &symbols,
+                        llvm::SmallPtrSetImpl<Operation *> &seen) {
+  if (!func || !seen.insert(func).second)
+    return false;
+  WalkResult result = func->walk([&](Operation *op) {
+    auto product = dyn_cast<ProductOpInterface>(op);
+    auto call = dyn_cast<func::CallOp>(op);
+    bool isThere = product
+                       ? isa_and_nonnull<LibraryPlanAttr>(product.getPlanAttr())
+                       : call && usesLibrary(symbols.lookupNearestSymbolFrom(
+                                                 op, call.getCalleeAttr()),
+                                             symbols, seen);
+    return isThere ? WalkResult::interrupt() : WalkResult::advance();
+  });
+  return result.wasInterrupted();
+}
+
+llvm::Error CompiledFunction::findLibrary(ModuleOp module) {
+  SymbolTableCollection symbols;
+  llvm::SmallPtrSet<Operation *, 4> seen;
+  if (!usesLibrary(module.lookupSymbol(name), symbols, seen))
+    return llvm::Error::success();
+  const Blas &blas = getBlas();
+  if (blas.isAsked && !blas.note.empty())
+    return makeError("@" + name + " may use a BLAS: " + blas.note);
+  libraryName = blas.name;
+  note = blas.note;
   return llvm::Error::success();
 }
 
@@ -204,8 +236,10 @@ CompiledFunction::compileAll(ModuleOp original, const CompileOptions &options,
   if (failed(runPasses(*module, options, Rung::Math, Rung::Buffers)))
     return diagnostics.asError();
   for (auto &result : results)
-    if (llvm::Error error = result->readSignature(*module))
-      return std::move(error);
+    for (auto step :
+         {&CompiledFunction::readSignature, &CompiledFunction::findLibrary})
+      if (llvm::Error error = (*result.*step)(*module))
+        return std::move(error);
   // Functions that pack and run in one call are not called from here.
   for (auto &result : results)
     if (!result->packedWeights.empty())

@@ -8,6 +8,7 @@
 
 #include "JITSymbols.h"
 
+#include "ks/Runtime/Blas.h"
 #include "ks/Runtime/Scratch.h"
 #include "ks/Runtime/ThreadPool.h"
 
@@ -40,6 +41,9 @@ struct Symbol {
 
 const Symbol kSymbols[] = {
     {"ksParallelFor", address(ksParallelFor)},
+    {"ksHasBlas", address(ksHasBlas)},
+    {"ksBlasProductF32", address(ksBlasProductF32)},
+    {"ksBlasProductF64", address(ksBlasProductF64)},
     // Memory; the first two are what memref.alloc and memref.dealloc call.
     {"_mlir_memref_to_llvm_alloc", address(ksScratchAlloc)},
     {"_mlir_memref_to_llvm_free", address(ksScratchFree)},

@@ -52,6 +52,7 @@ void ks::addCleanUp(OpPassManager &pm) {
 /// to the llvm dialect. What both pipelines share.
 static void addMachine(OpPassManager &pm) {
   pm.addNestedPass<func::FuncOp>(LLVM::createLLVMRequestCWrappersPass());
+  pm.addPass(createConvertLibraryToRuntime());
   pm.addPass(createConvertParallelToRuntime());
   pm.addPass(createSCFToControlFlowPass());
   pm.addPass(memref::createExpandStridedMetadataPass());

@@ -196,6 +196,10 @@ NB_MODULE(_native, module) {
       .def_prop_ro("inputs", getInputs)
       .def_prop_ro("outputs", getOutputs)
       .def_prop_ro("compile_times", getCompileTimes)
+      .def_prop_ro("library",
+                   [](const Function &function) {
+                     return std::string(ksGetLibrary(function.handle.get()));
+                   })
       .def("result_shape", getResultShape)
       .def("pack", pack)
       .def("run", run, nb::arg("packed").none(), nb::arg("inputs"),

@@ -55,6 +55,15 @@ class CompiledFunction:
         """In seconds; those of the whole module after ``ks.compile_all``."""
         return CompileTimes(*self._native.compile_times)
 
+    @property
+    def library(self) -> str | None:
+        """The library that computes dense products, as "OpenBLAS 0.3.21"; None if kernels do.
+
+        Only functions that were compiled for a target with ``:library=blas``, such as
+        ``"host:library=blas"``, look for one. The first of them decides for the process.
+        """
+        return self._native.library or None
+
     def __repr__(self) -> str:
         return f"<ks.CompiledFunction {show_signature(self.name, self.inputs, self.outputs)}>"
 
@@ -232,7 +241,7 @@ def compile(
         target: Row of the compiler's table of CPUs ("host" is this machine) or GPUs
             ("sm_80", "sm_90", ...; "cuda" is the current one, or else the first).
             "cuda:library=cublaslt" lets cublasLt compute dense products, if it can be
-            opened: see `CUDAFunction.library`.
+            opened: see `CUDAFunction.library`; so does "host:library=blas" the host's BLAS.
             Functions for GPUs are `CUDAFunction`. With "sm_..." neither GPU nor driver
             is needed until the function is called.
         entry: Function of the module; None: its only public one.

@@ -11,7 +11,7 @@ func.func @chain(%x: tensor<?x65536xf16>, %k: tensor<1024x64x64x1xf16>, %m: tens
 // -----
 
 func.func @cpu(%x: tensor<?x16xf32>, %k: tensor<1x16x16x1xf32>, %init: tensor<?x16xf32>) -> tensor<?x16xf32> {
-  // expected-error @+1 {{which is not for sm_86; expected a #ks.gpu_plan, #ks.gpu_chain_plan or #ks.library_plan}}
+  // expected-error @+1 {{which is not for sm_86; expected a #ks.gpu_plan, #ks.gpu_chain_plan or #ks.library_plan<cublaslt, ...>}}
   %y = ks.matmul <1, 16, 16, 1> ins(%x, %k : tensor<?x16xf32>, tensor<1x16x16x1xf32>) outs(%init : tensor<?x16xf32>)
     plan #ks.cpu_plan<batch_block = 8, parallel = batch, tiles = [<rows = 2, vectors = 1, lanes = 16, unroll = 1, stationary = weights, packing = <vectors = 1, lanes = 16, n = 16, j = 1>>]>
     -> tensor<?x16xf32>
@@ -34,5 +34,15 @@ func.func @shared(%x: tensor<?x2048xf16>, %k: tensor<1x128x2048x1xf16>, %init: t
 func.func @stored_type(%x: tensor<?x16xf16>, %k: tensor<1x16x16x1xf16>, %init: tensor<?x16xf32>) -> tensor<?x16xf32> {
   // expected-error @+1 {{'ks.chain' op has outs of 'f32', and kernels for GPUs do not convert results; expected 'f16' (convert after the product)}}
   %y = ks.chain [<1, 16, 16, 1>, <1, 16, 16, 1>] ins(%x, %k, %k : tensor<?x16xf16>, tensor<1x16x16x1xf16>, tensor<1x16x16x1xf16>) outs(%init : tensor<?x16xf32>) -> tensor<?x16xf32>
+  return %y : tensor<?x16xf32>
+}
+
+// -----
+
+func.func @blas(%x: tensor<?x32xf32>, %k: tensor<1x16x32x1xf32>, %init: tensor<?x16xf32>) -> tensor<?x16xf32> {
+  // expected-error @+1 {{which is not for sm_86}}
+  %y = ks.matmul <1, 16, 32, 1> ins(%x, %k : tensor<?x32xf32>, tensor<1x16x32x1xf32>) outs(%init : tensor<?x16xf32>)
+    plan #ks.library_plan<blas, fallback = #ks.cpu_plan<batch_block = 64, parallel = batch, tiles = [<rows = 4, vectors = 2, lanes = 8, unroll = 1, stationary = weights, packing = <vectors = 2, lanes = 8, n = 8, j = 1>>]>>
+    -> tensor<?x16xf32>
   return %y : tensor<?x16xf32>
 }

@@ -38,6 +38,9 @@ struct CPUTarget {
   int64_t l2Bytes;         ///< L2 cache of a core.
   double memoryBandwidth;  ///< Bytes per second, all cores.
   int64_t threads;         ///< Threads that run in parallel.
+  /// Whether programs may have dense products computed by the host's BLAS, if
+  /// it can be opened when they run.
+  bool hasLibrary = false;
 
   /// Elements of `bytes` bytes in a vector register.
   int64_t getLanes(int64_t bytes) const { return vectorBits / (8 * bytes); }
@@ -47,7 +50,7 @@ struct CPUTarget {
 llvm::ArrayRef<CPUTarget> getCPUTargets();
 
 /// The row called `name`, or "host" for the machine at hand; none if there is
-/// no such row.
+/// no such row. Behind it may follow ":library=blas".
 std::optional<CPUTarget> getCPUTarget(llvm::StringRef name);
 
 /// The machine at hand: the widest row that its features allow, with the

@@ -36,7 +36,9 @@ def ConvertKSToVector : Pass<"convert-ks-to-vector", "::mlir::ModuleOp"> {
   let description = [{
     Input: products on memrefs, with a `#ks.cpu_plan` and packed weights, and
     `ks.pack_weights` and `ks.merge_weights` on memrefs; the latter become linalg
-    ops, as in `convert-ks-to-linalg`.
+    ops, as in `convert-ks-to-linalg`. A `#ks.library_plan<blas, ...>` becomes
+    `ks.with_library`: the library's product, or else our own kernel; so does the
+    packing of its weight.
     Output: `scf.parallel` over what the plan shares out, `scf.for` over panels
     and register tiles, and in them vector loads, multiply-adds (contracted to
     FMA where the target has it) and stores on the native layout. Activations
@@ -107,6 +109,21 @@ def ConvertKSTilesToNVGPU
     "::mlir::memref::MemRefDialect", "::mlir::nvgpu::NVGPUDialect",
     "::mlir::NVVM::NVVMDialect", "::mlir::scf::SCFDialect",
     "::mlir::vector::VectorDialect"
+  ];
+}
+
+def ConvertLibraryToRuntime
+    : Pass<"convert-library-to-runtime", "::mlir::ModuleOp"> {
+  let summary = "have the host's BLAS compute dense products";
+  let description = [{
+    Input: `ks.with_library blas`, and `ks.library_product` on f32 or f64.
+    Output: `scf.if` on `ksHasBlas`, and calls of `ksBlasProductF32` and
+    `ksBlasProductF64` (ks/Runtime/Blas.h), which the program is to be linked
+    with: as for `ksParallelFor`, the linker names what is missing.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"
   ];
 }
 

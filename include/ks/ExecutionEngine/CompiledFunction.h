@@ -121,6 +121,11 @@ public:
   llvm::ArrayRef<ArgumentInfo> getOutputs() const { return outputs; }
   const CompileTimes &getCompileTimes() const { return times; }
   llvm::StringRef getName() const { return name; }
+  /// The library that computes dense products, as "OpenBLAS 0.3.21"; "" if
+  /// kernels do: the function has none for a library, or there is no BLAS.
+  llvm::StringRef getLibraryName() const { return libraryName; }
+  /// Why a BLAS that the function could use is not used; "" if that is not so.
+  llvm::StringRef getNote() const { return note; }
   /// Whether weights are packed apart from running.
   bool hasPack() const { return packFunction != nullptr; }
 
@@ -160,6 +165,7 @@ private:
   CompiledFunction();
 
   llvm::Error readSignature(mlir::ModuleOp module);
+  llvm::Error findLibrary(mlir::ModuleOp module);
   llvm::Error findCode();
   llvm::Error checkInputs(llvm::ArrayRef<Buffer> buffers,
                           InputFilter matters) const;
@@ -169,6 +175,7 @@ private:
 
   std::string name;
   std::string packName, packedName; ///< Empty without packed weights.
+  std::string libraryName, note;
   std::vector<ArgumentInfo> inputs, outputs;
   CompileTimes times;
   std::shared_ptr<mlir::ExecutionEngine> engine;

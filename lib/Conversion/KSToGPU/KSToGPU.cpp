@@ -14,6 +14,8 @@
 #include "ChainKernel.h"
 #include "ProductKernel.h"
 
+#include "../LibraryChoice.h"
+
 #include "ks/Conversion/Passes.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -87,12 +89,15 @@ LogicalResult checkLowerable(ProductOpInterface op) {
   if (op.isOnTensors())
     return op->emitOpError("is on tensors; expected memrefs (run ks-bufferize "
                            "first)");
-  if (!isa_and_nonnull<GPUPlanAttr, GPUChainPlanAttr, LibraryPlanAttr>(
-          op.getPlanAttr()))
+  auto library = dyn_cast_or_null<LibraryPlanAttr>(op.getPlanAttr());
+  if (library
+          ? !library.getGPUPlan()
+          : !isa_and_nonnull<GPUPlanAttr, GPUChainPlanAttr>(op.getPlanAttr()))
     return op->emitOpError("has ")
            << (op.getPlanAttr() ? "a plan for another target" : "no plan")
            << "; expected a #ks.gpu_plan, #ks.gpu_chain_plan or "
-              "#ks.library_plan (run ks-select-plan with a GPU target first)";
+              "#ks.library_plan<cublaslt, ...> (run ks-select-plan with a GPU "
+              "target first)";
   for (Value operand : op->getOperands()) {
     SmallVector<int64_t> strides;
     int64_t offset;

@@ -47,13 +47,9 @@ llvm::LogicalResult lowerPackWeightsToGPU(mlir::RewriterBase &b,
                                           KernelModule &kernels,
                                           llvm::StringRef name);
 
-/// Puts `op` where no library is there, with the plan of the kernel, next to
-/// the library's product.
-void moveToLibraryChoice(mlir::RewriterBase &b, ProductOpInterface op,
-                         LibraryPlanAttr plan);
-
-/// The same for the packing of its weight, with a kernel that copies the plain
-/// matrix. What is returned is yet to be lowered.
+/// Puts `op`, whose packing is a #ks.library_packing, where no library is
+/// there, next to a kernel that copies the plain matrix. What is returned is
+/// yet to be lowered.
 PackWeightsOp lowerLibraryPackingToGPU(mlir::RewriterBase &b, PackWeightsOp op,
                                        KernelModule &kernels,
                                        llvm::StringRef name);

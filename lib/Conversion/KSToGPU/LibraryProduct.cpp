@@ -6,8 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A #ks.library_plan becomes ks.with_library: the library's product, and the
-// kernel that runs where there is none. So does the packing of its weight: a
+// The packing of the weight of a #ks.library_plan becomes ks.with_library: a
 // copy of the plain matrix, and what the kernel reads.
 //
 //===----------------------------------------------------------------------===//
@@ -15,6 +14,7 @@
 #include "KSToGPU.h"
 
 #include "../IndexBuilder.h"
+#include "../LibraryChoice.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -24,29 +24,6 @@ using namespace mlir;
 using namespace ks;
 
 static constexpr int64_t kThreads = 256;
-
-/// In front of `op`, with two empty regions.
-static WithLibraryOp createWithLibrary(RewriterBase &b, Operation *op,
-                                       Library library) {
-  b.setInsertionPoint(op);
-  auto choice = WithLibraryOp::create(b, op->getLoc(), library);
-  for (Region *region : {&choice.getThere(), &choice.getOtherwise()})
-    region->emplaceBlock();
-  return choice;
-}
-
-void ks::moveToLibraryChoice(RewriterBase &b, ProductOpInterface op,
-                             LibraryPlanAttr plan) {
-  WithLibraryOp choice = createWithLibrary(b, op, plan.getLibrary());
-  b.setInsertionPointToStart(&choice.getThere().front());
-  auto pattern = PatternAttr::get(b.getContext(), op.getPatternList().front());
-  LibraryProductOp::create(b, op->getLoc(), pattern, op.getInput(),
-                           op.getWeightOperands().front(), op.getInit(),
-                           op.getLayout(), op.getPrecision());
-  Block &otherwise = choice.getOtherwise().front();
-  op->moveBefore(&otherwise, otherwise.end());
-  op.setPlanAttr(plan.getFallback());
-}
 
 /// Stores the element of the plain matrix that thread `at` is for.
 static void emitCopy(OpBuilder &b, Location loc, PackWeightsOp op, Value weight,
@@ -90,7 +67,6 @@ PackWeightsOp ks::lowerLibraryPackingToGPU(RewriterBase &b, PackWeightsOp op,
                                            KernelModule &kernels,
                                            StringRef name) {
   Location loc = op.getLoc();
-  auto packing = cast<LibraryPackingAttr>(op.getPacking());
   WithLibraryOp choice = createWithLibrary(b, op, Library::CublasLt);
   SmallVector<Value> operands{op.getWeight(), op.getInit()};
   gpu::GPUFuncOp kernel = kernels.createKernel(
@@ -104,8 +80,6 @@ PackWeightsOp ks::lowerLibraryPackingToGPU(RewriterBase &b, PackWeightsOp op,
       static_cast<int64_t>(llvm::divideCeil(p.b * p.c, kThreads)));
   createLaunch(b, kernel, blocks, kThreads, /*sharedBytes=*/0, operands);
 
-  Block &otherwise = choice.getOtherwise().front();
-  op->moveBefore(&otherwise, otherwise.end());
-  op.setPackingAttr(packing.getFallback());
+  moveToOtherwise(choice, op);
   return op;
 }

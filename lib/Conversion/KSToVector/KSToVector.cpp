@@ -22,6 +22,7 @@
 #include "TileEmitter.h"
 
 #include "../KSToLinalg/KSToLinalg.h"
+#include "../LibraryChoice.h"
 #include "../Scalars.h"
 
 #include "ks/Conversion/Passes.h"
@@ -316,9 +317,11 @@ LogicalResult checkLowerable(ProductOpInterface op) {
   if (!op.getPlanAttr())
     return op->emitOpError("has no plan; expected a #ks.cpu_plan (run "
                            "ks-select-plan first)");
-  if (!isa<CPUPlanAttr>(op.getPlanAttr()))
+  auto library = dyn_cast<LibraryPlanAttr>(op.getPlanAttr());
+  if (!isa<CPUPlanAttr>(library ? library.getFallback() : op.getPlanAttr()))
     return op->emitOpError("has plan ")
-           << op.getPlanAttr() << "; expected a #ks.cpu_plan";
+           << op.getPlanAttr()
+           << "; expected a #ks.cpu_plan or #ks.library_plan<blas, ...>";
   for (Value weight : op.getWeightOperands())
     if (cast<ShapedType>(weight.getType()).getRank() != 1)
       return op->emitOpError("has an unpacked weight of type ")
@@ -357,6 +360,8 @@ struct ConvertKSToVectorPass
     for (ProductOpInterface product : products) {
       if (failed(checkLowerable(product)))
         return signalPassFailure();
+      if (auto library = dyn_cast<LibraryPlanAttr>(product.getPlanAttr()))
+        moveToLibraryChoice(rewriter, product, library);
       ProductLowering(rewriter, product,
                       cast<CPUPlanAttr>(product.getPlanAttr()))
           .lower();
@@ -365,12 +370,16 @@ struct ConvertKSToVectorPass
     for (MergeWeightsOp merge : merges)
       lowerMergeWeightsToLinalg(rewriter, merge);
     for (PackWeightsOp pack : packs) {
+      auto library = dyn_cast<LibraryPackingAttr>(pack.getPacking());
       if (pack->getNumResults() != 0 ||
-          !isa<CPUPackingAttr>(pack.getPacking())) {
+          !isa<CPUPackingAttr>(library ? library.getFallback()
+                                       : pack.getPacking())) {
         pack.emitOpError("cannot be lowered for a CPU; expected memrefs and a "
-                         "#ks.cpu_packing");
+                         "#ks.cpu_packing, or a #ks.library_packing of one");
         return signalPassFailure();
       }
+      if (library)
+        lowerLibraryPacking(rewriter, pack);
       lowerPackWeights(rewriter, pack);
     }
   }

@@ -76,6 +76,10 @@ mlir::Value emitVectorEpilogue(mlir::OpBuilder &b, mlir::Location loc,
 /// Replaces a `ks.pack_weights` on memrefs, with a #ks.cpu_packing, by loops.
 void lowerPackWeights(mlir::RewriterBase &b, PackWeightsOp op);
 
+/// Puts `op`, whose packing is a #ks.library_packing, where no BLAS is there,
+/// next to a copy of the plain matrix. It is yet to be lowered.
+void lowerLibraryPacking(mlir::RewriterBase &b, PackWeightsOp op);
+
 } // namespace ks
 
 #endif // KS_LIB_CONVERSION_KSTOVECTOR_TILEEMITTER_H

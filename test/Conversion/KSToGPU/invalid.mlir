@@ -11,7 +11,7 @@ func.func @tensors(%x: tensor<?x32xf16>, %p: tensor<1024xf16>, %init: tensor<?x1
 // -----
 
 func.func @plan(%x: memref<?x32xf16>, %k: memref<2x8x16x1xf16>, %y: memref<?x16xf16>) {
-  // expected-error @+1 {{has no plan; expected a #ks.gpu_plan, #ks.gpu_chain_plan or #ks.library_plan (run ks-select-plan with a GPU target first)}}
+  // expected-error @+1 {{has no plan; expected a #ks.gpu_plan, #ks.gpu_chain_plan or #ks.library_plan<cublaslt, ...> (run ks-select-plan with a GPU target first)}}
   ks.matmul <2, 8, 16, 1> ins(%x, %k : memref<?x32xf16>, memref<2x8x16x1xf16>) outs(%y : memref<?x16xf16>)
   return
 }

@@ -8,6 +8,12 @@ func.func @c1_fallback() attributes {plan = #ks.library_plan<cublaslt, fallback 
 
 // -----
 
+#gpu = #ks.gpu_plan<entries = 16, batch_blocks = 1024, vector = 1, warps = [2, 1, 1], stages = 2, copies = cp_async, weights = streamed, packing = <fragments = <mma16, run_k = 4, run_n = 2>, n = 16, k = 32, j = 1>>
+// expected-error @below {{plan's fallback is #ks.gpu_plan<}}
+func.func @c1_blas() attributes {plan = #ks.library_plan<blas, fallback = #gpu>} { return }
+
+// -----
+
 #own = #ks.gpu_packing<fragments = <mma16, run_k = 4, run_n = 2>, n = 16, k = 32, j = 1>
 // expected-error @below {{packing's fallback is #ks.library_packing<}}
 func.func @c1_packing() attributes {packing = #ks.library_packing<fallback = #ks.library_packing<fallback = #own>>} { return }
@@ -80,4 +86,34 @@ func.func @c2_features(%x: memref<?x32xf16>, %w: memref<512xf16>, %y: memref<?x1
   // expected-error @below {{outs is 'memref<?x16xf16>'; expected 17 features in axis 1}}
   ks.library_product <1, 17, 32, 1> ins(%x, %w : memref<?x32xf16>, memref<512xf16>) outs(%y : memref<?x16xf16>)
   return
+}
+
+// -----
+
+#own = #ks.cpu_plan<batch_block = 64, parallel = batch, tiles = [<rows = 4, vectors = 2, lanes = 8, unroll = 1, stationary = weights, packing = <vectors = 2, lanes = 8, n = 8, j = 1>>]>
+func.func @blas_f16(%x: tensor<?x32xf16>, %k: tensor<1x16x32x1xf16>, %init: tensor<?x16xf16>) -> tensor<?x16xf16> {
+  // expected-error @below {{plan does not fit: the elements have 16 bits; expected f32 or f64 for a BLAS}}
+  %y = ks.matmul <1, 16, 32, 1> ins(%x, %k : tensor<?x32xf16>, tensor<1x16x32x1xf16>) outs(%init : tensor<?x16xf16>)
+    plan #ks.library_plan<blas, fallback = #own> -> tensor<?x16xf16>
+  return %y : tensor<?x16xf16>
+}
+
+// -----
+
+#own = #ks.cpu_plan<batch_block = 64, parallel = batch, tiles = [<rows = 4, vectors = 2, lanes = 8, unroll = 1, stationary = weights, packing = <vectors = 2, lanes = 8, n = 8, j = 1>>]>
+func.func @blas_types(%x: tensor<?x32xf16>, %k: tensor<1x16x32x1xf32>, %init: tensor<?x16xf32>) -> tensor<?x16xf32> {
+  // expected-error @below {{plan does not fit: input, weight and result have several element types; expected one for a BLAS}}
+  %y = ks.matmul <1, 16, 32, 1> load_as(f32) ins(%x, %k : tensor<?x32xf16>, tensor<1x16x32x1xf32>) outs(%init : tensor<?x16xf32>)
+    plan #ks.library_plan<blas, fallback = #own> -> tensor<?x16xf32>
+  return %y : tensor<?x16xf32>
+}
+
+// -----
+
+#own = #ks.cpu_plan<batch_block = 64, parallel = batch, tiles = [<rows = 4, vectors = 2, lanes = 8, unroll = 1, stationary = weights, packing = <vectors = 2, lanes = 8, n = 8, j = 1>>]>
+func.func @blas_size(%x: tensor<?x4294967296xf32>, %k: tensor<1x16x4294967296x1xf32>, %init: tensor<?x16xf32>) -> tensor<?x16xf32> {
+  // expected-error @below {{plan does not fit: the matrix is 16x4294967296; expected sizes of 32 bits for a BLAS}}
+  %y = ks.matmul <1, 16, 4294967296, 1> ins(%x, %k : tensor<?x4294967296xf32>, tensor<1x16x4294967296x1xf32>) outs(%init : tensor<?x16xf32>)
+    plan #ks.library_plan<blas, fallback = #own> -> tensor<?x16xf32>
+  return %y : tensor<?x16xf32>
 }

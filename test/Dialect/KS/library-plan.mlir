@@ -49,3 +49,22 @@ func.func @choice(%x: memref<48x?xf16>, %p: memref<3072xf16>, %y: memref<40x?xf1
   }
   return
 }
+
+// CHECK-LABEL: func.func @blas(
+//       CHECK:   plan #ks.library_plan<blas, fallback = #ks.cpu_plan<batch_block = 64,
+func.func @blas(%x: tensor<?x48xf32>, %k: tensor<1x40x48x1xf32>, %init: tensor<?x40xf32>) -> tensor<?x40xf32> {
+  %y = ks.matmul <1, 40, 48, 1> ins(%x, %k : tensor<?x48xf32>, tensor<1x40x48x1xf32>) outs(%init : tensor<?x40xf32>)
+    plan #ks.library_plan<blas, fallback = #ks.cpu_plan<batch_block = 64, parallel = batch, tiles = [<rows = 4, vectors = 2, lanes = 8, unroll = 1, stationary = weights, packing = <vectors = 2, lanes = 8, n = 8, j = 1>>]>>
+    -> tensor<?x40xf32>
+  return %y : tensor<?x40xf32>
+}
+
+// CHECK-LABEL: func.func @blas_choice(
+//       CHECK:   ks.with_library blas {
+func.func @blas_choice(%x: memref<?x48xf64>, %p: memref<1920xf64>, %y: memref<?x40xf64>) {
+  ks.with_library blas {
+    ks.library_product <1, 40, 48, 1> ins(%x, %p : memref<?x48xf64>, memref<1920xf64>) outs(%y : memref<?x40xf64>)
+  } else {
+  }
+  return
+}

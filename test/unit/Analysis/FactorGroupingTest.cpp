@@ -315,6 +315,22 @@ TEST(FactorGrouping, KnowsWhatALibraryTakes) {
   EXPECT_FALSE(library->usesLibrary(both));
 }
 
+TEST(FactorGrouping, KnowsWhatABlasTakes) {
+  Problem chain =
+      makeChain({factor(1, 2048, 2048, 1), factor(1, 2048, 2048, 1)}, 512, 4);
+  chain.batchFirst = false;
+  auto costs = createCPUCosts(chain, *getCPUTarget("x86-64-v4"));
+  auto library = createCPUCosts(chain, *getCPUTarget("x86-64-v4:library=blas"));
+  FactorKernel first{*makeGroup(chain.factors, 0, 1, false)};
+  FactorKernel both{*makeGroup(chain.factors, 0, 1, false),
+                    *makeGroup(chain.factors, 1, 1, false)};
+  EXPECT_FALSE(costs->usesLibrary(first));
+  EXPECT_TRUE(library->usesLibrary(first));
+  EXPECT_FALSE(library->usesLibrary(both));
+  // Beside it, our own kernels have the price they are worth.
+  EXPECT_GT(*library->predict(both), *costs->predict(both));
+}
+
 TEST(FactorGrouping, KeepsWhatWouldBecomeMuchMoreWork) {
   std::vector<Problem::Factor> monarch{factor(64, 64, 64, 1),
                                        factor(1, 64, 64, 64)};

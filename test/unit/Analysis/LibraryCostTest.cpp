@@ -84,4 +84,87 @@ TEST(LibraryCost, IsNoneWhereThereIsNoLibrary) {
   }
 }
 
+//===----------------------------------------------------------------------===//
+// CPUs
+//===----------------------------------------------------------------------===//
+
+/// One core of the machine of LibraryCost.h, about.
+CPUTarget getHost() {
+  CPUTarget host = *getCPUTarget("x86-64-v4:library=blas");
+  host.l2Bytes = 2 << 20;
+  host.threads = 1;
+  return host;
+}
+
+Problem makeHostDense(int64_t batch, int64_t features, int64_t realBytes,
+                      bool isBatchFirst) {
+  Problem problem = makeDense(batch, features, features, realBytes);
+  problem.batchFirst = isBatchFirst;
+  return problem;
+}
+
+TEST(LibraryCost, IsNearWhatABlasWasMeasuredToTake) {
+  // OpenBLAS, batch-last and batch-first, in ms.
+  struct {
+    int64_t batch, features, realBytes;
+    bool isBatchFirst;
+    double measured;
+  } cases[] = {
+      {512, 128, 4, false, 0.123}, {512, 512, 4, false, 2.02},
+      {512, 1024, 4, false, 7.23}, {512, 2048, 4, false, 30.3},
+      {512, 1024, 8, false, 17.0}, {512, 4096, 4, false, 127.0},
+      {512, 2048, 4, true, 30.3},  {512, 2048, 8, true, 59.7},
+      {512, 4096, 8, true, 241.5}, {4096, 1024, 4, true, 57.2},
+  };
+  for (const auto &c : cases) {
+    Problem problem =
+        makeHostDense(c.batch, c.features, c.realBytes, c.isBatchFirst);
+    double predicted =
+        *predictLibrary(problem, getHost()) / kLibraryMargin * 1e3;
+    EXPECT_LT(predicted, 1.25 * c.measured) << c.features;
+    EXPECT_GT(predicted, c.measured / 1.25) << c.features;
+  }
+}
+
+TEST(LibraryCost, TellsWhereOurKernelTakesLongerThanPlanned) {
+  CPUTarget host = getHost();
+  auto isSlow = [&](int64_t batch, int64_t features, int64_t realBytes,
+                    bool isBatchFirst) {
+    Problem problem = makeHostDense(batch, features, realBytes, isBatchFirst);
+    return getSlowdown(problem, 0, host) == kBeyondL2;
+  };
+  // The input, where it does not fit L2.
+  EXPECT_FALSE(isSlow(512, 512, 4, false));
+  EXPECT_TRUE(isSlow(512, 512, 8, false));
+  EXPECT_TRUE(isSlow(512, 1024, 4, false));
+  EXPECT_FALSE(isSlow(64, 2048, 4, false));
+  EXPECT_FALSE(isSlow(520, 1024, 4, false));
+  // Weights, where they are many.
+  EXPECT_FALSE(isSlow(4096, 1024, 8, true));
+  EXPECT_FALSE(isSlow(4096, 2048, 4, true));
+  EXPECT_TRUE(isSlow(512, 2048, 8, true));
+  // Factors behind another read what that wrote, and others are as planned.
+  Problem chain = makeHostDense(512, 1024, 4, false);
+  chain.factors.push_back(chain.factors[0]);
+  chain.factors[0].pattern = {2, 512, 512, 1};
+  EXPECT_EQ(getSlowdown(chain, 0, host), 1);
+  EXPECT_EQ(getSlowdown(chain, 1, host), 1);
+}
+
+TEST(LibraryCost, IsNoneWhereABlasKnowsNoSuchProduct) {
+  Problem problem = makeHostDense(512, 1024, 4, true);
+  EXPECT_TRUE(predictLibrary(problem, getHost()).has_value());
+  EXPECT_FALSE(predictLibrary(problem, *getCPUTarget("x86-64-v4")).has_value());
+  Problem half = makeHostDense(512, 1024, 2, true), complex = problem,
+          large = problem;
+  complex.isComplex = true;
+  large.factors[0].pattern.c = int64_t{1} << 31;
+  for (const auto &[other, text] : {std::pair(half, "16 bits"),
+                                    {complex, "complex"},
+                                    {large, "1024x2147483648"}}) {
+    EXPECT_FALSE(predictLibrary(other, getHost()).has_value());
+    EXPECT_NE(checkBlasProblem(other).find(text), std::string::npos);
+  }
+}
+
 } // namespace

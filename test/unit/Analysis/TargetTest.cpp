@@ -60,6 +60,21 @@ TEST(TargetTest, UnknownNames) {
     EXPECT_FALSE(getCPUTarget(name).has_value()) << name;
 }
 
+TEST(TargetTest, CPUsMayHaveALibrary) {
+  std::optional<CPUTarget> row = getCPUTarget("x86-64-v3");
+  std::optional<CPUTarget> other = getCPUTarget("x86-64-v3:library=blas");
+  ASSERT_TRUE(row && other);
+  EXPECT_FALSE(row->hasLibrary);
+  EXPECT_TRUE(other->hasLibrary);
+  EXPECT_EQ(other->name, "x86-64-v3:library=blas");
+  EXPECT_EQ(other->l2Bytes, row->l2Bytes);
+  ASSERT_TRUE(getCPUTarget("host:library=blas").has_value());
+  EXPECT_TRUE(getCPUTarget("host:library=blas")->hasLibrary);
+  for (const char *name : {":library=blas", "host:library=cublaslt",
+                           "host:", "host:library=blas:library=blas"})
+    EXPECT_FALSE(getCPUTarget(name).has_value()) << name;
+}
+
 TEST(TargetTest, Lanes) {
   std::optional<CPUTarget> v3 = getCPUTarget("x86-64-v3");
   std::optional<CPUTarget> v4 = getCPUTarget("x86-64-v4");

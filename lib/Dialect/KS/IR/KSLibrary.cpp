@@ -54,12 +54,13 @@ Ties LibraryPackingAttr::getTied() const { return Ties::None; }
 //===----------------------------------------------------------------------===//
 
 LogicalResult
-LibraryPlanAttr::verify(function_ref<InFlightDiagnostic()> emitError, Library,
-                        PlanAttrInterface fallback) {
+LibraryPlanAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                        Library library, PlanAttrInterface fallback) {
   // C1
-  if (!isa<GPUPlanAttr>(fallback))
-    return emitError() << "plan's fallback is " << fallback
-                       << "; expected a #ks.gpu_plan";
+  bool isHost = library == Library::Blas;
+  if (isHost ? !isa<CPUPlanAttr>(fallback) : !isa<GPUPlanAttr>(fallback))
+    return emitError() << "plan's fallback is " << fallback << "; expected a "
+                       << (isHost ? "#ks.cpu_plan" : "#ks.gpu_plan");
   return success();
 }
 
@@ -73,9 +74,15 @@ PackingAttrInterface LibraryPlanAttr::getPacking(unsigned factor) const {
 
 LogicalResult LibraryPlanAttr::verifyPlan(Operation *operation) const {
   auto op = cast<ProductOpInterface>(operation);
-  if (std::string complaint = checkLibraryProblem(getProblem(op));
+  bool isHost = getLibrary() == Library::Blas;
+  Problem problem = getProblem(op);
+  if (std::string complaint =
+          isHost ? checkBlasProblem(problem) : checkLibraryProblem(problem);
       !complaint.empty())
     return op->emitOpError("plan does not fit: ") << complaint;
+  if (isHost && !op.hasOneElementType())
+    return op->emitOpError("plan does not fit: input, weight and result have "
+                           "several element types; expected one for a BLAS");
   return getFallback().verifyPlan(operation);
 }
 

@@ -77,6 +77,11 @@ struct Sequence {
       return matchPattern(weight, m_Constant());
     });
   }
+  /// Whether input and result have the element type.
+  bool hasOneElementType() {
+    return llvm::all_of(
+        ops, [](ProductOpInterface op) { return op.hasOneElementType(); });
+  }
   /// Whether there are neighbours that may be multiplied with each other.
   bool canMerge() const {
     for (size_t t = 1; t < isMergeable.size(); ++t)
@@ -304,8 +309,10 @@ static remark::RemarkOpts getRemark() {
 }
 
 /// Tells what was chosen and what lost, in the planner's own figures.
+/// `library` is what computes the kernels that a library does.
 static void explain(Sequence &sequence, bool isAssumed, StringRef target,
-                    const GroupingResult &result, KernelCosts &costs) {
+                    StringRef library, const GroupingResult &result,
+                    KernelCosts &costs) {
   Location loc = sequence.last()->getLoc();
   remark::analysis(loc, getRemark())
       << llvm::formatv("target {0}, batch {1}{2}: {3} factors in {4}; "
@@ -316,10 +323,10 @@ static void explain(Sequence &sequence, bool isAssumed, StringRef target,
              .str();
   for (auto [number, kernel] : llvm::enumerate(result.best.kernels))
     remark::analysis(loc, getRemark())
-        << llvm::formatv("kernel {0}: {1}{2}: {3:f1} us", number,
-                         describe(kernel),
-                         costs.usesLibrary(kernel) ? " by cublasLt" : "",
-                         *costs.predict(kernel) * 1e6)
+        << llvm::formatv(
+               "kernel {0}: {1}{2}: {3:f1} us", number, describe(kernel),
+               costs.usesLibrary(kernel) ? " by " + library.str() : "",
+               *costs.predict(kernel) * 1e6)
                .str();
   for (const Alternative &other : result.rejected)
     remark::analysis(loc, getRemark())
@@ -347,13 +354,18 @@ struct Machine {
   std::optional<GPUTarget> gpu;
 
   StringRef getName() const { return cpu ? cpu->name : gpu->name; }
+  StringRef getLibraryName() const { return cpu ? "BLAS" : "cublasLt"; }
   int64_t getAssumedBatch() const {
     return cpu ? kAssumedBatch : kAssumedGPUBatch;
   }
   std::unique_ptr<KernelCosts> createCosts(Sequence &sequence) const {
-    if (cpu)
-      return createCPUCosts(sequence.problem, *cpu);
-    // As ks-select-plan has it.
+    // Libraries as ks-select-plan has them.
+    if (cpu) {
+      CPUTarget target = *cpu;
+      target.hasLibrary &=
+          !sequence.isConstant() && sequence.hasOneElementType();
+      return createCPUCosts(sequence.problem, target);
+    }
     GPUTarget target = *gpu;
     target.hasLibrary &= !sequence.isConstant();
     return createGPUCosts(sequence.problem, target);
@@ -381,8 +393,8 @@ struct FuseFactorsPass : ks::impl::FuseFactorsBase<FuseFactorsPass> {
   }
 
   Grouping choose(Sequence &sequence, const Machine &machine) {
-    if (!sequence.canMerge() && machine.cpu) {
-      // On a CPU one kernel is never slower than several.
+    if (!sequence.canMerge() && machine.cpu && !machine.cpu->hasLibrary) {
+      // On a CPU one kernel is never slower than several of our own.
       Grouping only = groupAll(sequence);
       explainUnmerged(sequence, only);
       return only;
@@ -397,7 +409,8 @@ struct FuseFactorsPass : ks::impl::FuseFactorsBase<FuseFactorsPass> {
         {sequence.problem.factors, sequence.isMergeable}, *costs, isExplained);
     if (way)
       prefer(result, way);
-    explain(sequence, isAssumed, machine.getName(), result, *costs);
+    explain(sequence, isAssumed, machine.getName(), machine.getLibraryName(),
+            result, *costs);
     return std::move(result.best);
   }
 

@@ -8,6 +8,7 @@
 
 #include "ks/Analysis/CPUPlanner.h"
 #include "ks/Analysis/GPUPlanner.h"
+#include "ks/Analysis/LibraryCost.h"
 #include "ks/Dialect/KS/IR/KS.h"
 #include "ks/Dialect/KS/Transforms/Passes.h"
 #include "ks/Dialect/KS/Transforms/Transforms.h"
@@ -263,6 +264,13 @@ LibraryPlanAttr ks::getLibraryPlanAttr(ProductOpInterface op,
       cast<PlanAttrInterface>(Attribute(getPlanAttr(op, fallback))));
 }
 
+LibraryPlanAttr ks::getLibraryPlanAttr(ProductOpInterface op,
+                                       const CPUPlan &fallback) {
+  return LibraryPlanAttr::get(
+      op->getContext(), Library::Blas,
+      cast<PlanAttrInterface>(Attribute(getPlanAttr(op, fallback))));
+}
+
 /// Whether `weight` is made of constants alone.
 static bool isConstantWeight(Value weight) {
   auto merge = weight.getDefiningOp<MergeWeightsOp>();
@@ -278,6 +286,45 @@ std::optional<double> ks::predictLibrary(ProductOpInterface op,
   if (llvm::any_of(op.getWeightOperands(), isConstantWeight))
     return std::nullopt;
   return predictLibrary(problem, target);
+}
+
+std::optional<double> ks::predictLibrary(ProductOpInterface op,
+                                         const Problem &problem,
+                                         const CPUTarget &target) {
+  if (!op.hasOneElementType() ||
+      llvm::any_of(op.getWeightOperands(), isConstantWeight))
+    return std::nullopt;
+  return predictLibrary(problem, target);
+}
+
+/// Has the library of `target` compute `op`, if it is faster than the kernel of
+/// `plan`, and explains that.
+static bool selectLibrary(ProductOpInterface op, const Problem &problem,
+                          bool isAssumed, const CPUTarget &target,
+                          const CPUPlan &plan) {
+  std::optional<double> library = predictLibrary(op, problem, target);
+  if (!library)
+    return false;
+  double kernel = plan.seconds * getSlowdown(problem, 0, target);
+  bool isFaster = *library < kernel;
+  std::string assumed =
+      isAssumed ? llvm::formatv(", batch {0} (assumed)", *problem.batch).str()
+                : "";
+  auto name = remark::RemarkOpts::name("plan").category("ks-select-plan");
+  remark::analysis(op->getLoc(), name)
+      << (isFaster
+              ? llvm::formatv("target {0}{1}: library BLAS; predicted {2:f1} "
+                              "us; where it cannot be opened {3}, {4:f1} us",
+                              target.name, assumed, *library * 1e6,
+                              describe(plan.tiles.front()), kernel * 1e6)
+                    .str()
+              : llvm::formatv("rejected library BLAS: {0:f1} us, and {1:f1} us "
+                              "beside it",
+                              *library * 1e6, kernel * 1e6)
+                    .str());
+  if (isFaster)
+    setPlan(op, getLibraryPlanAttr(op, plan));
+  return isFaster;
 }
 
 /// How a product of one factor may run: by the library, if it is there and
@@ -352,7 +399,7 @@ static LogicalResult checkPinned(ProductOpInterface op, const Problem &problem,
     return op->emitOpError("has plan ")
            << pinned << ", which is not for " << target.name
            << "; expected a #ks.gpu_plan, #ks.gpu_chain_plan or "
-              "#ks.library_plan";
+              "#ks.library_plan<cublaslt, ...>";
   if (!complaint.empty())
     return op->emitOpError("has a plan that does not fit ")
            << target.name << ": " << complaint;
@@ -407,6 +454,8 @@ struct SelectPlanPass : ks::impl::SelectPlanBase<SelectPlanPass> {
       if (isAssumed)
         problem.batch = batch ? batch : kAssumedBatch;
       CPUPlan plan = planForCPU(problem, cpu).front();
+      if (selectLibrary(op, problem, isAssumed, cpu, plan))
+        return;
       setPlan(op, getPlanAttr(op, plan));
       explain(op, problem, isAssumed, cpu, plan);
     });

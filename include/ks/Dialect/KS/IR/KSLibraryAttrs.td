@@ -12,13 +12,16 @@
 include "ks/Dialect/KS/IR/KSGPUAttrs.td"
 
 def KS_Library : I32Enum<"Library", "a vendor's library for dense products", [
-    I32EnumCase<"CublasLt", 0, "cublaslt"> // NVIDIA's, on GPUs.
+    I32EnumCase<"CublasLt", 0, "cublaslt">, // NVIDIA's, on GPUs.
+    I32EnumCase<"Blas", 1, "blas">          // The host's, on CPUs.
   ]> {
   let cppNamespace = "::ks";
 }
 def KS_LibraryAttr : EnumAttr<KS_Dialect, KS_Library, "library"> {
   let description = [{
-    `cublaslt`: cublasLt, which multiplies matrices on NVIDIA's GPUs.
+    * `cublaslt`: cublasLt, which multiplies matrices on NVIDIA's GPUs.
+    * `blas`: the host's BLAS: OpenBLAS, BLIS, MKL, or another with `sgemm_` and
+      `dgemm_`.
   }];
 }
 
@@ -57,13 +60,15 @@ def KS_LibraryPlanAttr : KS_Attr<"LibraryPlan", "library_plan",
 
     ```mlir
     #ks.library_plan<cublaslt, fallback = #ks.gpu_plan<...>>
+    #ks.library_plan<blas, fallback = #ks.cpu_plan<...>>
     ```
 
     Constraints:
-    * (C1) `fallback` is a #ks.gpu_plan.
+    * (C1) `fallback` is a #ks.gpu_plan for `cublaslt`, a #ks.cpu_plan for `blas`.
 
     For an op that carries it: it is a `ks.matmul` of the pattern (1, b, c, 1),
-    without an epilogue, on f16, bf16, f32 or f64, that fits `fallback`. Its weight,
+    without an epilogue, that fits `fallback`, on f16, bf16, f32 or f64; for `blas`
+    on f32 or f64, all of one type, with b and c of at most 2^31 - 1. Its weight,
     if it is to be packed by `ks-pack-weights`, is not a constant: what is packed
     at compile time cannot know whether the library will be there.
   }];
@@ -73,9 +78,9 @@ def KS_LibraryPlanAttr : KS_Attr<"LibraryPlan", "library_plan",
   );
   let assemblyFormat = "`<` $library `,` `fallback` `=` $fallback `>`";
   let extraClassDeclaration = [{
-    /// The plan of our own kernel.
+    /// The plan of our own kernel on a GPU; null if it is for a CPU.
     ::ks::GPUPlanAttr getGPUPlan() const {
-      return ::llvm::cast<::ks::GPUPlanAttr>(getFallback());
+      return ::llvm::dyn_cast<::ks::GPUPlanAttr>(getFallback());
     }
   }];
   let genVerifyDecl = 1;

@@ -7,7 +7,9 @@
 //===----------------------------------------------------------------------===//
 //
 // Rung 4 of a #ks.library_plan, next to launches of kernels: made by
-// `convert-ks-to-gpu`, and read when an artefact is written.
+// `convert-ks-to-gpu`, and read when an artefact is written. On CPUs it is next
+// to loops: made by `convert-ks-to-vector`, and lowered to calls of the runtime
+// by `convert-library-to-runtime`.
 //
 //===----------------------------------------------------------------------===//
 

@@ -34,9 +34,12 @@ GPUPlanAttr getPlanAttr(ProductOpInterface op, const GPUPlan &plan);
 GPUChainPlanAttr getPlanAttr(ProductOpInterface op, const GPUChainPlan &plan);
 CPUPlanAttr getPlanAttr(ProductOpInterface op, const CPUPlan &plan);
 
-/// The plan that has cublasLt compute `op`, or the kernel of `fallback`.
+/// The plan that has cublasLt or, on a CPU, a BLAS compute `op`, or the kernel
+/// of `fallback`.
 LibraryPlanAttr getLibraryPlanAttr(ProductOpInterface op,
                                    const GPUPlan &fallback);
+LibraryPlanAttr getLibraryPlanAttr(ProductOpInterface op,
+                                   const CPUPlan &fallback);
 
 /// Seconds that the library of `target` takes for `op`; none if there is none,
 /// or if it cannot compute it: products with an epilogue, for example, or with
@@ -44,6 +47,9 @@ LibraryPlanAttr getLibraryPlanAttr(ProductOpInterface op,
 std::optional<double> predictLibrary(ProductOpInterface op,
                                      const Problem &problem,
                                      const GPUTarget &target);
+std::optional<double> predictLibrary(ProductOpInterface op,
+                                     const Problem &problem,
+                                     const CPUTarget &target);
 
 /// Rewrites ks.to_dense as a chain applied to the identity.
 void populateDecomposeToDensePatterns(mlir::RewritePatternSet &patterns);

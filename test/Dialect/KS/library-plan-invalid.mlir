@@ -101,11 +101,21 @@ func.func @blas_f16(%x: tensor<?x32xf16>, %k: tensor<1x16x32x1xf16>, %init: tens
 // -----
 
 #own = #ks.cpu_plan<batch_block = 64, parallel = batch, tiles = [<rows = 4, vectors = 2, lanes = 8, unroll = 1, stationary = weights, packing = <vectors = 2, lanes = 8, n = 8, j = 1>>]>
-func.func @blas_types(%x: tensor<?x32xf16>, %k: tensor<1x16x32x1xf32>, %init: tensor<?x16xf32>) -> tensor<?x16xf32> {
-  // expected-error @below {{plan does not fit: input, weight and result have several element types; expected one for a BLAS}}
+func.func @blas_input_type(%x: tensor<?x32xf16>, %k: tensor<1x16x32x1xf32>, %init: tensor<?x16xf32>) -> tensor<?x16xf32> {
+  // expected-error @below {{plan does not fit: the input is converted as it is loaded, which a library does not do; expected input and weights of one type}}
   %y = ks.matmul <1, 16, 32, 1> load_as(f32) ins(%x, %k : tensor<?x32xf16>, tensor<1x16x32x1xf32>) outs(%init : tensor<?x16xf32>)
     plan #ks.library_plan<blas, fallback = #own> -> tensor<?x16xf32>
   return %y : tensor<?x16xf32>
+}
+
+// -----
+
+#own = #ks.cpu_plan<batch_block = 64, parallel = batch, tiles = [<rows = 4, vectors = 2, lanes = 8, unroll = 1, stationary = weights, packing = <vectors = 2, lanes = 8, n = 8, j = 1>>]>
+func.func @blas_result_type(%x: tensor<?x32xf32>, %k: tensor<1x16x32x1xf32>, %init: tensor<?x16xf64>) -> tensor<?x16xf64> {
+  // expected-error @below {{plan does not fit: input, weight and result have several element types; expected one for a BLAS}}
+  %y = ks.matmul <1, 16, 32, 1> ins(%x, %k : tensor<?x32xf32>, tensor<1x16x32x1xf32>) outs(%init : tensor<?x16xf64>)
+    plan #ks.library_plan<blas, fallback = #own> -> tensor<?x16xf64>
+  return %y : tensor<?x16xf64>
 }
 
 // -----

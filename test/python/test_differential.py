@@ -4,7 +4,7 @@
 """Random chains: both paths of the compiler against NumPy, and against each other, element
 by element.
 
-KS_SEED, KS_CASES (default 2026 and 2000), KS_LONG_SEED and KS_LONG_CASES (default a new one
+KS_SEED, KS_CASES (default 2026 and 1500), KS_LONG_SEED and KS_LONG_CASES (default a new one
 each time, and 1000) choose the cases; a failure says how to see one of them alone.
 """
 
@@ -26,7 +26,7 @@ from ks_bounded import Bounded
 import ks
 
 SEED = int(os.environ.get("KS_SEED", "2026"))
-CASES = int(os.environ.get("KS_CASES", "2000"))
+CASES = int(os.environ.get("KS_CASES", "1500"))
 LONG_CASES = int(os.environ.get("KS_LONG_CASES", "1000"))
 SEEDS = {
     "mixed": SEED,

@@ -28,7 +28,8 @@ run_tests check-ks cmake --build --preset release --target check-ks
 
 step "Tests: Python"
 if [[ -f python/pyproject.toml ]]; then run_check python-package install_python_package; fi
-run_tests pytest "$KS_PYTHON" -m pytest -q -rs test/python
+# Files side by side: most tests take one core.
+run_tests pytest "$KS_PYTHON" -m pytest -q -rs -n auto --maxprocesses 4 --dist loadfile test/python
 
 step "Style"
 run_check clang-format format_check

@@ -153,7 +153,8 @@ private:
   /// One factor by itself.
   const Alone &predictAlone(const Problem &problem) {
     auto [known, isNew] =
-        alone.try_emplace(getKey(problem.factors.front(), problem.hasEpilogue));
+        alone.try_emplace({getKey(problem.factors.front(), problem.hasEpilogue),
+                           problem.convertsInput()});
     if (!isNew)
       return known->second;
     double kernel = planForGPU(problem, target).front().cost.seconds;
@@ -211,7 +212,7 @@ private:
 
   const Problem chain;
   const GPUTarget target;
-  std::map<FactorKey, Alone> alone;
+  std::map<std::pair<FactorKey, bool>, Alone> alone;
 };
 
 } // namespace

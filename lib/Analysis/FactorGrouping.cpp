@@ -8,6 +8,8 @@
 
 #include "ks/Analysis/FactorGrouping.h"
 
+#include "Rounding.h"
+
 #include "llvm/ADT/STLExtras.h"
 
 #include <limits>
@@ -167,8 +169,8 @@ double Search::countBlocks(const FactorGroup &group) const {
   double copies = toDouble(p.a) * toDouble(p.d);
   double stored =
       toDouble(factor.tiedA ? 1 : p.a) * toDouble(factor.tiedD ? 1 : p.d);
-  return toDouble((p.b + block - 1) / block) *
-         toDouble((p.c + block - 1) / block) * (copies + stored);
+  return toDouble(divideUp(p.b, block)) * toDouble(divideUp(p.c, block)) *
+         (copies + stored);
 }
 
 /// Leaves groups out that are in no good division of factors `first` to

@@ -9,6 +9,7 @@
 #include "ks/Analysis/GPUChain.h"
 
 #include "PlanCheck.h"
+#include "Rounding.h"
 
 #include "llvm/Support/MathExtras.h"
 
@@ -17,13 +18,6 @@
 #include <tuple>
 
 using namespace ks;
-
-static int64_t countBlocks(int64_t size, int64_t block) {
-  return (size + block - 1) / block;
-}
-static int64_t roundUp(int64_t value, int64_t unit) {
-  return countBlocks(value, unit) * unit;
-}
 
 //===----------------------------------------------------------------------===//
 // Shared memory
@@ -205,17 +199,23 @@ std::array<int64_t, 4> GPUChainPlan::getTasks(const Problem &problem,
   bool isAlongJ = p.a % cluster != 0;
   int64_t ownA = isAlongJ ? p.a : p.a / cluster;
   int64_t ownD = isAlongJ ? p.d / cluster : p.d;
-  int64_t blocksJ = countBlocks(ownD, factor.getColumns(problem.batchFirst));
+  int64_t blocksJ = divideUp(ownD, factor.getColumns(problem.batchFirst));
   if (isStreamed())
     return {factor.groups, blocksJ, factor.blocksN, entries / factor.entries};
   return {ownA, blocksJ, countBlocksN(problem, number),
           entries / factor.entries};
 }
 
+int64_t GPUChainPlan::countTasks(const Problem &problem, size_t number) const {
+  int64_t count = 1;
+  for (int64_t size : getTasks(problem, number))
+    count *= size;
+  return count;
+}
+
 int64_t GPUChainPlan::countBlocksN(const Problem &problem,
                                    size_t number) const {
-  int64_t blocks =
-      countBlocks(getPattern(problem, number).b, factors[number].n);
+  int64_t blocks = divideUp(getPattern(problem, number).b, factors[number].n);
   return number + 1 == factors.size() ? blocks / shares : blocks;
 }
 
@@ -370,7 +370,7 @@ static void checkFactor(Check &check, const Problem &problem,
 static void checkShares(Check &check, const Problem &problem,
                         const GPUChainPlan &plan) {
   KSPattern p = plan.getPattern(problem, plan.factors.size() - 1);
-  int64_t blocks = countBlocks(p.b, plan.factors.back().n);
+  int64_t blocks = divideUp(p.b, plan.factors.back().n);
   check.require(blocks % plan.shares == 0,
                 "shares is {0}; expected a divisor of the last factor's {1} "
                 "blocks of n",
@@ -421,8 +421,7 @@ static void checkPlan(Check &check, const Problem &problem,
                 "results are staged with cluster = {0}; expected a divisor of "
                 "the {1} output features",
                 plan.cluster, features);
-  int64_t available =
-      std::min<int64_t>(255, 65536 / roundUp(plan.getThreads(), 128) / 8 * 8);
+  int64_t available = getAvailableRegisters(plan.getThreads());
   int64_t registers = plan.getRegisters(problem);
   check.require(registers <= available,
                 "a lane needs about {0} registers; expected at most {1} with "

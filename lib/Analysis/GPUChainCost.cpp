@@ -8,6 +8,8 @@
 
 #include "GPUChainCost.h"
 
+#include "Rounding.h"
+
 #include "llvm/Support/MathExtras.h"
 
 #include <cmath>
@@ -82,10 +84,7 @@ BlockWork ks::getChainWork(const Problem &problem, const GPUChainPlan &plan,
   const FragmentLayout &layout = factor.fragments;
   bool batchFirst = problem.batchFirst;
   int64_t elementBytes = problem.elementBytes();
-  std::array<int64_t, 4> tasks = plan.getTasks(problem, number);
-  double count = 1;
-  for (int64_t size : tasks)
-    count *= toDouble(size);
+  double count = toDouble(plan.countTasks(problem, number));
   double perWarp = std::ceil(count / toDouble(plan.warps));
   // With a ring, stages of some pieces for each warp.
   double chunks = 1, sets = 1;
@@ -139,13 +138,8 @@ BlockWork ks::getChainWork(const Problem &problem, const GPUChainPlan &plan,
   if (plan.isStreamed()) {
     // Once for all warps, and through shared memory.
     work.shared += count * weights / 128;
-    double blocks = sets * chunks;
-    for (int64_t size : plan.getStageBlocks(problem, number))
-      blocks *= toDouble(size);
-    work.weightBytes = blocks *
-                       toDouble(plan.getBlockElements(problem, number) *
-                                layout.partBytes(problem.realBytes)) *
-                       (problem.isComplex ? 2 : 1);
+    work.weightBytes =
+        sets * chunks * toDouble(plan.getStageWeightBytes(problem, number));
     work.shared += work.weightBytes / 128;
     work.latency = sets * chunks *
                    (kConstants.stageBarrier +
@@ -170,7 +164,7 @@ ChainBuffer ks::getNextBuffer(const Problem &problem, const GPUChainPlan &plan,
 
 static int64_t getBlocksPerSM(const Problem &problem, const GPUChainPlan &plan,
                               const GPUTarget &target) {
-  int64_t registers = (plan.getRegisters(problem) + 7) / 8 * 8;
+  int64_t registers = roundUp(plan.getRegisters(problem), 8);
   int64_t byRegisters =
       target.registersPerSM /
       (registers * static_cast<int64_t>(llvm::alignTo(plan.getThreads(), 64)));
@@ -278,15 +272,13 @@ double ks::boundGPUChain(const Problem &problem, const GPUTarget &target,
                              problem.factors.back().pattern.outFeatures());
   double dram = toDouble(batch) * features * toDouble(problem.elementBytes()) /
                 target.dramBandwidth;
-  auto roundUp = [](int64_t size, int64_t unit) {
-    return toDouble((size + unit - 1) / unit * unit);
-  };
   double units = 0;
   for (const Problem::Factor &factor : problem.factors) {
     const KSPattern &p = factor.pattern;
     FragmentLayout layout{getChainInstruction(problem, p, target)};
     units += toDouble(batch) * toDouble(p.a * p.d) *
-             roundUp(p.b, layout.tileN()) * roundUp(p.c, layout.stepK()) *
+             toDouble(roundUp(p.b, layout.tileN())) *
+             toDouble(roundUp(p.c, layout.stepK())) *
              (problem.isComplex ? 4 : 1) /
              getUnitRate(target, layout.instruction, problem);
   }

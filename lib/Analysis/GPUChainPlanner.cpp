@@ -17,6 +17,7 @@
 #include "GPUChainCost.h"
 
 #include "PlanCheck.h"
+#include "Rounding.h"
 
 #include "llvm/ADT/STLExtras.h"
 
@@ -85,7 +86,7 @@ std::vector<GPUChainFactor> ChainEnumerator::getShapes(const GPUChainPlan &plan,
         if (plan.entries % factor.entries != 0 ||
             (tilesN > 1 && factor.n >= p.b + factor.fragments.tileN()))
           continue;
-        int64_t blocks = (p.b + factor.n - 1) / factor.n;
+        int64_t blocks = divideUp(p.b, factor.n);
         if (isLast && blocks % plan.shares != 0)
           continue;
         // Neighbouring n make a piece of the result.
@@ -126,9 +127,7 @@ static bool setStages(GPUChainPlan &plan, const Problem &problem,
   int64_t groups = plan.getPattern(problem, number).a;
   if (number == 0)
     factor.blocksN = blocks;
-  int64_t work = 1;
-  for (int64_t size : plan.getTasks(problem, number))
-    work *= size;
+  int64_t work = plan.countTasks(problem, number);
   if (work > plan.warps)
     return false;
   auto getLargest = [](int64_t number, int64_t most) {
@@ -209,11 +208,8 @@ std::vector<int64_t> ChainEnumerator::getSliceCounts() const {
 int64_t ChainEnumerator::getChunk(size_t number, int64_t most) const {
   const KSPattern &p = problem.factors[number].pattern;
   FragmentLayout layout{getChainInstruction(problem, p, target)};
-  auto divideUp = [](int64_t size, int64_t unit) {
-    return (size + unit - 1) / unit;
-  };
   int64_t count = divideUp(p.c, most);
-  return divideUp(divideUp(p.c, count), layout.stepK()) * layout.stepK();
+  return roundUp(divideUp(p.c, count), layout.stepK());
 }
 
 bool ChainEnumerator::divides(int64_t cluster) const {
@@ -288,7 +284,7 @@ void ChainEnumerator::addTiles(GPUChainPlan plan) {
     if (entries > 8 && entries >= 2 * batch)
       continue;
     // More blocks than there are multiprocessors need not share rows n.
-    int64_t blocks = (batch + entries - 1) / entries * plan.slices;
+    int64_t blocks = divideUp(batch, entries) * plan.slices;
     for (int64_t shares : {1, 2, 4, 8}) {
       if (shares > 1 &&
           (plan.cluster > 1 || blocks * shares >= 4 * target.multiprocessors))

@@ -7,16 +7,13 @@
 //===----------------------------------------------------------------------===//
 
 #include "PlanCheck.h"
+#include "Rounding.h"
 
 #include "ks/Analysis/GPUChain.h"
 
 #include "llvm/Support/MathExtras.h"
 
 using namespace ks;
-
-static int64_t roundUp(int64_t size, int64_t unit) {
-  return (size + unit - 1) / unit * unit;
-}
 
 static constexpr int64_t kAlignment = 128;
 
@@ -52,6 +49,20 @@ int64_t GPUChainPlan::getBlockElements(const Problem &problem,
          fragments.weightsPerLane();
 }
 
+int64_t GPUChainPlan::getBlockBytes(const Problem &problem,
+                                    size_t number) const {
+  return getBlockElements(problem, number) * (problem.isComplex ? 2 : 1) *
+         factors[number].fragments.partBytes(problem.realBytes);
+}
+
+int64_t GPUChainPlan::getStageWeightBytes(const Problem &problem,
+                                          size_t number) const {
+  int64_t bytes = getBlockBytes(problem, number);
+  for (int64_t size : getStageBlocks(problem, number))
+    bytes *= size;
+  return bytes;
+}
+
 int64_t GPUChainPlan::getInputBytes(const Problem &problem) const {
   int64_t elements = getBuffer(problem, 0).getElements(problem.batchFirst);
   return getRoomBytes(elements * problem.elementBytes());
@@ -60,12 +71,7 @@ int64_t GPUChainPlan::getInputBytes(const Problem &problem) const {
 int64_t GPUChainPlan::getStageBytes(const Problem &problem) const {
   int64_t most = 0;
   for (size_t number = 0; number < factors.size(); ++number) {
-    int64_t bytes = getBlockElements(problem, number) *
-                    (problem.isComplex ? 2 : 1) *
-                    factors[number].fragments.partBytes(problem.realBytes);
-    for (int64_t size : getStageBlocks(problem, number))
-      bytes *= size;
-    bytes = roundUp(bytes, kAlignment);
+    int64_t bytes = roundUp(getStageWeightBytes(problem, number), kAlignment);
     most = std::max(most, bytes + (number == 0 ? getInputBytes(problem) : 0));
   }
   return most;
@@ -102,16 +108,12 @@ void ks::checkStages(Check &check, const Problem &problem,
       number == 0 ? blocks == factor.blocksN : blocks % factor.blocksN == 0,
       "a stage of factor {0} has {1} blocks of n; expected {2}{3}", number,
       factor.blocksN, number == 0 ? "" : "a divisor of ", blocks);
-  int64_t count = 1;
-  for (int64_t size : plan.getTasks(problem, number))
-    count *= size;
+  int64_t count = plan.countTasks(problem, number);
   check.require(
       count <= plan.warps,
       "a stage of factor {0} has {1} pieces of work; expected at most "
       "the {2} warps",
       number, count, plan.warps);
-  int64_t bytes = plan.getBlockElements(problem, number) *
-                  (problem.isComplex ? 2 : 1) *
-                  factor.fragments.partBytes(problem.realBytes);
-  check.multiple("bytes of a block of weights", bytes, 16);
+  check.multiple("bytes of a block of weights",
+                 plan.getBlockBytes(problem, number), 16);
 }

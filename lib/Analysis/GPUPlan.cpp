@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "PlanCheck.h"
+#include "Rounding.h"
 
 #include "ks/Analysis/GPUPlanner.h"
 
@@ -19,10 +20,6 @@ using namespace ks;
 //===----------------------------------------------------------------------===//
 // Shared memory
 //===----------------------------------------------------------------------===//
-
-static int64_t roundUp(int64_t value, int64_t unit) {
-  return (value + unit - 1) / unit * unit;
-}
 
 /// Phases of 128 bytes, each once per distinct word of the fullest of 32 banks.
 int64_t ks::countWavefronts(const std::array<int64_t, 32> &addresses,
@@ -213,13 +210,15 @@ int64_t GPUPlan::getSharedBytes(const KSPattern &p, bool batchFirst,
          getPartialBytes(batchFirst, elementBytes);
 }
 
+int64_t ks::getAvailableRegisters(int64_t threads) {
+  // The warps of a block are spread over the four parts of an SM.
+  return std::min<int64_t>(255, 65536 / roundUp(threads, 128) / 8 * 8);
+}
+
 int64_t GPUPlan::getAvailableRegisters() const {
   // Warps that copy leave registers to the others.
-  if (handsOverRegisters())
-    return kWgmmaRegisters;
-  // The warps of a block are spread over the four parts of an SM.
-  auto threads = static_cast<int64_t>(llvm::alignTo(getThreads(), 128));
-  return std::min<int64_t>(255, 65536 / threads / 8 * 8);
+  return handsOverRegisters() ? kWgmmaRegisters
+                              : ks::getAvailableRegisters(getThreads());
 }
 
 int64_t GPUPlan::getRegisters(const Problem &problem) const {

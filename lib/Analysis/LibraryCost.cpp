@@ -62,6 +62,16 @@ static double getProductsPerClock(const Problem &problem,
              : target.fma32PerClock;
 }
 
+/// Of a library that takes `call` seconds, or what memory or multiplications
+/// take behind them.
+static double predict(const Problem &problem, double call, double bandwidth,
+                      double flopsPerSecond) {
+  int64_t batch = *problem.batch;
+  return kLibraryMargin *
+         (call + std::max(getMinimumBytes(problem, batch) / bandwidth,
+                          getFlops(problem, batch) / flopsPerSecond));
+}
+
 std::optional<double> ks::predictLibrary(const Problem &problem,
                                          const GPUTarget &target) {
   if (!target.hasLibrary || !checkLibraryProblem(problem).empty())
@@ -70,11 +80,7 @@ std::optional<double> ks::predictLibrary(const Problem &problem,
   double perSecond = 2 * getProductsPerClock(problem, target) *
                      target.gigahertz * 1e9 *
                      static_cast<double>(target.multiprocessors);
-  int64_t batch = *problem.batch;
-  double seconds =
-      kLaunch + std::max(getMinimumBytes(problem, batch) / target.dramBandwidth,
-                         getFlops(problem, batch) / (kOfPeak * perSecond));
-  return kLibraryMargin * seconds;
+  return predict(problem, kLaunch, target.dramBandwidth, kOfPeak * perSecond);
 }
 
 std::optional<double> ks::predictLibrary(const Problem &problem,
@@ -86,11 +92,7 @@ std::optional<double> ks::predictLibrary(const Problem &problem,
                      static_cast<double>(target.getLanes(problem.realBytes)) *
                      target.fmaPerCycle * target.gigahertz * 1e9 *
                      static_cast<double>(target.threads);
-  int64_t batch = *problem.batch;
-  double seconds =
-      kCall + std::max(getMinimumBytes(problem, batch) / target.memoryBandwidth,
-                       getFlops(problem, batch) / (kOfPeak * perSecond));
-  return kLibraryMargin * seconds;
+  return predict(problem, kCall, target.memoryBandwidth, kOfPeak * perSecond);
 }
 
 double ks::getSlowdown(const Problem &problem, unsigned factor,

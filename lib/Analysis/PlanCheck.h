@@ -45,13 +45,17 @@ private:
 void checkInstruction(Check &check, const Problem &problem,
                       WarpInstruction instruction, int64_t c);
 
-/// That a chain falls into the slices of `plan`.
 struct GPUChainPlan;
+
+/// That a chain falls into the slices of `plan`.
 void checkSlices(Check &check, const Problem &problem,
                  const GPUChainPlan &plan);
 /// That stages of the ring divide what factor `number` reads and computes.
 void checkStages(Check &check, const Problem &problem, const GPUChainPlan &plan,
                  size_t number);
+
+/// Registers that a lane of a block of `threads` can have.
+int64_t getAvailableRegisters(int64_t threads);
 
 /// Bytes of shared memory that `bytes` of activations take.
 int64_t getRoomBytes(int64_t bytes);

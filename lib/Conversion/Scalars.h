@@ -10,6 +10,7 @@
 #define KS_LIB_CONVERSION_SCALARS_H
 
 #include "ks/Dialect/KS/IR/KS.h"
+#include "ks/Dialect/KS/Transforms/Transforms.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Complex/IR/Complex.h"
@@ -42,17 +43,6 @@ inline mlir::Value createMultiplyAdd(mlir::OpBuilder &b, mlir::Location loc,
     x = mlir::arith::ExtFOp::create(b, loc, type, x);
   return mlir::arith::AddFOp::create(b, loc, acc,
                                      mlir::arith::MulFOp::create(b, loc, k, x));
-}
-
-/// `value`, a number or a vector, as `type`: rounded if that is narrower.
-inline mlir::Value createRounded(mlir::OpBuilder &b, mlir::Location loc,
-                                 mlir::Value value, mlir::Type type) {
-  if (value.getType() == type)
-    return value;
-  if (mlir::getElementTypeOrSelf(value.getType()).getIntOrFloatBitWidth() <
-      mlir::getElementTypeOrSelf(type).getIntOrFloatBitWidth())
-    return mlir::arith::ExtFOp::create(b, loc, type, value);
-  return mlir::arith::TruncFOp::create(b, loc, type, value);
 }
 
 } // namespace ks

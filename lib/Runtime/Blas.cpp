@@ -9,6 +9,7 @@
 #include "ks/Runtime/Blas.h"
 
 #include "BlasFunctions.h"
+#include "SharedLibraries.h"
 #include "Text.h"
 
 #include <algorithm>
@@ -187,13 +188,12 @@ std::string openAt(const char *path, bool isAsked, Functions &functions) {
 } // namespace
 
 std::string ks::blas::open(Functions &functions, bool &isAsked) {
-  const char *path = std::getenv("KS_BLAS");
-  bool isNamed = path && *path;
-  isAsked = isNamed && std::string_view(path) != "none";
-  if (isNamed && !isAsked)
+  AskedLibrary asked("KS_BLAS");
+  isAsked = asked.path;
+  if (asked.isNone)
     return "no BLAS is used: KS_BLAS is none";
   if (isAsked)
-    return openAt(path, isAsked, functions);
+    return openAt(asked.path, isAsked, functions);
   std::string first;
   for (const char *name :
        {"libopenblas.so.0", "libblis.so.4", "libmkl_rt.so.2"}) {

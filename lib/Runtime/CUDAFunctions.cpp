@@ -8,12 +8,11 @@
 
 #include "CUDAFunctions.h"
 
+#include "SharedLibraries.h"
 #include "Text.h"
 
 #include <cstdlib>
 #include <memory>
-#include <mutex>
-#include <vector>
 
 #include <dlfcn.h>
 
@@ -21,18 +20,6 @@ using namespace ks;
 using namespace ks::cuda;
 
 namespace {
-
-/// All drivers that were opened. Never destroyed: layers may be freed by the
-/// destructors of a program.
-struct Drivers {
-  std::mutex mutex;
-  std::vector<std::unique_ptr<const Functions>> opened;
-};
-
-Drivers &getDrivers() {
-  static auto *drivers = new Drivers;
-  return *drivers;
-}
 
 const char *getDefaultPath() {
   const char *path = std::getenv("KS_CUDA_DRIVER");
@@ -122,21 +109,8 @@ const char *getAdvice(CUresult result) {
 } // namespace
 
 Status ks::cuda::getFunctions(const char *path, const Functions *&functions) {
-  if (!path)
-    path = getDefaultPath();
-  Drivers &drivers = getDrivers();
-  std::lock_guard<std::mutex> lock(drivers.mutex);
-  for (const auto &driver : drivers.opened) {
-    if (driver->path != path)
-      continue;
-    functions = driver.get();
-    return {};
-  }
-  std::unique_ptr<const Functions> opened;
-  if (Status status = openDriver(path, opened))
-    return status;
-  functions = drivers.opened.emplace_back(std::move(opened)).get();
-  return {};
+  static auto *drivers = new SharedLibraries<Functions>;
+  return drivers->get(path ? path : getDefaultPath(), openDriver, functions);
 }
 
 Status ks::cuda::toStatus(const Functions &functions, CUresult result,

@@ -8,12 +8,10 @@
 
 #include "CublasLt.h"
 
+#include "SharedLibraries.h"
 #include "Text.h"
 
-#include <cstdlib>
 #include <memory>
-#include <mutex>
-#include <vector>
 
 #include <dlfcn.h>
 
@@ -24,18 +22,6 @@ namespace {
 
 constexpr const char *defaultPaths[] = {"libcublasLt.so.13",
                                         "libcublasLt.so.12"};
-
-/// All libraries that were opened. Never destroyed: layers may be freed by the
-/// destructors of a program.
-struct Libraries {
-  std::mutex mutex;
-  std::vector<std::unique_ptr<const Functions>> opened;
-};
-
-Libraries &getLibraries() {
-  static auto *libraries = new Libraries;
-  return *libraries;
-}
 
 /// The first symbol that is missing, or null.
 const char *findFunctions(void *library, Functions &functions) {
@@ -70,22 +56,6 @@ Status openLibrary(const char *path, std::unique_ptr<const Functions> &opened) {
   return {};
 }
 
-/// Opens the library unless that has been done.
-Status getOpened(Libraries &libraries, const char *path,
-                 const Functions *&functions) {
-  for (const auto &library : libraries.opened) {
-    if (library->path != path)
-      continue;
-    functions = library.get();
-    return {};
-  }
-  std::unique_ptr<const Functions> opened;
-  if (Status status = openLibrary(path, opened))
-    return status;
-  functions = libraries.opened.emplace_back(std::move(opened)).get();
-  return {};
-}
-
 KsStatus getCode(cublasStatus_t result) {
   return result == CUBLAS_STATUS_ALLOC_FAILED ? KS_ERROR_OUT_OF_MEMORY
                                               : KS_ERROR_CUDA;
@@ -112,18 +82,16 @@ const char *getAdvice(cublasStatus_t result) {
 } // namespace
 
 Status ks::cublas::getFunctions(const Functions *&functions, bool &isAsked) {
-  const char *path = std::getenv("KS_CUBLASLT");
-  bool isNamed = path && *path;
-  isAsked = isNamed && std::string_view(path) != "none";
-  if (isNamed && !isAsked)
+  AskedLibrary asked("KS_CUBLASLT");
+  isAsked = asked.path;
+  if (asked.isNone)
     return {KS_ERROR_NO_DRIVER, "cublasLt is not used: KS_CUBLASLT is none"};
-  Libraries &libraries = getLibraries();
-  std::lock_guard<std::mutex> lock(libraries.mutex);
+  static auto *libraries = new SharedLibraries<Functions>;
   if (isAsked)
-    return getOpened(libraries, path, functions);
+    return libraries->get(asked.path, openLibrary, functions);
   Status first;
   for (const char *name : defaultPaths) {
-    Status status = getOpened(libraries, name, functions);
+    Status status = libraries->get(name, openLibrary, functions);
     if (!status)
       return {};
     if (!first)

@@ -1,5 +1,4 @@
-//===- CublasLt.h - NVIDIA's matrix products, opened at run time -*- C++
-//-*-===//
+//===- CublasLt.h - NVIDIA's matrix products ---------------------*- C++-*-===//
 //
 // Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

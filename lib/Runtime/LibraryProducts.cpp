@@ -42,13 +42,15 @@ struct LibraryProducts::Prepared {
     for (cublasLtMatrixLayout_t layout : {a, b, d})
       if (layout)
         functions.cublasLtMatrixLayoutDestroy(layout);
-    if (product)
-      functions.cublasLtMatmulDescDestroy(product);
+    if (descriptor)
+      functions.cublasLtMatmulDescDestroy(descriptor);
   }
+  /// Describes the product and its matrices.
+  Status describe();
 
   const Key key;
   const Functions &functions;
-  cublasLtMatmulDesc_t product = nullptr;
+  cublasLtMatmulDesc_t descriptor = nullptr;
   cublasLtMatrixLayout_t a = nullptr, b = nullptr, d = nullptr;
   cublasLtMatmulAlgo_t algorithm = {};
 };
@@ -162,12 +164,8 @@ size_t LibraryProducts::getWorkspaceBytes(const LibraryProduct &product,
 // Algorithms
 //===----------------------------------------------------------------------===//
 
-static Status describe(const Functions &functions,
-                       const LibraryProduct &product, int64_t batch,
-                       int64_t inputPitch, int64_t resultPitch,
-                       cublasLtMatmulDesc_t &multiply,
-                       cublasLtMatrixLayout_t &a, cublasLtMatrixLayout_t &b,
-                       cublasLtMatrixLayout_t &d) {
+Status LibraryProducts::Prepared::describe() {
+  const LibraryProduct &product = key.product;
   cudaDataType type = getDataType(product.type);
   auto create = [&](cublasLtMatrixLayout_t &layout, int64_t rows,
                     int64_t columns, int64_t pitch) {
@@ -176,7 +174,7 @@ static Status describe(const Functions &functions,
         static_cast<uint64_t>(columns), pitch);
   };
   cublasStatus_t result = functions.cublasLtMatmulDescCreate(
-      &multiply, getComputeType(product),
+      &descriptor, getComputeType(product),
       product.type == KS_F64 ? CUDA_R_64F : CUDA_R_32F);
   auto then = [&](auto step) {
     if (result == CUBLAS_STATUS_SUCCESS)
@@ -188,17 +186,17 @@ static Status describe(const Functions &functions,
   if (first)
     then([&] {
       return functions.cublasLtMatmulDescSetAttribute(
-          multiply, CUBLASLT_MATMUL_DESC_TRANSA, &transposed,
+          descriptor, CUBLASLT_MATMUL_DESC_TRANSA, &transposed,
           sizeof(transposed));
     });
   then([&] { return create(first ? a : b, m, n, m); });
   then([&] {
-    return first ? create(b, m, batch, inputPitch)
-                 : create(a, batch, m, inputPitch);
+    return first ? create(b, m, key.batch, key.inputPitch)
+                 : create(a, key.batch, m, key.inputPitch);
   });
   then([&] {
-    return first ? create(d, n, batch, resultPitch)
-                 : create(d, batch, n, resultPitch);
+    return first ? create(d, n, key.batch, key.resultPitch)
+                 : create(d, key.batch, n, key.resultPitch);
   });
   return toStatus(functions, result, "describing the product");
 }
@@ -206,9 +204,7 @@ static Status describe(const Functions &functions,
 Status LibraryProducts::findAlgorithm(const Key &key,
                                       Prepared &prepared) const {
   const LibraryProduct &product = key.product;
-  if (Status status = describe(functions, product, key.batch, key.inputPitch,
-                               key.resultPitch, prepared.product, prepared.a,
-                               prepared.b, prepared.d))
+  if (Status status = prepared.describe())
     return status;
   Preferences preferences(functions);
   preferences.set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
@@ -231,8 +227,8 @@ Status LibraryProducts::findAlgorithm(const Key &key,
   cublasLtMatmulHeuristicResult_t best = {};
   int count = 0;
   cublasStatus_t result = functions.cublasLtMatmulAlgoGetHeuristic(
-      handle, prepared.product, prepared.a, prepared.b, prepared.d, prepared.d,
-      preferences.handle, /*requested=*/1, &best, &count);
+      handle, prepared.descriptor, prepared.a, prepared.b, prepared.d,
+      prepared.d, preferences.handle, /*requested=*/1, &best, &count);
   if (result == CUBLAS_STATUS_SUCCESS)
     result = count > 0 ? best.state : CUBLAS_STATUS_NOT_SUPPORTED;
   prepared.algorithm = best.algo;
@@ -281,8 +277,8 @@ Status LibraryProducts::run(const LibraryCall &call, void *workspace,
   const ArrayView &b = product.isBatchFirst ? call.input : call.weights;
   void *d = call.result.data;
   cublasStatus_t result = functions.cublasLtMatmul(
-      handle, prepared->product, one, a.data, prepared->a, b.data, prepared->b,
-      zero, d, prepared->d, d, prepared->d, &prepared->algorithm, workspace,
-      getWorkspaceBytes(product, call.getBatch()), stream);
+      handle, prepared->descriptor, one, a.data, prepared->a, b.data,
+      prepared->b, zero, d, prepared->d, d, prepared->d, &prepared->algorithm,
+      workspace, getWorkspaceBytes(product, call.getBatch()), stream);
   return toStatus(functions, result, "launching it");
 }

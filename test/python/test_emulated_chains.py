@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "test" / "gpu"))
 import emulate_cases
 from device_cases import mlir
+from test_emulated_gpu import BUILD, emulator, pytestmark  # noqa: F401
 
 COUNT = int(os.environ.get("KS_CHAIN_CASES", "60"))
 # Where plans compute the intermediate several times, emulation takes as long.
@@ -28,17 +29,6 @@ SEED = int(os.environ.get("KS_SEED", "5"))
 WANTED = ("", "slices", "stages", "shares", "slices = [0-9]*,.*stages", "cluster", "")
 RANKS = (0, 2, 5, 12, 30, 80, 200)
 
-BUILD = Path(os.environ.get("KS_BUILD_DIR", emulate_cases.BUILD))
-pytestmark = pytest.mark.skipif(
-    not (BUILD / "test/unit/libKSFakeDriver.so").exists()
-    or not (BUILD / "lib/libKSRuntimeC.so").exists(),
-    reason="needs the libraries KSFakeDriver and KSRuntimeC",
-)
-
-
-@pytest.fixture(scope="module")
-def emulator():
-    return emulate_cases.Emulator(BUILD)
 
 
 def select_plan(path: Path, target: str, number: int) -> str | None:

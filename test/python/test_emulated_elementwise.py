@@ -20,22 +20,12 @@ import ks_conversions
 import ks_elementwise
 import ks_runtime
 from device_cases import mlir
+from test_emulated_gpu import BUILD, emulator, pytestmark  # noqa: F401
 
 COUNT = int(os.environ.get("KS_GPU_ELEMENTWISE_CASES", "12"))
 GROUP = 4
 SEED = int(os.environ.get("KS_SEED", "4"))
 
-BUILD = Path(os.environ.get("KS_BUILD_DIR", emulate_cases.BUILD))
-pytestmark = pytest.mark.skipif(
-    not (BUILD / "test/unit/libKSFakeDriver.so").exists()
-    or not (BUILD / "lib/libKSRuntimeC.so").exists(),
-    reason="needs the libraries KSFakeDriver and KSRuntimeC",
-)
-
-
-@pytest.fixture(scope="module")
-def emulator():
-    return emulate_cases.Emulator(BUILD)
 
 
 def draw(first, count, make=ks_elementwise.draw):

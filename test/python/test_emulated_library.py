@@ -21,19 +21,14 @@ sys.path.insert(0, str(ROOT / "test" / "gpu"))
 import emulate_cases
 import ks_merged
 from device_cases import ask_for_kernels, is_tf32, mlir
+from test_emulated_gpu import BUILD, emulator  # noqa: F401
 
-BUILD = Path(os.environ.get("KS_BUILD_DIR", emulate_cases.BUILD))
 LIBRARY = BUILD / "test/unit/libKSFakeCublasLt.so"
 pytestmark = pytest.mark.skipif(
     not LIBRARY.exists() or not (BUILD / "lib/libKSRuntimeC.so").exists(),
     reason="needs the libraries KSFakeCublasLt and KSRuntimeC",
 )
 TARGET = ":library=cublaslt"
-
-
-@pytest.fixture(scope="module")
-def emulator():
-    return emulate_cases.Emulator(BUILD)
 
 
 class FakeLibrary:

@@ -16,22 +16,12 @@ sys.path.insert(0, str(ROOT / "test" / "gpu"))
 import emulate_cases
 import ks_merged
 from device_cases import embed_weights, is_tf32, mlir
+from test_emulated_gpu import BUILD, emulator, pytestmark  # noqa: F401
 
 COUNT = int(os.environ.get("KS_GPU_MERGED_CASES", "16"))
 GROUP = 4
 SEED = int(os.environ.get("KS_SEED", "3"))
 
-BUILD = Path(os.environ.get("KS_BUILD_DIR", emulate_cases.BUILD))
-pytestmark = pytest.mark.skipif(
-    not (BUILD / "test/unit/libKSFakeDriver.so").exists()
-    or not (BUILD / "lib/libKSRuntimeC.so").exists(),
-    reason="needs the libraries KSFakeDriver and KSRuntimeC",
-)
-
-
-@pytest.fixture(scope="module")
-def emulator():
-    return emulate_cases.Emulator(BUILD)
 
 
 def reference(case, data):

@@ -188,6 +188,7 @@ struct GPUChainPlan {
   /// Pieces of a factor's work in a block, which its warps share out: groups,
   /// blocks of j, of n and of entries. With a ring those of a stage.
   std::array<int64_t, 4> getTasks(const Problem &problem, size_t number) const;
+  int64_t countTasks(const Problem &problem, size_t number) const;
   /// Of the rows n of factor `number` that a cluster has.
   int64_t countBlocksN(const Problem &problem, size_t number) const;
   /// Stages of a factor: sets of groups, of blocks of n, and chunks of k.
@@ -197,9 +198,12 @@ struct GPUChainPlan {
   std::array<int64_t, 3> getStageBlocks(const Problem &problem,
                                         size_t number) const;
   /// Elements of such a block: `n` rows and a chunk of k, of as many columns as
-  /// a warp takes.
+  /// a warp takes; and its bytes.
   int64_t getBlockElements(const Problem &problem, size_t number) const;
-  /// Bytes of the input in a stage of the first factor, and of a stage.
+  int64_t getBlockBytes(const Problem &problem, size_t number) const;
+  /// Bytes of a factor's weights in a stage, of the input in one of the first
+  /// factor, and of a stage.
+  int64_t getStageWeightBytes(const Problem &problem, size_t number) const;
   int64_t getInputBytes(const Problem &problem) const;
   int64_t getStageBytes(const Problem &problem) const;
   /// Steps whose weights a warp holds at a time: those it multiplies and those

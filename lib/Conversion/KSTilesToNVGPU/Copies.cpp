@@ -183,6 +183,25 @@ private:
 };
 } // namespace
 
+/// What `load` makes, of `type`, if anything is `available` (null: all of it
+/// is); else zero.
+static Value createIfThere(OpBuilder &b, Location loc, Type type,
+                           Value available, function_ref<Value()> load) {
+  if (!available)
+    return load();
+  IndexBuilder index(b, loc);
+  auto isThere =
+      scf::IfOp::create(b, loc, type, index.less(index.constant(0), available),
+                        /*else=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(isThere.thenBlock());
+  scf::YieldOp::create(b, loc, load());
+  b.setInsertionPointToStart(isThere.elseBlock());
+  Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
+  scf::YieldOp::create(b, loc, zero);
+  return isThere.getResult(0);
+}
+
 static void createAsyncCopy(OpBuilder &b, Location loc, Value source,
                             ValueRange sourceIndices, Value destination,
                             ValueRange destinationIndices, int64_t width,
@@ -232,25 +251,9 @@ void TileExpander::copyElements(CopyActivationsOp op) {
   if (op.getShifted())
     element.destination[2] =
         index.add(map.getShift(element.destination[1]), element.destination[2]);
-  auto load = [&]() -> Value {
+  Value value = createIfThere(b, loc, type, element.available, [&]() -> Value {
     return memref::LoadOp::create(b, loc, op.getSource(), element.source);
-  };
-  Value value;
-  if (!element.available) {
-    value = load();
-  } else {
-    auto isThere = scf::IfOp::create(
-        b, loc, type, index.less(index.constant(0), element.available),
-        /*else=*/true);
-    OpBuilder::InsertionGuard inIf(b);
-    b.setInsertionPointToStart(isThere.thenBlock());
-    scf::YieldOp::create(b, loc, load());
-    b.setInsertionPointToStart(isThere.elseBlock());
-    scf::YieldOp::create(
-        b, loc,
-        arith::ConstantOp::create(b, loc, b.getZeroAttr(type)).getResult());
-    value = isThere.getResult(0);
-  }
+  });
   value = createRounded(b, loc, value,
                         getElementTypeOrSelf(op.getDestination().getType()));
   memref::StoreOp::create(b, loc, value, op.getDestination(),
@@ -263,34 +266,19 @@ void TileExpander::copyConverted(CopyActivationsOp op, int64_t width) {
   SlabMap map(b, op);
   Type real = getElementTypeOrSelf(op.getDestination().getType());
   auto type = VectorType::get(width, real);
-  auto convert = [&](const SlabPiece &piece) {
-    int64_t bytes = width * getElementBytes(op.getSource());
-    Value loaded = vector::LoadOp::create(
-        b, loc,
-        VectorType::get(width, getElementTypeOrSelf(op.getSource().getType())),
-        op.getSource(), piece.source, /*nontemporal=*/false,
-        llvm::MaybeAlign(bytes));
-    return createRounded(b, loc, loaded, type);
-  };
+  auto loadedType =
+      VectorType::get(width, getElementTypeOrSelf(op.getSource().getType()));
   forEachPiece(
       op.getRows() * op.getWidth() / width, op.getThreads(),
       [&](Value number) {
         SlabPiece piece = map.getPiece(number, width);
-        Value value;
-        if (!piece.available) {
-          value = convert(piece);
-        } else {
-          auto isThere = scf::IfOp::create(
-              b, loc, type, index.less(index.constant(0), piece.available),
-              /*else=*/true);
-          OpBuilder::InsertionGuard inIf(b);
-          b.setInsertionPointToStart(isThere.thenBlock());
-          scf::YieldOp::create(b, loc, convert(piece));
-          b.setInsertionPointToStart(isThere.elseBlock());
-          Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
-          scf::YieldOp::create(b, loc, zero);
-          value = isThere.getResult(0);
-        }
+        Value value = createIfThere(b, loc, type, piece.available, [&] {
+          Value loaded = vector::LoadOp::create(
+              b, loc, loadedType, op.getSource(), piece.source,
+              /*nontemporal=*/false,
+              llvm::MaybeAlign(width * getElementBytes(op.getSource())));
+          return createRounded(b, loc, loaded, type);
+        });
         vector::StoreOp::create(
             b, loc, value, op.getDestination(), piece.destination,
             /*nontemporal=*/false,
@@ -301,21 +289,9 @@ void TileExpander::copyConverted(CopyActivationsOp op, int64_t width) {
 
 void TileExpander::expand(CopyActivationsOp op) {
   constexpr int64_t kNarrowestBytes = 4; // of cp.async
-  if (getElementTypeOrSelf(op.getSource().getType()) !=
-      getElementTypeOrSelf(op.getDestination().getType())) {
-    // Batch-last, a piece may be partly behind the batch.
-    int64_t width = op.getLayout() == Layout::BatchFirst && !op.getShifted()
-                        ? SlabMap(b, op).getWidth()
-                        : 1;
-    if (width == 1)
-      copyElements(op);
-    else
-      ifElse(
-          isAligned(op.getSource(), width * getElementBytes(op.getSource())),
-          [&] { copyConverted(op, width); }, [&] { copyElements(op); });
-    return b.eraseOp(op);
-  }
-  if (op.getShifted()) {
+  bool isConverted = getElementTypeOrSelf(op.getSource().getType()) !=
+                     getElementTypeOrSelf(op.getDestination().getType());
+  if (op.getShifted() && !isConverted) {
     ifElse(
         beginsAligned(op.getSource(), kWidestBytes),
         [&] { copyShiftedRows(op); }, [&] { copyElements(op); });
@@ -323,11 +299,17 @@ void TileExpander::expand(CopyActivationsOp op) {
   }
   int64_t width = SlabMap(b, op).getWidth();
   int64_t bytes = width * getElementBytes(op.getSource());
-  if (bytes < kNarrowestBytes)
+  // What is converted has no zeros filled in: batch-last, a piece may be partly
+  // behind the batch.
+  bool hasPieces = isConverted ? width > 1 && !op.getShifted() &&
+                                     op.getLayout() == Layout::BatchFirst
+                               : bytes >= kNarrowestBytes;
+  if (!hasPieces)
     copyElements(op);
   else
     ifElse(
-        isAligned(op.getSource(), bytes), [&] { copyPieces(op, width); },
+        isAligned(op.getSource(), bytes),
+        [&] { isConverted ? copyConverted(op, width) : copyPieces(op, width); },
         [&] { copyElements(op); });
   b.eraseOp(op);
 }

@@ -307,9 +307,7 @@ void ChainKernel::emitTasks(Window window) {
 void ChainKernel::selectFactor(size_t t) {
   number = t;
   slice = plan.getSlice(problem, t);
-  count = 1;
-  for (int64_t size : plan.getTasks(problem, t))
-    count *= size;
+  count = plan.countTasks(problem, t);
 }
 
 /// The same, and its weights go from memory to registers.

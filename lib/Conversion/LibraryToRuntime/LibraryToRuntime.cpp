@@ -23,10 +23,11 @@
 #include "../IndexBuilder.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/FunctionCallUtils.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/IR/SymbolTable.h"
+#include "mlir/IR/BuiltinOps.h"
 
 namespace ks {
 #define GEN_PASS_DEF_CONVERTLIBRARYTORUNTIME
@@ -38,33 +39,7 @@ using namespace ks;
 
 namespace {
 
-class Lowering {
-public:
-  explicit Lowering(ModuleOp module) : module(module), symbols(module) {}
-
-  LogicalResult lower(LibraryProductOp op);
-  LogicalResult lower(WithLibraryOp op);
-
-private:
-  LLVM::LLVMFuncOp getFunction(StringRef name, Type result,
-                               ArrayRef<Type> arguments);
-
-  ModuleOp module;
-  SymbolTable symbols;
-};
-
-LLVM::LLVMFuncOp Lowering::getFunction(StringRef name, Type result,
-                                       ArrayRef<Type> arguments) {
-  if (auto func = symbols.lookup<LLVM::LLVMFuncOp>(name))
-    return func;
-  OpBuilder b = OpBuilder::atBlockBegin(module.getBody());
-  auto func = LLVM::LLVMFuncOp::create(
-      b, module.getLoc(), name, LLVM::LLVMFunctionType::get(result, arguments));
-  symbols.insert(func);
-  return func;
-}
-
-LogicalResult Lowering::lower(LibraryProductOp op) {
+LogicalResult lower(LibraryProductOp op) {
   Type element = cast<MemRefType>(op.getInput().getType()).getElementType();
   bool isF32 = element.isF32();
   if (!isF32 && !element.isF64())
@@ -114,26 +89,31 @@ LogicalResult Lowering::lower(LibraryProductOp op) {
       arith::ConstantIntOp::create(b, loc, i64, p.c),
       arith::ConstantIntOp::create(b, loc, b.getI32Type(),
                                    isBatchFirst ? 1 : 0)};
-  LLVM::LLVMFuncOp function =
-      getFunction(isF32 ? "ksBlasProductF32" : "ksBlasProductF64",
-                  LLVM::LLVMVoidType::get(b.getContext()),
-                  SmallVector<Type>(ValueRange(arguments).getTypes()));
-  LLVM::CallOp::create(b, loc, function, arguments);
+  FailureOr<LLVM::LLVMFuncOp> function = LLVM::lookupOrCreateFn(
+      b, op->getParentOfType<ModuleOp>(),
+      isF32 ? "ksBlasProductF32" : "ksBlasProductF64",
+      SmallVector<Type>(ValueRange(arguments).getTypes()),
+      LLVM::LLVMVoidType::get(b.getContext()));
+  if (failed(function))
+    return failure();
+  LLVM::CallOp::create(b, loc, *function, arguments);
   op.erase();
   return success();
 }
 
-LogicalResult Lowering::lower(WithLibraryOp op) {
+LogicalResult lower(WithLibraryOp op) {
   if (op.getLibrary() != Library::Blas)
     return op.emitOpError("asks for ")
            << stringifyLibrary(op.getLibrary())
            << ", which is not for CPUs; expected blas";
   Location loc = op.getLoc();
   OpBuilder b(op);
+  FailureOr<LLVM::LLVMFuncOp> function = LLVM::lookupOrCreateFn(
+      b, op->getParentOfType<ModuleOp>(), "ksHasBlas", {}, b.getI32Type());
+  if (failed(function))
+    return failure();
   Value answer =
-      LLVM::CallOp::create(b, loc, getFunction("ksHasBlas", b.getI32Type(), {}),
-                           ValueRange())
-          .getResult();
+      LLVM::CallOp::create(b, loc, *function, ValueRange()).getResult();
   Value isThere = arith::CmpIOp::create(
       b, loc, arith::CmpIPredicate::ne, answer,
       arith::ConstantIntOp::create(b, loc, b.getI32Type(), 0));
@@ -148,7 +128,6 @@ LogicalResult Lowering::lower(WithLibraryOp op) {
 struct ConvertLibraryToRuntimePass
     : ks::impl::ConvertLibraryToRuntimeBase<ConvertLibraryToRuntimePass> {
   void runOnOperation() override {
-    Lowering lowering(getOperation());
     SmallVector<Operation *> ops;
     getOperation().walk([&](Operation *op) {
       if (isa<LibraryProductOp, WithLibraryOp>(op))
@@ -156,8 +135,7 @@ struct ConvertLibraryToRuntimePass
     });
     for (Operation *op : ops) {
       auto product = dyn_cast<LibraryProductOp>(op);
-      if (failed(product ? lowering.lower(product)
-                         : lowering.lower(cast<WithLibraryOp>(op))))
+      if (failed(product ? lower(product) : lower(cast<WithLibraryOp>(op))))
         return signalPassFailure();
     }
   }

@@ -361,12 +361,7 @@ ks::compileForDevice(mlir::ModuleOp module, const RunOptions &options,
                                       layer->getNote().empty() ? "" : "; ",
                                       layer->getNote())
                             .str());
-  bool usesLibrary = !layer->getLibraryName().empty();
-  if (usesLibrary)
-    report.line("library", layer->getLibraryName() + ": dense products");
-  report.figures["library"] = usesLibrary
-                                  ? llvm::json::Value(layer->getLibraryName())
-                                  : llvm::json::Value(nullptr);
+  report.library(layer->getLibraryName());
   report.figures["architecture"] = layer->getTargetName();
   report.figures["load_ms"] = seconds * 1e3;
   report.figures["load_from"] = from.lower();

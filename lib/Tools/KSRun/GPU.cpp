@@ -109,18 +109,18 @@ std::vector<RankedPlan> ks::rankPlans(ProductOpInterface op,
                                       const RunOptions &options,
                                       const GPUTarget &target) {
   Problem problem = getProblem(op);
+  auto ranked =
+      planForGPU(problem, target, static_cast<unsigned>(options.plans));
   std::vector<RankedPlan> plans;
-  for (const RankedGPUPlan &ranked :
-       planForGPU(problem, target, static_cast<unsigned>(options.plans)))
-    plans.push_back(
-        {getPlanAttr(op, ranked.plan), ranked.cost.seconds, ranked.cost.limit});
   // The library, if there may be one, comes first: it is told apart.
   if (!problem.batch)
     problem.batch = kAssumedGPUBatch;
   if (std::optional<double> seconds = predictLibrary(op, problem, target))
-    plans.insert(plans.begin(),
-                 {getLibraryPlanAttr(op, planForGPU(problem, target)[0].plan),
-                  *seconds, "library"});
+    plans.push_back(
+        {getLibraryPlanAttr(op, ranked.front().plan), *seconds, "library"});
+  for (const RankedGPUPlan &own : ranked)
+    plans.push_back(
+        {getPlanAttr(op, own.plan), own.cost.seconds, own.cost.limit});
   return plans;
 }
 

@@ -110,14 +110,9 @@ ks::compileForHost(mlir::ModuleOp module, const RunOptions &options,
       llvm::json::Object{{"total", times.total() * 1e3},
                          {"passes", times.passes * 1e3},
                          {"llvm", times.llvm * 1e3}};
-  llvm::StringRef library = (*compiled)->getLibraryName();
-  if (!library.empty())
-    report.line("library", library + ": dense products");
+  report.library((*compiled)->getLibraryName());
   if (llvm::StringRef note = (*compiled)->getNote(); !note.empty())
     report.line("note", note);
-  report.figures["library"] = library.empty()
-                                  ? llvm::json::Value(nullptr)
-                                  : llvm::json::Value(library.str());
   report.figures["threads"] = ksGetNumThreads();
   std::string plans = getPlans(module, (*compiled)->getName(), options);
   return std::make_unique<HostProgram>(std::move(*compiled), std::move(plans));

@@ -78,6 +78,13 @@ void Report::line(llvm::StringRef label, const llvm::Twine &text) const {
     llvm::outs() << llvm::formatv("{0,-12} ", label) << text << "\n";
 }
 
+void Report::library(llvm::StringRef name) {
+  if (!name.empty())
+    line("library", name + ": dense products");
+  figures["library"] =
+      name.empty() ? llvm::json::Value(nullptr) : llvm::json::Value(name.str());
+}
+
 void Report::finish() {
   if (isJSON && !isQuiet)
     llvm::outs() << llvm::formatv("{0:2}",

@@ -74,6 +74,8 @@ public:
   /// With --json, nothing but the object goes to stdout.
   void line(llvm::StringRef label, const llvm::Twine &text) const;
   void finish();
+  /// What computes dense products; "" if kernels do.
+  void library(llvm::StringRef name);
 
   llvm::json::Object figures;
 

@@ -152,19 +152,32 @@ TEST(GPUChain, PlansAreLegalAndSorted) {
 // Slices
 //===----------------------------------------------------------------------===//
 
+/// A feature: row `row`, of as many as a group has, and column `j` of group
+/// `i`.
+struct Feature {
+  int64_t i, row, j;
+};
+
+/// Feature `feature` of slice `s`, with `rows` rows, whose group and column are
+/// those of the whole factor.
+Feature findFeature(const ChainSlice &slice, int64_t rows, int64_t s,
+                    int64_t feature) {
+  const KSPattern &own = slice.pattern;
+  return {feature / (rows * own.d) + s / slice.columnSlices * own.a,
+          feature / own.d % rows,
+          feature % own.d +
+              s % slice.columnSlices % slice.slicesOfPart * own.d};
+}
+
 /// The feature that factor `number` writes as `feature` of slice `s`.
 int64_t getOutput(const Problem &problem, const GPUChainPlan &plan,
                   size_t number, int64_t s, int64_t feature) {
   const KSPattern &p = problem.factors[number].pattern;
   ChainSlice slice = plan.getSlice(problem, number);
-  const KSPattern &own = slice.pattern;
-  int64_t i = feature / (own.b * own.d), n = feature / own.d % own.b;
-  int64_t j = feature % own.d, sliceJ = s % slice.columnSlices;
-  i += s / slice.columnSlices * own.a;
-  int64_t part = sliceJ / slice.slicesOfPart;
+  auto [i, n, j] = findFeature(slice, slice.pattern.b, s, feature);
+  int64_t part = s % slice.columnSlices / slice.slicesOfPart;
   n = n / slice.run * slice.run * slice.parts + part * slice.run +
       n % slice.run;
-  j += sliceJ % slice.slicesOfPart * own.d;
   return (i * p.b + n) * p.d + j;
 }
 
@@ -174,11 +187,7 @@ int64_t getInput(const Problem &problem, const GPUChainPlan &plan,
                  size_t number, int64_t s, int64_t feature) {
   const KSPattern &p = problem.factors[number].pattern;
   ChainSlice slice = plan.getSlice(problem, number);
-  const KSPattern &own = slice.pattern;
-  int64_t i = feature / (own.c * own.d), k = feature / own.d % own.c;
-  int64_t j = feature % own.d;
-  i += s / slice.columnSlices * own.a;
-  j += s % slice.columnSlices % slice.slicesOfPart * own.d;
+  auto [i, k, j] = findFeature(slice, slice.pattern.c, s, feature);
   return (i * p.c + k) * p.d + j;
 }
 

@@ -72,15 +72,6 @@ static Value getDestination(ElementwiseCone &cone, ArrayRef<Value> extras) {
   return isRead && isFree ? product.getInit() : init;
 }
 
-/// `value` in another real type.
-static Value convert(OpBuilder &b, Location loc, Value value, Type type) {
-  if (value.getType() == type)
-    return value;
-  if (value.getType().getIntOrFloatBitWidth() < type.getIntOrFloatBitWidth())
-    return arith::ExtFOp::create(b, loc, type, value);
-  return arith::TruncFOp::create(b, loc, type, value);
-}
-
 static Value createConstant(OpBuilder &b, Location loc, Type type,
                             Attribute constant) {
   if (isa<ComplexType>(type))
@@ -126,7 +117,7 @@ static void createYield(RewriterBase &b, ProductOpInterface fused,
       b.eraseOp(rounding);
     return;
   }
-  YieldOp::create(b, loc, convert(b, loc, value, fused.getYieldType()));
+  YieldOp::create(b, loc, createRounded(b, loc, value, fused.getYieldType()));
 }
 
 /// Fills the epilogue of `fused`: that of the product, then all steps.
@@ -155,7 +146,7 @@ static void buildEpilogue(RewriterBase &b, ElementwiseCone &cone,
     scalars[extra] = argument;
   // What the program stored is what it went on with.
   scalars[product->getResult(0)] =
-      convert(b, loc, value, product.getResultElementType());
+      createRounded(b, loc, value, product.getResultElementType());
   for (ElementwiseStep &step : cone.steps)
     scalars[step.getResult()] = inlineStep(b, step, scalars);
   createYield(b, fused, scalars.lookup(cone.steps.back().getResult()));

@@ -67,6 +67,15 @@ CPUPlanAttr ks::getPlanAttr(ProductOpInterface op, const CPUPlan &plan) {
                           tiles);
 }
 
+/// "target sm_90, batch 4096 (assumed): "
+static std::string getTargetText(const Problem &problem, bool isAssumed,
+                                 StringRef target) {
+  std::string text = ("target " + target).str();
+  if (isAssumed)
+    text += llvm::formatv(", batch {0} (assumed)", *problem.batch);
+  return text + ": ";
+}
+
 /// "8x3 vectors of 16 lanes (n 16, j 1)"
 static std::string describe(const CPUTile &tile) {
   std::string text;
@@ -126,15 +135,6 @@ static FragmentsAttr getFragmentsAttr(MLIRContext *context,
                             layout.runK, layout.runN);
 }
 
-/// "target sm_90, batch 4096 (assumed): "
-static std::string getTargetText(const Problem &problem, bool isAssumed,
-                                 const GPUTarget &target) {
-  std::string text = "target " + target.name;
-  if (isAssumed)
-    text += llvm::formatv(", batch {0} (assumed)", *problem.batch);
-  return text + ": ";
-}
-
 GPUPlanAttr ks::getPlanAttr(ProductOpInterface op, const GPUPlan &plan) {
   MLIRContext *context = op->getContext();
   auto packing = GPUPackingAttr::get(
@@ -178,7 +178,7 @@ static void explain(ProductOpInterface op, const Problem &problem,
       << llvm::formatv(
              "{0}{1}; predicted {2:f1} us, limited by {3}: {4:f0} bytes of "
              "DRAM, {5:f0} bytes into SMs",
-             getTargetText(problem, isAssumed, target), describe(plan),
+             getTargetText(problem, isAssumed, target.name), describe(plan),
              cost.seconds * 1e6, cost.limit, cost.dramBytes, cost.l2Bytes)
              .str();
   for (const auto &[other, otherCost] : ranked.drop_front())
@@ -244,7 +244,7 @@ static LogicalResult selectChainPlan(ProductOpInterface op,
         << llvm::formatv(
                "{0}{1}: {2:f1} us, limited by {3}: {4:f0} bytes of DRAM, "
                "{5:f0} bytes into SMs",
-               number == 0 ? getTargetText(problem, isAssumed, target)
+               number == 0 ? getTargetText(problem, isAssumed, target.name)
                            : "rejected ",
                describe(candidate.plan), cost.seconds * 1e6, cost.limit,
                cost.dramBytes, cost.l2Bytes)
@@ -297,6 +297,19 @@ std::optional<double> ks::predictLibrary(ProductOpInterface op,
   return predictLibrary(problem, target);
 }
 
+/// Tells that a library computes `op`, and what would where it is missing.
+static void explainLibrary(ProductOpInterface op, const Twine &library,
+                           double seconds, const Twine &kernel,
+                           double kernelSeconds) {
+  remark::analysis(op->getLoc(),
+                   remark::RemarkOpts::name("plan").category("ks-select-plan"))
+      << llvm::formatv("{0}; predicted {1:f1} us; where it cannot be opened "
+                       "{2}, {3:f1} us",
+                       library.str(), seconds * 1e6, kernel.str(),
+                       kernelSeconds * 1e6)
+             .str();
+}
+
 /// Has the library of `target` compute `op`, if it is faster than the kernel of
 /// `plan`, and explains that.
 static bool selectLibrary(ProductOpInterface op, const Problem &problem,
@@ -307,24 +320,20 @@ static bool selectLibrary(ProductOpInterface op, const Problem &problem,
     return false;
   double kernel = plan.seconds * getSlowdown(problem, 0, target);
   bool isFaster = *library < kernel;
-  std::string assumed =
-      isAssumed ? llvm::formatv(", batch {0} (assumed)", *problem.batch).str()
-                : "";
-  auto name = remark::RemarkOpts::name("plan").category("ks-select-plan");
-  remark::analysis(op->getLoc(), name)
-      << (isFaster
-              ? llvm::formatv("target {0}{1}: library BLAS; predicted {2:f1} "
-                              "us; where it cannot be opened {3}, {4:f1} us",
-                              target.name, assumed, *library * 1e6,
-                              describe(plan.tiles.front()), kernel * 1e6)
-                    .str()
-              : llvm::formatv("rejected library BLAS: {0:f1} us, and {1:f1} us "
-                              "beside it",
-                              *library * 1e6, kernel * 1e6)
-                    .str());
-  if (isFaster)
-    setPlan(op, getLibraryPlanAttr(op, plan));
-  return isFaster;
+  if (!isFaster) {
+    remark::analysis(op->getLoc(), remark::RemarkOpts::name("plan").category(
+                                       "ks-select-plan"))
+        << llvm::formatv("rejected library BLAS: {0:f1} us, and {1:f1} us "
+                         "beside it",
+                         *library * 1e6, kernel * 1e6)
+               .str();
+    return false;
+  }
+  setPlan(op, getLibraryPlanAttr(op, plan));
+  explainLibrary(
+      op, getTargetText(problem, isAssumed, target.name) + "library BLAS",
+      *library, describe(plan.tiles.front()), kernel);
+  return true;
 }
 
 /// How a product of one factor may run: by the library, if it is there and
@@ -362,20 +371,6 @@ static Choice chooseAlone(ProductOpInterface op, const Problem &problem,
                                   : 1;
   choice.isLibrary = *choice.librarySeconds < allowance * kernel;
   return choice;
-}
-
-static void explainLibrary(ProductOpInterface op, const Problem &problem,
-                           bool isAssumed, const GPUTarget &target,
-                           const Choice &choice) {
-  auto name = remark::RemarkOpts::name("plan").category("ks-select-plan");
-  const auto &[plan, cost] = choice.ranked.front();
-  remark::analysis(op->getLoc(), name)
-      << llvm::formatv("{0}library cublasLt; predicted {1:f1} us; where it "
-                       "cannot be opened {2}, {3:f1} us",
-                       getTargetText(problem, isAssumed, target),
-                       *choice.librarySeconds * 1e6, describe(plan),
-                       cost.seconds * 1e6)
-             .str();
 }
 
 //===----------------------------------------------------------------------===//
@@ -425,7 +420,10 @@ static LogicalResult selectPlan(ProductOpInterface op, const GPUTarget &target,
   const GPUPlan &plan = choice.ranked.front().plan;
   if (choice.isLibrary) {
     setPlan(op, getLibraryPlanAttr(op, plan));
-    explainLibrary(op, problem, isAssumed, target, choice);
+    explainLibrary(
+        op, getTargetText(problem, isAssumed, target.name) + "library cublasLt",
+        *choice.librarySeconds, describe(plan),
+        choice.ranked.front().cost.seconds);
     return success();
   }
   setPlan(op, getPlanAttr(op, plan));

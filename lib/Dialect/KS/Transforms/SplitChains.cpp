@@ -10,6 +10,7 @@
 #include "ks/Dialect/KS/Transforms/Passes.h"
 #include "ks/Dialect/KS/Transforms/Transforms.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/PatternMatch.h"
@@ -38,6 +39,15 @@ Value ks::createIntermediate(OpBuilder &b, ProductOpInterface op,
     dynamic.push_back(memref::DimOp::create(b, loc, op.getInit(), batchDim));
   return memref::AllocOp::create(
       b, loc, MemRefType::get(shape, op.getElementType()), dynamic);
+}
+
+Value ks::createRounded(OpBuilder &b, Location loc, Value value, Type type) {
+  if (value.getType() == type)
+    return value;
+  if (getElementTypeOrSelf(value.getType()).getIntOrFloatBitWidth() <
+      getElementTypeOrSelf(type).getIntOrFloatBitWidth())
+    return arith::ExtFOp::create(b, loc, type, value);
+  return arith::TruncFOp::create(b, loc, type, value);
 }
 
 void ks::moveEpilogue(RewriterBase &b, ProductOpInterface from,

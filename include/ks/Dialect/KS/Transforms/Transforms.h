@@ -58,6 +58,11 @@ void populateDecomposeToDensePatterns(mlir::RewritePatternSet &patterns);
 mlir::Value createIntermediate(mlir::OpBuilder &b, ProductOpInterface op,
                                int64_t features);
 
+/// `value`, a real number or a vector of them, as `type`: rounded if that is
+/// narrower.
+mlir::Value createRounded(mlir::OpBuilder &b, mlir::Location loc,
+                          mlir::Value value, mlir::Type type);
+
 /// Moves the epilogue of `from` to `to`, which has an empty one if `from` has.
 void moveEpilogue(mlir::RewriterBase &b, ProductOpInterface from,
                   ProductOpInterface to);

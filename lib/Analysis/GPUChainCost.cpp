@@ -10,6 +10,7 @@
 
 #include "Rounding.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MathExtras.h"
 
 #include <cmath>
@@ -20,28 +21,28 @@ using namespace ks;
 static double toDouble(int64_t value) { return static_cast<double>(value); }
 
 namespace {
-/// Constants of the model, in cycles if nothing else is said; fitted to 172
-/// plans of nine chains on an H100.
+/// Constants of the model, in cycles if nothing else is said; fitted to 383
+/// plans of 16 chains on an H100.
 struct ChainConstants {
-  double launch = 1.5e-6;       ///< Seconds.
-  double loadLatency = 920;     ///< Of a warp's weights, from L2.
-  double clusterBarrier = 4000; ///< Of blocks that wait for each other,
-  double stageBarrier = 150;    ///< of warps that do for a stage of the ring.
-  double remoteStore = 1.13;    ///< Of a lane's store to another block,
-  double sector = 0.87;         ///< of a sector that a warp stores to memory.
+  double launch = 1.3e-6;    ///< Seconds.
+  double loadLatency = 890;  ///< Of a warp's weights, from L2.
+  double stageBarrier = 55;  ///< Of each warp, for a stage of the ring.
+  double remoteStore = 0.41; ///< Of a lane's store to another block,
+  double sector = 1.4;       ///< of a sector that a warp stores to memory.
+  /// What L2 gives, of the table: blocks read the same weights at about the
+  /// same time. And bytes that one SM takes at most.
+  double l2 = 1.37, l2PerClock = 94;
   /// What a block waits for by itself, of what it takes of an SM: the more
   /// blocks there are, the less of it is seen.
-  double serialShared = 0.25, serialDRAM = 1;
+  double serialShared = 0.36, serialDRAM = 1.34;
   /// Of DRAM, where the input comes through a ring.
-  double serialStreamed = 0.25;
-  double norm = 2.25; ///< Near infinity, all resources overlap.
-  /// More time for each halving of a tile of 128 entries, and each doubling of
-  /// a cluster, than all of the above tells: the best of many plans would be
-  /// one of many small pieces.
-  double perHalving = 0.06, perDoubling = 0.08;
-  /// What slices, shares and a ring must be ahead by: the fit has no plans with
-  /// them, and what was measured is chosen where they are close.
-  double unfitted = 1.5;
+  double serialStreamed = 0.7;
+  double norm = 2.44; ///< Near infinity, all resources overlap.
+  /// More time for each doubling of a cluster, whose blocks wait for each
+  /// other, than all of the above tells.
+  double perDoubling = 0.14;
+  double uneven = 0.3; ///< Exponent, of blocks that some SMs have more of.
+  double split = 1.35; ///< Of f32 that is split, fitted to six chains.
 };
 } // namespace
 
@@ -142,7 +143,7 @@ BlockWork ks::getChainWork(const Problem &problem, const GPUChainPlan &plan,
         sets * chunks * toDouble(plan.getStageWeightBytes(problem, number));
     work.shared += work.weightBytes / 128;
     work.latency = sets * chunks *
-                   (kConstants.stageBarrier +
+                   (kConstants.stageBarrier * toDouble(plan.warps) +
                     kConstants.loadLatency / toDouble(plan.stages - 1));
     return work;
   }
@@ -150,8 +151,7 @@ BlockWork ks::getChainWork(const Problem &problem, const GPUChainPlan &plan,
   // The weights of a window are under way while the one before is multiplied.
   double windows = steps / toDouble(plan.getStepsAhead(problem, number));
   work.latency =
-      perWarp * kConstants.loadLatency * (1 + std::max(0.0, windows - 1) / 3) +
-      (isRemote ? kConstants.clusterBarrier : 0);
+      perWarp * kConstants.loadLatency * (1 + std::max(0.0, windows - 1) / 3);
   return work;
 }
 
@@ -162,9 +162,10 @@ ChainBuffer ks::getNextBuffer(const Problem &problem, const GPUChainPlan &plan,
   return {};
 }
 
+/// Blocks that an SM has room for, if lanes take this many registers.
 static int64_t getBlocksPerSM(const Problem &problem, const GPUChainPlan &plan,
-                              const GPUTarget &target) {
-  int64_t registers = roundUp(plan.getRegisters(problem), 8);
+                              const GPUTarget &target, int64_t registers) {
+  registers = roundUp(registers, 8);
   int64_t byRegisters =
       target.registersPerSM /
       (registers * static_cast<int64_t>(llvm::alignTo(plan.getThreads(), 64)));
@@ -203,7 +204,8 @@ GPUCost ks::predictGPUChain(const Problem &problem, const GPUChainPlan &plan,
                    features * toDouble(problem.elementBytes());
 
   GPUCost cost;
-  cost.blocksPerSM = getBlocksPerSM(problem, plan, target);
+  int64_t registers = plan.getRegisters(problem);
+  cost.blocksPerSM = getBlocksPerSM(problem, plan, target, registers);
   cost.launch = kConstants.launch;
   cost.dramBytes = getMinimumBytes(problem, batch);
   cost.l2Bytes = ioBytes + blocks * work.weightBytes;
@@ -213,8 +215,9 @@ GPUCost ks::predictGPUChain(const Problem &problem, const GPUChainPlan &plan,
 
   // Of one block, on its share of the GPU.
   double dram = cost.dramBytes / blocks * busy / target.dramBandwidth;
-  double l2 = cost.l2Bytes / blocks * toDouble(target.multiprocessors) /
-              target.l2Bandwidth;
+  double l2 = cost.l2Bytes / blocks /
+              std::min(kConstants.l2PerClock * clock,
+                       kConstants.l2 * target.l2Bandwidth / busy);
   double shared = (work.shared + 2 * ioBytes / blocks / 128) / clock;
   double units = work.units / clock;
   double alone =
@@ -239,12 +242,21 @@ GPUCost ks::predictGPUChain(const Problem &problem, const GPUChainPlan &plan,
       cost.limit = name;
     }
   }
-  double halvings = std::max(0.0, std::log2(128 / toDouble(plan.entries)));
-  bool isFitted = !plan.isStreamed() && plan.slices * plan.shares == 1;
+  // The next launch begins where there is room, and is spread evenly only if
+  // all of it, or nothing, finds room beside this one. The guess of registers
+  // is on the safe side.
+  double resident = std::ceil(perSM);
+  double room =
+      toDouble(getBlocksPerSM(problem, plan, target, registers * 3 / 4));
+  bool isUneven =
+      plan.cluster == 1 && waves <= 1 && room > resident && room < 2 * resident;
+  bool isSplit = llvm::any_of(plan.factors, [](const GPUChainFactor &factor) {
+    return factor.fragments.isSplit();
+  });
   cost.seconds =
-      (isFitted ? 1 : kConstants.unfitted) *
+      (isSplit ? kConstants.split : 1) *
+      (isUneven ? std::pow(room / resident, kConstants.uneven) : 1) *
       (cost.launch + std::pow(sum, 1 / kConstants.norm)) *
-      (1 + kConstants.perHalving * halvings) *
       (1 + kConstants.perDoubling * std::log2(toDouble(plan.cluster)));
   return cost;
 }
@@ -266,7 +278,7 @@ WarpInstruction ks::getChainInstruction(const Problem &problem,
 double ks::boundGPUChain(const Problem &problem, const GPUTarget &target,
                          int64_t batch) {
   // Activations are moved, tiles of instructions are filled, and each factor
-  // waits for weights.
+  // waits for weights: least where a ring of the planner's brings them.
   double clock = target.gigahertz * 1e9;
   double features = toDouble(problem.factors.front().pattern.inFeatures() +
                              problem.factors.back().pattern.outFeatures());
@@ -284,6 +296,6 @@ double ks::boundGPUChain(const Problem &problem, const GPUTarget &target,
   }
   units /= toDouble(target.multiprocessors) * clock;
   double latency = toDouble(static_cast<int64_t>(problem.factors.size())) *
-                   kConstants.loadLatency / clock;
+                   kConstants.loadLatency / 3 / clock;
   return kConstants.launch + std::max({dram, units, latency});
 }

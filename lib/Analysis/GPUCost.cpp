@@ -131,9 +131,17 @@ double GPUCostModel::getRowEfficiency(int64_t batch) const {
     return getFittedOperands(batchFirst).rows256;
   if (piece >= 128)
     return getFittedOperands(batchFirst).rows128;
-  // Neighbours that run at the same time complete the line.
-  if (plan.isWgmmaRS() && piece >= 32 && p.d * bytes < 128 && split == 1)
-    return 0.8;
+  // Neighbours that run at the same time complete the line: groups i where
+  // there is one column, and else columns, which are read once if a cluster has
+  // all rows n.
+  if (batchFirst && p.d == 1 && p.a > 1)
+    return plan.isWgmma() ? 0.82 : 1;
+  if (plan.isWgmmaRS() && piece >= 32 && split == 1) {
+    if (p.d * bytes < 128)
+      return 0.8;
+    if (plan.cluster <= 2 && plan.n * plan.cluster >= p.b)
+      return 0.75;
+  }
   if (piece >= 64)
     return fitted.rows64;
   if (piece >= 32)

@@ -10,6 +10,8 @@
 
 #include "ks/Analysis/Target.h"
 
+#include "Rounding.h"
+
 #include "llvm/Support/FormatVariadic.h"
 
 #include <limits>
@@ -62,25 +64,44 @@ static double getProductsPerClock(const Problem &problem,
              : target.fma32PerClock;
 }
 
-/// Of a library that takes `call` seconds, or what memory or multiplications
-/// take behind them.
-static double predict(const Problem &problem, double call, double bandwidth,
-                      double flopsPerSecond) {
-  int64_t batch = *problem.batch;
-  return kLibraryMargin *
-         (call + std::max(getMinimumBytes(problem, batch) / bandwidth,
-                          getFlops(problem, batch) / flopsPerSecond));
+/// Whether rows begin at multiples of 16 bytes, which tensor cores are fed by.
+static bool isAligned(const Problem &problem) {
+  constexpr int64_t kAlignment = 16;
+  const KSPattern &p = problem.factors.front().pattern;
+  auto isWhole = [&](int64_t elements) {
+    return elements * problem.elementBytes() % kAlignment == 0;
+  };
+  return isWhole(p.c) && isWhole(problem.batchFirst ? p.b : *problem.batch);
 }
 
 std::optional<double> ks::predictLibrary(const Problem &problem,
                                          const GPUTarget &target) {
   if (!target.hasLibrary || !checkLibraryProblem(problem).empty())
     return std::nullopt;
-  constexpr double kLaunch = 2.5e-6, kOfPeak = 0.87;
+  constexpr double kLaunch = 5e-6, kWarmLaunch = 2.3e-6, kFewLaunch = 2.6e-6,
+                   kOfPeak = 0.87, kOfL2 = 0.7, kOfL2ByFew = 0.35,
+                   kUnaligned = 0.15, kBytesPerClock = 94;
+  constexpr int64_t kTile = 64, kWarmBatch = 512, kFew = 16;
+  const KSPattern &p = problem.factors.front().pattern;
+  int64_t batch = *problem.batch;
+  double bytes = getMinimumBytes(problem, batch);
+  bool isWarm =
+      batch <= kWarmBatch && bytes < static_cast<double>(target.l2Bytes);
+  // Few tiles keep few SMs busy.
+  double busy = static_cast<double>(std::min(
+      target.multiprocessors, divideUp(p.b, kTile) * divideUp(batch, kTile)));
+  bool isFew = batch < kFew;
+  double ofL2 = isFew ? kOfL2ByFew : kOfL2;
+  double launch = !isWarm ? kLaunch : isFew ? kFewLaunch : kWarmLaunch;
+  double bandwidth =
+      std::min(isWarm ? ofL2 * target.l2Bandwidth : target.dramBandwidth,
+               busy * kBytesPerClock * target.gigahertz * 1e9);
   double perSecond = 2 * getProductsPerClock(problem, target) *
-                     target.gigahertz * 1e9 *
-                     static_cast<double>(target.multiprocessors);
-  return predict(problem, kLaunch, target.dramBandwidth, kOfPeak * perSecond);
+                     target.gigahertz * 1e9 * busy * kOfPeak;
+  if (!isAligned(problem) && (problem.realBytes == 2 || problem.tf32))
+    perSecond *= kUnaligned;
+  return launch +
+         std::max(bytes / bandwidth, getFlops(problem, batch) / perSecond);
 }
 
 std::optional<double> ks::predictLibrary(const Problem &problem,
@@ -92,7 +113,11 @@ std::optional<double> ks::predictLibrary(const Problem &problem,
                      static_cast<double>(target.getLanes(problem.realBytes)) *
                      target.fmaPerCycle * target.gigahertz * 1e9 *
                      static_cast<double>(target.threads);
-  return predict(problem, kCall, target.memoryBandwidth, kOfPeak * perSecond);
+  int64_t batch = *problem.batch;
+  return kBlasMargin *
+         (kCall +
+          std::max(getMinimumBytes(problem, batch) / target.memoryBandwidth,
+                   getFlops(problem, batch) / (kOfPeak * perSecond)));
 }
 
 double ks::getSlowdown(const Problem &problem, unsigned factor,

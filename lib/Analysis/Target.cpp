@@ -129,7 +129,7 @@ static bool override(GPUTarget &target, llvm::StringRef text) {
   auto [key, value] = text.split('=');
   if (key == kLibrary) {
     target.hasLibrary = value == "cublaslt";
-    return target.hasLibrary;
+    return target.hasLibrary || value == "none";
   }
   int64_t number = 0;
   if (value.getAsInteger(10, number) || number < 1 || number > 1000000)

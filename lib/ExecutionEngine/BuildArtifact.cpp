@@ -101,8 +101,8 @@ ks::buildArtifact(ModuleOp original, const ArtifactOptions &options) {
   std::string portable = kPortableTarget;
   std::optional<GPUTarget> first =
       targets.empty() ? std::nullopt : getGPUTarget(targets.front());
-  if (first && first->hasLibrary)
-    portable += ":library=cublaslt";
+  if (first && !first->hasLibrary)
+    portable += ":library=none";
   if (addsPortable)
     targets.push_back(portable);
   for (const std::string &name : targets) {

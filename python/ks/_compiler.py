@@ -240,8 +240,8 @@ def compile(
             frozen and reassoc), or MLIR text, which says all that itself.
         target: Row of the compiler's table of CPUs ("host" is this machine) or GPUs
             ("sm_80", "sm_90", ...; "cuda" is the current one, or else the first).
-            "cuda:library=cublaslt" lets cublasLt compute dense products, if it can be
-            opened: see `CUDAFunction.library`; so does "host:library=blas" the host's BLAS.
+            "host:library=blas" lets the host's BLAS compute dense products, if it can be
+            opened, as cublasLt may for GPUs: see `CUDAFunction.library`.
             Functions for GPUs are `CUDAFunction`. With "sm_..." neither GPU nor driver
             is needed until the function is called.
         entry: Function of the module; None: its only public one.

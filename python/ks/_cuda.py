@@ -70,8 +70,8 @@ class CUDAFunction:
         """The library that computes dense products, as "cublasLt 13.1.0"; None if
         kernels do, and until the code was loaded.
 
-        Only functions that were compiled for a target with ``:library=cublaslt``, such as
-        ``"cuda:library=cublaslt"``, look for one.
+        Only functions with a dense product that it is predicted to be faster at look for
+        one, and none that were compiled for a target with ``:library=none``.
         """
         names = (layer.library for layer in self._loaded.layers.values())
         return next((name for name in names if name), None)
@@ -372,7 +372,7 @@ def _is_current(target: str) -> bool:
 def find_target(target: str) -> str:
     """A row of the compiler's table of GPUs; "cuda" is the current device's, with what the
     device has otherwise, as in "sm_90:multiprocessors=114". What follows "cuda", such as
-    ":library=cublaslt", follows that.
+    ":library=none", follows that.
 
     Raises:
         DeviceError: there is no driver or no GPU, or it is too old.

@@ -34,7 +34,7 @@
 // SM120: .target sm_120
 // ASYNC: cp.async.cg.shared.global
 // BINARY-SAME: mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32
-func.func @layer(%x: tensor<?x384xf16>, %k0: tensor<6x64x64x1xf16>, %k1: tensor<1x768x192x2xf16>) -> tensor<?x1536xf16> {
+func.func @layer(%x: tensor<?x384xf16>, %k0: tensor<6x64x64x1xf16>, %k1: tensor<1x768x192x2xf16>) -> tensor<?x1536xf16> attributes {ks.kernels = "apart"} {
   %c0 = arith.constant 0 : index
   %n = tensor.dim %x, %c0 : tensor<?x384xf16>
   %init = tensor.empty(%n) : tensor<?x1536xf16>

@@ -22,7 +22,8 @@ ks_cases = import_cases()
 
 def compile_case(options, number: int) -> str | None:
     """What went wrong, if anything."""
-    case = ks_cases.draw(options.seed, number)
+    draw = ks_cases.draw_long if options.long else ks_cases.draw
+    case = draw(options.seed, number)
     source = options.out / f"{number}.mlir"
     text = mlir(case)
     source.write_text(ask_for_kernels(text, options.kernels) if options.kernels else text)
@@ -43,6 +44,7 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--kernels", choices=["apart", "fused"], help="how chains shall run")
+    parser.add_argument("--long", action="store_true", help="chains of two to ten factors")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()

@@ -41,7 +41,7 @@ def to_host(tensor, dtype: str) -> np.ndarray:
     return tensor.cpu().numpy()
 
 
-def run_case(seed: int, number: int, path: Path, library: str) -> str | None:
+def run_case(case: ks_cases.Case, path: Path, library: str) -> str | None:
     """What is wrong with the case, if anything."""
     global _runtime
     import ks_runtime
@@ -50,7 +50,6 @@ def run_case(seed: int, number: int, path: Path, library: str) -> str | None:
     _runtime = _runtime or ks_runtime.Runtime(library)
     torch.cuda.init()
     torch.zeros(1, device="cuda")
-    case = ks_cases.draw(seed, number)
     data = ks_cases.Maker(case).make()
     frames = [to_device(torch, frame, case.dtype) for frame in data.frames]
 
@@ -101,13 +100,13 @@ def run_case(seed: int, number: int, path: Path, library: str) -> str | None:
     return ks_differential.compare(case, got, expected)
 
 
-def check(task) -> tuple[int, str | None]:
-    seed, number, path, library = task
+def check(task) -> tuple[ks_cases.Case, str | None]:
+    case, path, library = task
     try:
-        wrong = run_case(seed, number, path, library)
+        wrong = run_case(case, path, library)
     except Exception:
         wrong = traceback.format_exc()
-    return number, wrong
+    return case, wrong
 
 
 def main() -> int:
@@ -115,21 +114,22 @@ def main() -> int:
     parser.add_argument("artifacts", type=Path)
     parser.add_argument("--runtime", required=True, help="libKSRuntimeC.so")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--long", action="store_true", help="if make_artifacts.py was told so")
     parser.add_argument("--jobs", type=int, default=8)
     options = parser.parse_args()
     paths = sorted(options.artifacts.glob("*.ks"), key=lambda path: int(path.stem))
-    tasks = [(options.seed, int(path.stem), path, options.runtime) for path in paths]
+    draw = ks_cases.draw_long if options.long else ks_cases.draw
+    tasks = [(draw(options.seed, int(path.stem)), path, options.runtime) for path in paths]
     failures = 0
     if options.jobs > 1:
         with get_context("spawn").Pool(options.jobs) as pool:
             results = list(pool.imap_unordered(check, tasks, chunksize=4))
     else:
         results = [check(task) for task in tasks]
-    for number, wrong in sorted(results):
+    for case, wrong in sorted(results, key=lambda result: result[0].number):
         if wrong:
             failures += 1
-            case = ks_cases.draw(options.seed, number)
-            print(f"case {number}: {wrong}\n  {case} tf32={is_tf32(case)}")
+            print(f"case {case.number}: {wrong}\n  {case} tf32={is_tf32(case)}")
     print(f"{len(results) - failures} passed, {failures} failed")
     return 1 if failures or not results else 0
 

@@ -8,19 +8,17 @@
 //
 // What a vendor's library would take for a dense product. cublasLt on a GPU:
 //
-//   1.25 · (2.5 µs + max(bytes / bandwidth of DRAM, flops / (87 % of the
-//   peak))),
+//   launch + max(bytes / bandwidth, flops / (87 % of the peak)),
 //
 // where the peak is that of the unit it multiplies with: tensor cores for f16,
-// bf16 and tf32, and FMAs for f32 and f64. On an H100 (f16, batches 1, 64, 4096
-// and 25088, 384 to 16384 features) what is in the brackets is mostly 0.8
-// to 1.2 times what cuBLAS was measured to take; more (up to 1.4) where weights
-// stay in L2 between launches, and less (0.6 to 0.8) for products of a wave or
-// two of blocks, of which the last is not full.
-//
-// The factor in front, kLibraryMargin, is for what the model does not know: our
-// own kernel depends on nothing that may be missing, and gives way only where
-// the library is clearly faster.
+// bf16 and tf32, and FMAs for f32 and f64. Small batches find weights and
+// activations in L2, as those of our own kernels are predicted to: then the
+// launch is 2.3 µs and the bandwidth 70 % of L2's (2.6 µs and half of that for
+// less than 16 entries), else 5 µs and that of DRAM. A product of few tiles of
+// 64x64 has a few SMs and what those can take. Rows that tensor cores cannot be
+// fed by, of other than multiples of 16 bytes, take 7 times as long. On an H100
+// (f16, batches 1, 64, 4096 and 25088, 384 to 16384 features) this is 0.8
+// to 1.2 times what cuBLAS was measured to take.
 //
 // A BLAS on a CPU, in the scale of predictCPU, takes
 //
@@ -58,8 +56,10 @@ namespace ks {
 struct CPUTarget;
 struct GPUTarget;
 
-/// See above.
-constexpr double kLibraryMargin = 1.25;
+/// See above: for what the model of a BLAS does not know. Our own kernel
+/// depends on nothing that may be missing, and gives way only where it is
+/// clearly slower.
+constexpr double kBlasMargin = 1.25;
 
 /// Why a library cannot compute `problem`; "" if it can: one factor (1, N, M,
 /// 1) of real numbers, and nothing behind it.

@@ -84,7 +84,7 @@ struct GPUTarget {
   double fma64PerClock;    ///< f64 FMAs per clock and SM.
   /// Whether programs may have dense products computed by cublasLt, if it can
   /// be opened when they run.
-  bool hasLibrary = false;
+  bool hasLibrary = true;
 
   /// The same of f32 as three bf16: six products for each.
   double getSplitPerClock() const { return mma16PerClock / 6; }
@@ -99,9 +99,10 @@ llvm::ArrayRef<GPUTarget> getGPUTargets();
 /// The row called `name`; none if there is no such row. Behind the name of a
 /// row may follow what a GPU has otherwise, as in
 ///
-///   sm_90:multiprocessors=114:dram_gbps=1900:library=cublaslt
+///   sm_90:multiprocessors=114:dram_gbps=1900:library=none
 ///
-/// The bandwidth of L2 goes with the number of multiprocessors.
+/// The bandwidth of L2 goes with the number of multiprocessors. With
+/// library=cublaslt, as if nothing is said, programs may use it; with none not.
 std::optional<GPUTarget> getGPUTarget(llvm::StringRef name);
 
 /// What a real GPU says of itself; 0 where it does not.

@@ -66,7 +66,7 @@ llvm::Expected<Device> ks::openDevice(llvm::StringRef overrides) {
   device.target += overrides;
   if (!getGPUTarget(device.target))
     return makeError("unknown --target 'cuda" + overrides +
-                     "'; expected cuda, or behind it :library=cublaslt, "
+                     "'; expected cuda, or behind it :library=none, "
                      ":multiprocessors=N or :dram_gbps=N");
   return device;
 }

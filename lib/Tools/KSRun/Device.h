@@ -30,7 +30,7 @@ struct Device {
 };
 
 /// Opens the first GPU. Errors say what is missing.
-/// `overrides` is what the target has otherwise, as ":library=cublaslt".
+/// `overrides` is what the target has otherwise, as ":library=none".
 llvm::Expected<Device> openDevice(llvm::StringRef overrides);
 void describeDevice(const Device &device, Report &report);
 

@@ -48,7 +48,7 @@ struct RunOptions {
 
   /// Whether to run on the GPU of this machine.
   bool isOnDevice() const { return getDeviceOverrides().has_value(); }
-  /// What follows "cuda" in the target, as ":library=cublaslt"; none if it is
+  /// What follows "cuda" in the target, as ":library=none"; none if it is
   /// another.
   std::optional<llvm::StringRef> getDeviceOverrides() const {
     llvm::StringRef rest = target;

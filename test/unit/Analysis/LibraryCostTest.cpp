@@ -46,8 +46,7 @@ TEST(LibraryCost, IsNearWhatWasMeasured) {
       {25088, 384, 384, 17.7},   {64, 1024, 1024, 3.5},
   };
   for (const auto &c : cases) {
-    double predicted =
-        getMicroseconds(makeDense(c.batch, c.m, c.n)) / kLibraryMargin;
+    double predicted = getMicroseconds(makeDense(c.batch, c.m, c.n));
     EXPECT_LT(predicted, 1.2 * c.measured) << c.batch << " " << c.m;
     EXPECT_GT(predicted, c.measured / 1.2) << c.batch << " " << c.m;
   }
@@ -67,7 +66,8 @@ TEST(LibraryCost, GoesWithTheUnitThatMultiplies) {
 
 TEST(LibraryCost, IsNoneWhereThereIsNoLibrary) {
   Problem problem = makeDense(4096, 4096, 4096);
-  EXPECT_FALSE(predictLibrary(problem, *getGPUTarget("sm_90")).has_value());
+  EXPECT_FALSE(
+      predictLibrary(problem, *getGPUTarget("sm_90:library=none")).has_value());
   EXPECT_EQ(checkLibraryProblem(problem), "");
   Problem epilogue = problem, complex = problem, sparse = problem,
           chain = problem;
@@ -119,8 +119,7 @@ TEST(LibraryCost, IsNearWhatABlasWasMeasuredToTake) {
   for (const auto &c : cases) {
     Problem problem =
         makeHostDense(c.batch, c.features, c.realBytes, c.isBatchFirst);
-    double predicted =
-        *predictLibrary(problem, getHost()) / kLibraryMargin * 1e3;
+    double predicted = *predictLibrary(problem, getHost()) / kBlasMargin * 1e3;
     EXPECT_LT(predicted, 1.25 * c.measured) << c.features;
     EXPECT_GT(predicted, c.measured / 1.25) << c.features;
   }

@@ -102,6 +102,9 @@ TEST(TargetTest, GPUsDifferFromRows) {
   EXPECT_EQ(other->multiprocessors, 66);
   EXPECT_EQ(other->dramBandwidth, 2e12);
   EXPECT_EQ(other->l2Bandwidth, row->l2Bandwidth * 66 / row->multiprocessors);
+  EXPECT_TRUE(row->hasLibrary &&
+              getGPUTarget("sm_80:library=cublaslt")->hasLibrary);
+  EXPECT_FALSE(getGPUTarget("sm_80:library=none")->hasLibrary);
   for (const char *name :
        {"sm_90:", "sm_90:multiprocessors",
         "sm_90:multiprocessors=", "sm_90:multiprocessors=0", "sm_90:sms=2",

@@ -116,10 +116,10 @@ def FuseFactors : Pass<"ks-fuse-factors"> {
     The pass then asks `groupFactors` (ks/Analysis/FactorGrouping.h) for the
     fastest way to run the factors, with the planners' times of kernels:
     neighbours merged, all multiplied out to the dense matrix, or apart. On CPUs
-    factors that follow each other are one kernel, a `ks.chain`. Of a GPU target
-    with a library (`sm_90:library=cublaslt`) the dense product may be that
-    library's; see `ks-select-plan`. Where the batch is known at run time only,
-    one is assumed.
+    factors that follow each other are one kernel, a `ks.chain`. On GPUs the
+    dense product may be cublasLt's, and on CPUs a BLAS's, if the target says so
+    (`host:library=blas`); see `ks-select-plan`. Where the batch is known at run
+    time only, one is assumed.
 
     Kernels of several factors that follow each other carry `ks.kernel`, so that
     canonicalization does not join them, until they have plans.

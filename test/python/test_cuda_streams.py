@@ -101,10 +101,16 @@ def test_other_streams_wait_for_packing(gpu, torch, compiled):
 # --- Memory --------------------------------------------------------------------
 
 
-def test_workspaces_are_kept_per_stream(gpu, torch, compiled):
+def compile_apart():
+    """CHAIN in two kernels, with an intermediate in the workspace."""
+    head, body = CHAIN.mlir("f32").split("{\n", 1)
+    return ks.compile(f'{head}attributes {{ks.kernels = "apart"}} {{\n{body}', target="sm_80")
+
+
+def test_workspaces_are_kept_per_stream(gpu, torch):
     gpu.emulates = False
     x, w0, w1, _ = arrays_on(gpu, torch.Tensor, batch=64)
-    g = compiled.bind(w0, w1)
+    g = compile_apart().bind(w0, w1)
     out = torch.Tensor(gpu.put(np.zeros((64, 36), np.float32)))
     torch.allocations.clear()
 
@@ -121,7 +127,7 @@ def test_workspaces_are_kept_per_stream(gpu, torch, compiled):
     assert allocated(x, out=out, stream=OTHER) == [size]
     assert allocated(x, out=out, stream=OTHER) == []
     # Another function shares it.
-    other = ks.compile(CHAIN, target="sm_80").bind(w0, w1)
+    other = compile_apart().bind(w0, w1)
     torch.allocations.clear()
     other(x, out=out)
     assert torch.allocations == []
@@ -142,7 +148,7 @@ def test_workspaces_are_limited(gpu):
 
 def test_graphs_have_memory_of_their_own(gpu, torch, cupy):
     gpu.emulates = False
-    f = ks.compile(CHAIN, target="sm_80")
+    f = compile_apart()
     for kind, framework in ((torch.Tensor, torch), (cupy.ndarray, cupy)):
         x, w0, w1, _ = arrays_on(gpu, kind)
         g = f.bind(w0, w1)

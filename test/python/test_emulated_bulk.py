@@ -53,7 +53,7 @@ def get_plans(chain: tuple[int, ...], case, count: int) -> list[str]:
 
 @pytest.mark.parametrize(("chain", "dtype"), CHAINS)
 @pytest.mark.parametrize("is_aligned", [True, False], ids=["aligned", "unaligned"])
-def test_plans(emulator, tmp_path, chain, dtype, is_aligned):  # noqa: F811
+def test_plans(emulator, tmp_path, chain, dtype, is_aligned):
     number = 2  # even: f32 is tf32
     case = dataclasses.replace(
         emulate_cases.ks_cases.draw(1, number),

@@ -30,7 +30,6 @@ WANTED = ("", "slices", "stages", "shares", "slices = [0-9]*,.*stages", "cluster
 RANKS = (0, 2, 5, 12, 30, 80, 200)
 
 
-
 def select_plan(path: Path, target: str, number: int) -> str | None:
     """The program with plans; None if its chain does not fit a kernel."""
     wanted, batch = WANTED[number % len(WANTED)], (16, 64, 4096)[number % 3]

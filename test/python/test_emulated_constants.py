@@ -37,7 +37,7 @@ def make_case(chain, dtype, layout, number=1):
     )
 
 
-def check(emulator, tmp_path, case, options, as_resources=False):  # noqa: F811
+def check(emulator, tmp_path, case, options, as_resources=False):
     data = emulate_cases.ks_cases.Maker(case).make()
     source, path = tmp_path / "layer.mlir", tmp_path / "layer.ks"
     source.write_text(embed_weights(mlir(case), data.weights, as_resources))
@@ -62,7 +62,7 @@ def check(emulator, tmp_path, case, options, as_resources=False):  # noqa: F811
     ],
 )
 @pytest.mark.parametrize("target", ["sm_80", "sm_90"])
-def test_types_and_ties(emulator, tmp_path, tied, dtype, layout, number, target):  # noqa: F811
+def test_types_and_ties(emulator, tmp_path, tied, dtype, layout, number, target):
     case = make_case(ks.Chain([(2, 20, 18, 3)], [tied]), dtype, layout, number)
     check(emulator, tmp_path, case, ["--target", target])
 
@@ -77,7 +77,7 @@ def test_types_and_ties(emulator, tmp_path, tied, dtype, layout, number, target)
         ("mma16_split", "f32", 1),
     ],
 )
-def test_layouts(emulator, tmp_path, instruction, dtype, number):  # noqa: F811
+def test_layouts(emulator, tmp_path, instruction, dtype, number):
     case = make_case(ks.Chain([(2, 24, 40, 2)]), dtype, "batch_first", number)
     source = tmp_path / "plans.mlir"
     source.write_text(mlir(case))
@@ -88,7 +88,7 @@ def test_layouts(emulator, tmp_path, instruction, dtype, number):  # noqa: F811
 
 
 @pytest.mark.parametrize("as_resources", [False, True])
-def test_chains(emulator, tmp_path, as_resources):  # noqa: F811
+def test_chains(emulator, tmp_path, as_resources):
     chain = ks.Chain([(1, 16, 8, 3), (6, 8, 8, 1), (1, 5, 12, 4)])
     case = make_case(chain, "f32", "batch_first")
     check(emulator, tmp_path, case, ["--target", "sm_90"], as_resources)

@@ -27,7 +27,6 @@ GROUP = 4
 SEED = int(os.environ.get("KS_SEED", "4"))
 
 
-
 def draw(first, count, make=ks_elementwise.draw):
     """Small ones: emulated threads are slow."""
     cases = (make(SEED, number) for number in itertools.count())

@@ -7,7 +7,6 @@ and the same artefacts without it: weights are packed for one or the other."""
 import ctypes
 import dataclasses
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -152,7 +151,7 @@ def test_chain_multiplied_out(emulator, library, tmp_path, monkeypatch):
     text = ask_for_kernels(ks_merged.permit(mlir(case)), "dense")
     source, path = write(tmp_path, text), tmp_path / "case.ks"
     # So that it is taken although it is small.
-    target = "sm_90:multiprocessors=1" + TARGET
+    target = "sm_90:multiprocessors=2" + TARGET
     report = json.loads(
         run(source, "--target", target, "--emit", "artifact", "-o", path, "--no-cubin", "--json")
     )

@@ -23,7 +23,6 @@ GROUP = 4
 SEED = int(os.environ.get("KS_SEED", "3"))
 
 
-
 def reference(case, data):
     return ks_merged.reference(case, data, tf32=is_tf32(case))
 

@@ -56,7 +56,7 @@ def get_plans(chain: tuple[int, ...], case, count: int) -> list[str]:
 
 @pytest.mark.parametrize(("chain", "dtype"), CHAINS)
 @pytest.mark.parametrize("is_pitched", [False, True], ids=["dense", "pitched"])
-def test_plans(emulator, tmp_path, chain, dtype, is_pitched):  # noqa: F811
+def test_plans(emulator, tmp_path, chain, dtype, is_pitched):
     number = 3  # odd: f32 is ieee
     case = dataclasses.replace(
         emulate_cases.ks_cases.draw(1, number),

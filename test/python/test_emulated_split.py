@@ -23,7 +23,7 @@ KS_RUN = BUILD / "bin" / "ks-run"
 BATCH = 40
 
 
-def compute(emulator, tmp_path, options, plan, layout, x, weight):  # noqa: F811
+def compute(emulator, tmp_path, options, plan, layout, x, weight):
     path = tmp_path / "layer.ks"
     command = [KS_RUN, *options, "--emit", "artifact", "-o", path, "--no-cubin", "--plan", plan]
     subprocess.run(command, check=True, capture_output=True, text=True)
@@ -45,7 +45,7 @@ def compute(emulator, tmp_path, options, plan, layout, x, weight):  # noqa: F811
 
 @pytest.mark.parametrize("kind", split_cases.KINDS)
 @pytest.mark.parametrize("layout", ["first", "last"])
-def test_numbers(emulator, tmp_path, kind, layout):  # noqa: F811
+def test_numbers(emulator, tmp_path, kind, layout):
     pattern = 1, 20, 64, 4
     options = get_options(pattern, layout, "sm_90", BATCH)
     x, weight = split_cases.make(kind, pattern, BATCH, seed=3)
@@ -64,7 +64,7 @@ def test_numbers(emulator, tmp_path, kind, layout):  # noqa: F811
         ((1, 64, 300, 1), "last", "sm_90"),
     ],
 )
-def test_plans(emulator, tmp_path, pattern, layout, target):  # noqa: F811
+def test_plans(emulator, tmp_path, pattern, layout, target):
     options = get_options(pattern, layout, target, BATCH)
     x, weight = split_cases.make("random", pattern, BATCH, seed=4)
     plans = find_split_plans(KS_RUN, options, 4)

@@ -34,7 +34,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("instruction", "chain", "dtype", "layout", "epilogue"), CASES)
-def test_plans(emulator, tmp_path, instruction, chain, dtype, layout, epilogue):  # noqa: F811
+def test_plans(emulator, tmp_path, instruction, chain, dtype, layout, epilogue):
     case = dataclasses.replace(
         emulate_cases.ks_cases.draw(1, 1 if instruction == "mma16_split" else 2),
         chain=ks.Chain([chain]),

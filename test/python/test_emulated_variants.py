@@ -31,7 +31,7 @@ CHAINS = [
 @pytest.mark.parametrize("chain", CHAINS, ids=str)
 @pytest.mark.parametrize("layout", ["batch_first", "batch_last"])
 @pytest.mark.parametrize("has_weights", [False, True], ids=["arguments", "constants"])
-def test_ranges(emulator, tmp_path, chain, layout, has_weights):  # noqa: F811
+def test_ranges(emulator, tmp_path, chain, layout, has_weights):
     case = make_case(chain, "f16", layout)
     text, weights = mlir(case), None
     if has_weights:

@@ -75,31 +75,31 @@ def get_plans(source: Path, instruction: str, count: int, with_cluster: bool) ->
 
 @pytest.mark.parametrize(("chain", "dtype", "layout", "epilogue"), CASES)
 @pytest.mark.parametrize("is_aligned", [True, False], ids=["aligned", "unaligned"])
-def test_plans(emulator, tmp_path, chain, dtype, layout, epilogue, is_aligned):  # noqa: F811
+def test_plans(emulator, tmp_path, chain, dtype, layout, epilogue, is_aligned):
     check(emulator, tmp_path, "wgmma16", chain, dtype, layout, epilogue, is_aligned)
 
 
 @pytest.mark.parametrize(("chain", "dtype", "epilogue"), CASES_RS)
 @pytest.mark.parametrize("is_aligned", [True, False], ids=["aligned", "unaligned"])
-def test_plans_rs(emulator, tmp_path, chain, dtype, epilogue, is_aligned):  # noqa: F811
+def test_plans_rs(emulator, tmp_path, chain, dtype, epilogue, is_aligned):
     check(emulator, tmp_path, "wgmma16_rs", chain, dtype, "batch_first", epilogue, is_aligned)
 
 
 @pytest.mark.parametrize(("chain", "layout", "epilogue"), CASES_RS8)
 @pytest.mark.parametrize("is_aligned", [True, False], ids=["aligned", "unaligned"])
-def test_plans_tf32(emulator, tmp_path, chain, layout, epilogue, is_aligned):  # noqa: F811
+def test_plans_tf32(emulator, tmp_path, chain, layout, epilogue, is_aligned):
     check(emulator, tmp_path, "wgmma8_rs", chain, "f32", layout, epilogue, is_aligned)
 
 
 @pytest.mark.parametrize(("chain", "dtype", "epilogue"), CASES_CLUSTER)
 @pytest.mark.parametrize("is_aligned", [True, False], ids=["aligned", "unaligned"])
-def test_clusters(emulator, tmp_path, chain, dtype, epilogue, is_aligned):  # noqa: F811
+def test_clusters(emulator, tmp_path, chain, dtype, epilogue, is_aligned):
     case = chain, dtype, "batch_first", epilogue, is_aligned
     check(emulator, tmp_path, "wgmma16_rs", *case, with_cluster=True)
 
 
 def check(
-    emulator,  # noqa: F811
+    emulator,
     tmp_path,
     instruction,
     chain,

@@ -30,8 +30,8 @@ struct ChainConstants {
   double remoteStore = 0.41; ///< Of a lane's store to another block,
   double sector = 1.4;       ///< of a sector that a warp stores to memory.
   /// What L2 gives, of the table: blocks read the same weights at about the
-  /// same time. And bytes that one SM takes at most.
-  double l2 = 1.37, l2PerClock = 94;
+  /// same time.
+  double l2 = 1.37;
   /// What a block waits for by itself, of what it takes of an SM: the more
   /// blocks there are, the less of it is seen.
   double serialShared = 0.36, serialDRAM = 1.34;
@@ -216,7 +216,7 @@ GPUCost ks::predictGPUChain(const Problem &problem, const GPUChainPlan &plan,
   // Of one block, on its share of the GPU.
   double dram = cost.dramBytes / blocks * busy / target.dramBandwidth;
   double l2 = cost.l2Bytes / blocks /
-              std::min(kConstants.l2PerClock * clock,
+              std::min(target.getL2BandwidthOfSM(),
                        kConstants.l2 * target.l2Bandwidth / busy);
   double shared = (work.shared + 2 * ioBytes / blocks / 128) / clock;
   double units = work.units / clock;

@@ -80,7 +80,7 @@ std::optional<double> ks::predictLibrary(const Problem &problem,
     return std::nullopt;
   constexpr double kLaunch = 5e-6, kWarmLaunch = 2.3e-6, kFewLaunch = 2.6e-6,
                    kOfPeak = 0.87, kOfL2 = 0.7, kOfL2ByFew = 0.35,
-                   kUnaligned = 0.15, kBytesPerClock = 94;
+                   kUnaligned = 0.15;
   constexpr int64_t kTile = 64, kWarmBatch = 512, kFew = 16;
   const KSPattern &p = problem.factors.front().pattern;
   int64_t batch = *problem.batch;
@@ -95,7 +95,7 @@ std::optional<double> ks::predictLibrary(const Problem &problem,
   double launch = !isWarm ? kLaunch : isFew ? kFewLaunch : kWarmLaunch;
   double bandwidth =
       std::min(isWarm ? ofL2 * target.l2Bandwidth : target.dramBandwidth,
-               busy * kBytesPerClock * target.gigahertz * 1e9);
+               busy * target.getL2BandwidthOfSM());
   double perSecond = 2 * getProductsPerClock(problem, target) *
                      target.gigahertz * 1e9 * busy * kOfPeak;
   if (!isAligned(problem) && (problem.realBytes == 2 || problem.tf32))

@@ -19,7 +19,7 @@
 // PLANS-LABEL: func.func @hadamard_merged(
 //   PLANS-NOT:   ks.merge_weights
 //       PLANS:   ks.{{matmul|chain}}
-//       PLANS:   plan #ks.gpu_
+//       PLANS:   } plan #ks.gpu_
 
 // Packed weights are as large as the tied ones, but for what fills tiles up.
 

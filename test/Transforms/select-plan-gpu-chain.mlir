@@ -10,10 +10,10 @@
 // CHECK-LABEL: func.func @small(
 //       CHECK:   plan #ks.gpu_chain_plan<entries = {{[0-9]+}}, warps = {{.*}}factors = [<{{.*}}<mma16, {{.*}}k = 32, j = {{.*}}<mma16, {{.*}}k = 32, j =
 // HOPPER-LABEL: func.func @small(
-//       HOPPER:   plan #ks.gpu_chain_plan<entries = {{[0-9]+}}, warps = {{[0-9]+}}, {{.*}}staged = true,
+//       HOPPER:   plan #ks.gpu_chain_plan<entries = {{[0-9]+}}, warps = {{[0-9]+}}, stages = {{[0-9]+}}, staged = true,
 //  RANK-LABEL: func.func @small(
 //        RANK:   plan #ks.gpu_chain_plan<
-//      REMARK:   Category:ks-select-plan | Remark="target sm_90: {{[0-9]+}} entries in clusters of 1 blocks of {{[0-9]+}} warps, {{.*}}whole rows stored: {{.*}} us, limited by {{.*}}: 16908288 bytes of DRAM, {{[0-9]+}} bytes into SMs"
+//      REMARK:   Category:ks-select-plan | Remark="target sm_90: {{[0-9]+}} entries in clusters of 1 blocks of {{[0-9]+}} warps, {{[0-9]+}} stages, whole rows stored: {{.*}} us, limited by {{.*}}: 16908288 bytes of DRAM, {{[0-9]+}} bytes into SMs"
 //      REMARK:   Remark="rejected {{[0-9]+}} entries in clusters of
 func.func @small(%x: tensor<4096x1024xf16>, %k0: tensor<32x32x32x1xf16>, %k1: tensor<1x32x32x32xf16>, %init: tensor<4096x1024xf16>) -> tensor<4096x1024xf16> {
   %y = ks.chain [<32, 32, 32, 1>, <1, 32, 32, 32>]

@@ -11,7 +11,7 @@
 //       NONE:   plan #ks.gpu_plan<
 // CHECK-LABEL: func.func @dense(
 //       CHECK:   plan #ks.library_plan<cublaslt, fallback = #ks.gpu_plan<{{.*}}<wgmma16,
-//      REMARK:   Remark="target sm_90: library cublasLt; predicted 1{{[0-9]+}}.{{[0-9]}} us; where it cannot be opened {{[0-9]+}} entries x {{.*}}, {{[0-9.]+}} us"
+//      REMARK:   Remark="target sm_90: library cublasLt; predicted 19{{[0-9]}}.{{[0-9]}} us; where it cannot be opened {{[0-9]+}} entries x {{.*}}, {{[0-9.]+}} us"
 func.func @dense(%x: tensor<4096x4096xf16>, %k: tensor<1x4096x4096x1xf16>, %init: tensor<4096x4096xf16>) -> tensor<4096x4096xf16> {
   %y = ks.matmul <1, 4096, 4096, 1> ins(%x, %k : tensor<4096x4096xf16>, tensor<1x4096x4096x1xf16>) outs(%init : tensor<4096x4096xf16>) -> tensor<4096x4096xf16>
   return %y : tensor<4096x4096xf16>

@@ -36,6 +36,13 @@ def import_cases():
     return ks_cases
 
 
+def draw_case(seed: int, number: int, is_long: bool):
+    """One of two to ten small factors, or of up to four larger ones; after import_cases."""
+    import ks_cases
+
+    return (ks_cases.draw_long if is_long else ks_cases.draw)(seed, number)
+
+
 def is_tf32(case) -> bool:
     """Half of the f32 cases."""
     return case.dtype == "f32" and case.number % 2 == 0

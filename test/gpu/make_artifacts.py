@@ -15,15 +15,14 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from device_cases import ROOT, ask_for_kernels, import_cases, mlir
+from device_cases import ROOT, ask_for_kernels, draw_case, import_cases, mlir
 
-ks_cases = import_cases()
+import_cases()
 
 
 def compile_case(options, number: int) -> str | None:
     """What went wrong, if anything."""
-    draw = ks_cases.draw_long if options.long else ks_cases.draw
-    case = draw(options.seed, number)
+    case = draw_case(options.seed, number, options.long)
     source = options.out / f"{number}.mlir"
     text = mlir(case)
     source.write_text(ask_for_kernels(text, options.kernels) if options.kernels else text)

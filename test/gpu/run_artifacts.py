@@ -18,7 +18,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-from device_cases import ROOT, import_cases, is_tf32
+from device_cases import ROOT, draw_case, import_cases, is_tf32
 
 ks_cases = import_cases()
 sys.path.insert(0, str(ROOT / "benchmarks"))
@@ -118,8 +118,10 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=8)
     options = parser.parse_args()
     paths = sorted(options.artifacts.glob("*.ks"), key=lambda path: int(path.stem))
-    draw = ks_cases.draw_long if options.long else ks_cases.draw
-    tasks = [(draw(options.seed, int(path.stem)), path, options.runtime) for path in paths]
+    tasks = [
+        (draw_case(options.seed, int(path.stem), options.long), path, options.runtime)
+        for path in paths
+    ]
     failures = 0
     if options.jobs > 1:
         with get_context("spawn").Pool(options.jobs) as pool:

@@ -22,6 +22,14 @@ def function():
 
 
 @pytest.fixture(scope="module")
+def emulator():
+    """Runs artefacts on an emulated GPU and compares them with float64."""
+    import ks_gpu
+
+    return ks_gpu.emulate_cases.Emulator(ks_gpu.BUILD)
+
+
+@pytest.fixture(scope="module")
 def gpu_device():
     import ks_gpu
 

@@ -18,6 +18,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "test" / "gpu"))
 import emulate_cases as emulate_cases  # for tests, too
+from device_cases import ask_for_kernels as ask_for_kernels
 from emulated_device import Device
 from ks_arrays import dense, random_arrays
 

@@ -10,7 +10,7 @@ import threading
 import numpy as np
 import pytest
 from ks_arrays import CHAIN, dense, random_arrays
-from ks_gpu import OTHER, STREAM, arrays_on, place
+from ks_gpu import OTHER, STREAM, arrays_on, ask_for_kernels, place
 
 import ks
 from ks import _streams
@@ -103,8 +103,7 @@ def test_other_streams_wait_for_packing(gpu, torch, compiled):
 
 def compile_apart():
     """CHAIN in two kernels, with an intermediate in the workspace."""
-    head, body = CHAIN.mlir("f32").split("{\n", 1)
-    return ks.compile(f'{head}attributes {{ks.kernels = "apart"}} {{\n{body}', target="sm_80")
+    return ks.compile(ask_for_kernels(CHAIN.mlir("f32"), "apart"), target="sm_80")
 
 
 def test_workspaces_are_kept_per_stream(gpu, torch):

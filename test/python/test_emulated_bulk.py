@@ -18,7 +18,7 @@ import ptx_emulator
 import ptx_parser
 from device_cases import mlir
 from plan_kinds import find_plans
-from test_emulated_gpu import BUILD, emulator, pytestmark  # noqa: F401
+from test_emulated_gpu import BUILD, pytestmark  # noqa: F401
 
 import ks
 

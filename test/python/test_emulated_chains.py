@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "test" / "gpu"))
 import emulate_cases
 from device_cases import mlir
-from test_emulated_gpu import BUILD, emulator, pytestmark  # noqa: F401
+from test_emulated_gpu import BUILD, pytestmark  # noqa: F401
 
 COUNT = int(os.environ.get("KS_CHAIN_CASES", "60"))
 # Where plans compute the intermediate several times, emulation takes as long.

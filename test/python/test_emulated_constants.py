@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "test" / "gpu"))
 import emulate_cases
 from device_cases import embed_weights, mlir
-from test_emulated_gpu import BUILD, emulator, pytestmark  # noqa: F401
+from test_emulated_gpu import BUILD, pytestmark  # noqa: F401
 from test_emulated_wgmma import get_plans
 
 import ks

@@ -20,7 +20,7 @@ import ks_conversions
 import ks_elementwise
 import ks_runtime
 from device_cases import mlir
-from test_emulated_gpu import BUILD, emulator, pytestmark  # noqa: F401
+from test_emulated_gpu import BUILD, pytestmark  # noqa: F401
 
 COUNT = int(os.environ.get("KS_GPU_ELEMENTWISE_CASES", "12"))
 GROUP = 4

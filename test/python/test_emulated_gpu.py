@@ -29,11 +29,6 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module")
-def emulator():
-    return emulate_cases.Emulator(BUILD)
-
-
 @pytest.mark.parametrize("first", range(0, COUNT, GROUP))
 def test_random_cases(emulator, tmp_path, first):
     target = ("sm_80", "sm_90")[first // GROUP % 2]

@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT / "test" / "gpu"))
 import emulate_cases
 import ks_merged
 from device_cases import ask_for_kernels, is_tf32, mlir
-from test_emulated_gpu import BUILD, emulator  # noqa: F401
+from test_emulated_gpu import BUILD
 
 LIBRARY = BUILD / "test/unit/libKSFakeCublasLt.so"
 pytestmark = pytest.mark.skipif(

@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT / "test" / "gpu"))
 import emulate_cases
 import ks_merged
 from device_cases import embed_weights, is_tf32, mlir
-from test_emulated_gpu import BUILD, emulator, pytestmark  # noqa: F401
+from test_emulated_gpu import BUILD, pytestmark  # noqa: F401
 
 COUNT = int(os.environ.get("KS_GPU_MERGED_CASES", "16"))
 GROUP = 4

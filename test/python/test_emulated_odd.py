@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT / "test" / "gpu"))
 import emulate_cases
 from device_cases import mlir
 from plan_kinds import find_plans
-from test_emulated_gpu import BUILD, emulator, pytestmark  # noqa: F401
+from test_emulated_gpu import BUILD, pytestmark  # noqa: F401
 
 import ks
 

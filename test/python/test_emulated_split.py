@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "test" / "gpu"))
 import split_cases
 from split_cases import find_split_plans, get_errors, get_options
-from test_emulated_gpu import BUILD, emulator, pytestmark  # noqa: F401
+from test_emulated_gpu import BUILD, pytestmark  # noqa: F401
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 from ks_runtime import KsError

@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT / "test" / "gpu"))
 import emulate_cases
 from device_cases import embed_weights, mlir
 from test_emulated_constants import KS_RUN, make_case
-from test_emulated_gpu import emulator, pytestmark  # noqa: F401
+from test_emulated_gpu import pytestmark  # noqa: F401
 
 import ks
 

@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "examples" / "families"), str(ROOT / "test" / "gpu")]
-from test_emulated_gpu import BUILD, emulator, pytestmark  # noqa: F401
+from test_emulated_gpu import BUILD, pytestmark  # noqa: F401
 
 import families
 
@@ -106,7 +106,7 @@ def test_layers_become_ptx(path, kind, tmp_path):
 @pytest.mark.parametrize(
     "layer", [layer for layer in families.LAYERS if layer.is_small], ids=lambda layer: layer.entry
 )
-def test_small_layers_on_the_emulated_gpu(emulator, layer, kind, tmp_path):  # noqa: F811
+def test_small_layers_on_the_emulated_gpu(emulator, layer, kind, tmp_path):
     path = tmp_path / "layer.ks"
     command = [KS_RUN, convert(layer, kind, tmp_path), "--entry", layer.entry, "--no-cubin"]
     command += ["--target", "sm_90", "--emit", "artifact", "-o", path]

@@ -17,6 +17,8 @@
 #include "ks/Analysis/LibraryCost.h"
 #include "ks/Analysis/SplitFloat.h"
 
+#include <cmath>
+#include <limits>
 #include <map>
 #include <tuple>
 
@@ -84,6 +86,8 @@ public:
       : chain(chain), target(target) {}
 
   std::optional<double> predict(llvm::ArrayRef<FactorGroup> groups) override {
+    if (isOrderedPair(groups))
+      return predictOrdered(groups);
     Problem problem = getKernelProblem(chain, groups);
     if (groups.size() > 1) {
       std::optional<double> fused = predictFusedKernel(problem, target);
@@ -100,6 +104,8 @@ public:
   /// Arrays have to be moved, and all be multiplied; what is saved then, is
   /// saved of no less.
   double bound(llvm::ArrayRef<FactorGroup> groups) override {
+    if (isOrderedPair(groups))
+      return bound(groups.take_front()) + bound(groups.drop_front());
     Problem problem = getKernelProblem(chain, groups);
     if (groups.size() > 1)
       return withoutSaved(boundGPUChain(problem, target, *problem.batch),
@@ -120,6 +126,13 @@ public:
     return withoutSaved(kLeast * std::max(bytes, products), groups);
   }
   unsigned getMaxGroups() const override { return kMaxFusedFactors; }
+
+  /// Where tensor cores can take planes from shared memory.
+  bool canOrder(const FactorGroup &writer, const FactorGroup &reader) override {
+    return target.wgmma16PerClock > 0 && chain.realBytes == 2 &&
+           chain.batchFirst && !(writer.first == 0 && chain.convertsInput()) &&
+           getOrder(reader.factor.pattern, writer.factor.pattern).has_value();
+  }
 
   /// Tensor cores multiply by 16×16 weights. More FMAs are not seen, either, as
   /// long as memory takes longer, which may be L2 where batches are small.
@@ -154,10 +167,14 @@ private:
   const Alone &predictAlone(const Problem &problem) {
     auto [known, isNew] =
         alone.try_emplace({getKey(problem.factors.front(), problem.hasEpilogue),
-                           problem.convertsInput()});
+                           problem.convertsInput(), problem.getPlanes(),
+                           problem.getRedundancy()});
     if (!isNew)
       return known->second;
-    double kernel = planForGPU(problem, target).front().cost.seconds;
+    auto ranked = planForGPU(problem, target);
+    if (ranked.empty()) // There are none for some orders of features.
+      return known->second = {std::numeric_limits<double>::infinity(), false};
+    double kernel = ranked.front().cost.seconds;
     // In a chain of short kernels each takes longer than in a row of its own
     // kind, by which it is predicted: fitted to nine chains.
     constexpr double kAmongOthers = 1.35;
@@ -166,6 +183,18 @@ private:
     double library = predictLibrary(problem, target).value_or(kernel);
     known->second = {std::min(kernel, library), library < kernel};
     return known->second;
+  }
+
+  /// Two kernels, with an order of the features between them.
+  std::optional<double> predictOrdered(llvm::ArrayRef<FactorGroup> pair) {
+    Problem writer = getKernelProblem(chain, pair.take_front()),
+            reader = getKernelProblem(chain, pair.drop_front());
+    writer.writes = reader.reads =
+        getOrder(reader.factors.front().pattern, writer.factors.front().pattern);
+    double seconds =
+        withoutSaved(predictAlone(writer).seconds, pair.take_front()) +
+        withoutSaved(predictAlone(reader).seconds, pair.drop_front());
+    return std::isfinite(seconds) ? std::optional(seconds) : std::nullopt;
   }
 
   double withoutSaved(double seconds,
@@ -218,7 +247,8 @@ private:
 
   const Problem chain;
   const GPUTarget target;
-  std::map<std::pair<FactorKey, bool>, Alone> alone;
+  /// With whether the input is converted, and the order of features.
+  std::map<std::tuple<FactorKey, bool, int64_t, int64_t>, Alone> alone;
 };
 
 } // namespace

@@ -32,6 +32,10 @@ bool Grouping::hasDense() const {
   });
 }
 
+bool ks::isOrderedPair(llvm::ArrayRef<FactorGroup> kernel) {
+  return kernel.size() == 2 && kernel.front().writesOrder;
+}
+
 Problem ks::getKernelProblem(const Problem &chain,
                              llvm::ArrayRef<FactorGroup> groups) {
   Problem problem = chain;
@@ -96,6 +100,9 @@ private:
   double countKernels() const;
   void listKernels(unsigned maxGroups);
   void listKernels(FactorKernel &groups, unsigned maxGroups);
+  void listOrderedPairs(const FactorGroup &writer);
+  std::optional<llvm::SmallVector<FactorKernel>>
+  orderPairs(llvm::ArrayRef<FactorKernel> apart);
   Grouping findBest();
   bool isMergeable(unsigned first, unsigned count) const;
   bool isProductDense() const;
@@ -257,10 +264,24 @@ void Search::listKernels(unsigned maxGroups) {
 }
 
 /// All kernels that begin with `groups`, which is left as it was.
+void Search::listOrderedPairs(const FactorGroup &writer) {
+  for (const FactorGroup &reader : groupsAt[writer.end()])
+    if (costs.canOrder(writer, reader)) {
+      FactorKernel pair{writer, reader};
+      pair.front().writesOrder = true;
+      double bound = costs.bound(pair);
+      candidates.push_back({std::move(pair), bound, /*isKnown=*/false});
+    }
+}
+
 void Search::listKernels(FactorKernel &groups, unsigned maxGroups) {
   candidates.push_back({groups, costs.bound(groups), /*isKnown=*/false});
   unsigned end = groups.back().end();
-  if (end == size || groups.size() >= maxGroups)
+  if (end == size)
+    return;
+  if (groups.size() == 1)
+    listOrderedPairs(groups.front());
+  if (groups.size() >= maxGroups)
     return;
   for (const FactorGroup &next : groupsAt[end]) {
     groups.push_back(next);
@@ -355,6 +376,26 @@ Grouping Search::findBest() {
   return solve();
 }
 
+/// Factors apart, in pairs with an order between them where there can be one;
+/// none if there cannot.
+std::optional<llvm::SmallVector<FactorKernel>>
+Search::orderPairs(llvm::ArrayRef<FactorKernel> apart) {
+  llvm::SmallVector<FactorKernel> kernels;
+  for (const FactorKernel &kernel : apart) {
+    bool canJoin = !kernels.empty() && kernels.back().size() == 1 &&
+                   costs.canOrder(kernels.back().front(), kernel.front());
+    if (canJoin) {
+      kernels.back().front().writesOrder = true;
+      kernels.back().push_back(kernel.front());
+    } else {
+      kernels.push_back(kernel);
+    }
+  }
+  if (kernels.size() == apart.size())
+    return std::nullopt;
+  return kernels;
+}
+
 GroupingResult Search::run(bool isExplained) {
   listGroups();
   keepFewBlocks();
@@ -383,6 +424,9 @@ GroupingResult Search::run(bool isExplained) {
   if (size <= costs.getMaxGroups())
     reject(kFusedWay, {together});
   reject(kApartWay, apart);
+  if (std::optional<llvm::SmallVector<FactorKernel>> ordered =
+          orderPairs(apart))
+    reject(kOrderedWay, *ordered);
   if (size > 1 && isMergeable(0, size))
     for (bool isDense : {false, true})
       if (std::optional<FactorGroup> all =

@@ -97,6 +97,12 @@ constexpr struct {
   double meeting, bytesPerCycle;
 } kPartials{0.95e-6, 15};
 
+/// Of planes: not fitted yet, but taken from those of rows.
+constexpr struct {
+  double operands, copied; ///< Cycles of shared memory, of what is counted.
+  double units;            ///< As in FittedOperands.
+} kPlanes{0.68, 1.17, 1.1};
+
 static Fitted getFitted(const GPUPlan &plan, bool batchFirst) {
   if (plan.isWgmmaRS())
     return {1.8e-6, 0.1e-6, 1.25, 5, 0.2, 0.53, 0.97};
@@ -118,6 +124,8 @@ static FittedOperands getFittedOperands(bool batchFirst) {
 /// The share of the DRAM's bandwidth that is left when rows are read in short
 /// pieces; sectors have 32 bytes.
 double GPUCostModel::getRowEfficiency(int64_t batch) const {
+  if (plan.planes != 0)
+    return getPlanesEfficiency();
   int64_t piece = getRunBytes(problem, plan, batch);
   // Pieces that begin inside of a sector share it with others, even more so
   // where the last ones of a row are shorter.
@@ -151,6 +159,18 @@ double GPUCostModel::getRowEfficiency(int64_t batch) const {
 
 /// Multiprocessors that can work. Clusters are placed in groups of 14 to 18
 /// multiprocessors, of which larger ones leave some.
+/// Of planes, input is read in long pieces, and the result written in those of
+/// a slab's columns, which L2 puts together.
+double GPUCostModel::getPlanesEfficiency() const {
+  int64_t piece = plan.j == p.d ? plan.n * p.d * bytes : plan.j * bytes;
+  double ofResult = piece >= 128  ? 1
+                    : piece >= 64 ? 0.97
+                    : piece >= 32 ? 0.8
+                                  : 0.8 * toDouble(piece) / 32;
+  double in = toDouble(p.c), out = toDouble(p.b);
+  return (in + out) / (in + out / ofResult);
+}
+
 double GPUCostModel::getMultiprocessors() const {
   int64_t count = target.multiprocessors;
   return toDouble(plan.getClusterBlocks() > 2 ? count * 10 / 11 : count);
@@ -191,6 +211,7 @@ GPUCostModel::GPUCostModel(const Problem &problem, const GPUPlan &plan,
 /// Rows of a tile that the copy engine copies.
 double GPUCostModel::getEngineRows() const {
   int64_t row = !batchFirst                 ? plan.getAtomEntries(bytes)
+                : plan.planes != 0          ? plan.getAtomDepth()
                 : plan.isFlatCopy(p, bytes) ? plan.getAtomWidth()
                                             : plan.j;
   return traffic.inputBytes / toDouble(row * bytes * plan.cluster);
@@ -229,6 +250,13 @@ double GPUCostModel::getSharedCycles(double copied) const {
   if (!plan.isBulk && batchFirst && (piece & (piece - 1)) != 0 &&
       !plan.shiftsRows(p, batchFirst, bytes))
     activations *= 2.5;
+  if (plan.planes != 0) {
+    // The tensor cores read planes for all n, and weights for 64 entries.
+    double operands = traffic.inputBytes * toDouble(plan.warpsN) +
+                      traffic.weightBytes * toDouble(plan.entries) / 64;
+    return (kPlanes.operands * operands + kPlanes.copied * copied) / 128 +
+           getStoreCycles();
+  }
   if (plan.isWgmmaRS())
     return 1.73 * copied / 128 + traffic.steps * kCyclesOfLoad * activations +
            getStoreCycles();
@@ -256,6 +284,9 @@ double GPUCostModel::getStoreCycles() const {
 
 /// Cycles of a tile in which its warps do one thing after the other.
 double GPUCostModel::getSerialCycles(double resident, double waits) const {
+  if (plan.planes != 0)
+    return kPlanes.units * tile.units +
+           (waits + 0.54 * getStoreCycles()) / resident;
   if (plan.isWgmmaRS()) {
     double loads = kCyclesOfLoad * traffic.steps * getActivationCycles();
     return std::max(1.29 * tile.units, loads) +

@@ -138,6 +138,8 @@ int64_t GPUPlan::getSwizzleBytes(const KSPattern &p, bool batchFirst,
                                  int64_t elementBytes) const {
   if (isWgmmaSS() || !batchFirst)
     return kWgmmaRowBytes;
+  if (planes != 0)
+    return getAtomDepth() * elementBytes;
   if (!isBulk || fragments.runK != 1)
     return 0;
   if (isFlatCopy(p, elementBytes)) // Shorter rows are one piece of memory.
@@ -231,7 +233,7 @@ int64_t GPUPlan::getRegisters(const Problem &problem) const {
   int64_t epilogue =
       problem.hasEpilogue ? std::max<int64_t>(24, accumulators / 2) : 0;
   accumulators *= fragments.numSums();
-  if (isWgmmaSS())
+  if (isWgmmaSS() || planes != 0)
     return accumulators + 58 + epilogue;
   int64_t activations = vector * getTilesM(batchFirst) *
                         FragmentLayout::slotsK * problem.elementBytes() / 4;

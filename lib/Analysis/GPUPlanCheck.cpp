@@ -31,7 +31,7 @@ static void checkBulk(Check &check, const Problem &problem,
   check.require(rows <= 256,
                 "{0} is {1} with bulk copies; expected at most 256",
                 problem.batchFirst ? "entries" : "k", rows);
-  if (!problem.batchFirst)
+  if (!problem.batchFirst || plan.planes != 0)
     return;
   // Rows of the tensors that a group is for the engine, and of its boxes.
   bool isFlat = plan.isFlatCopy(p, bytes);
@@ -72,7 +72,7 @@ static void checkWgmmaRS(Check &check, const Problem &problem,
                  plan.warpsM * 2 * plan.getTileEntries(problem.batchFirst));
   check.require(plan.stages >= 2, "stages is {0} with {1}; expected at least 2",
                 plan.stages, name);
-  KSPattern p = problem.factors.front().pattern;
+  KSPattern p = plan.getKernelPattern(problem.factors.front().pattern);
   bool isSize = plan.cluster == 1 || plan.cluster == 2 || plan.cluster == 4 ||
                 plan.cluster == 8;
   check.require(isSize, "cluster is {0}; expected 1, 2, 4 or 8", plan.cluster);
@@ -87,6 +87,44 @@ static void checkWgmmaRS(Check &check, const Problem &problem,
       plan.n <= 256 * plan.warpsN,
       "n is {0} with {1}; expected at most 256 for each of {2} warps along n",
       plan.n, name, plan.warpsN);
+}
+
+/// What planes are for, and how they lie.
+static void checkPlanes(Check &check, const Problem &problem,
+                        const GPUPlan &plan) {
+  int64_t planes = problem.getPlanes();
+  check.require(plan.planes == planes,
+                "planes is {0}; expected {1}, which the order of features {2}",
+                plan.planes, planes, planes == 0 ? "does not ask for" : "says");
+  if (plan.planes == 0 || !check.isGood())
+    return;
+  int64_t bytes = problem.elementBytes();
+  KSPattern p = plan.getKernelPattern(problem.factors.front().pattern);
+  check.require(problem.batchFirst && plan.isWgmmaRS() && bytes == 2,
+                "instruction is {0} with planes; expected wgmma16_rs, f16 or "
+                "bf16, and layout batch_first",
+                getName(plan.fragments.instruction));
+  check.require(plan.fragments.runK == 2,
+                "run_k is {0} with planes; expected 2, the order of memory",
+                plan.fragments.runK);
+  check.require(plan.k == 16 || plan.k == 32 || plan.k % 64 == 0,
+                "k is {0} with planes; expected 16, 32 or a multiple of 64, "
+                "rows that can be swizzled",
+                plan.k);
+  check.require(plan.entries == 16 * plan.warpsM,
+                "entries is {0} with planes and {1} warps along the batch; "
+                "expected {2}, 64 for four of them",
+                plan.entries, plan.warpsM, 16 * plan.warpsM);
+  check.require(plan.j % plan.cluster == 0,
+                "cluster is {0} with {1} planes; expected a divisor",
+                plan.cluster, plan.j);
+  check.require(p.c * bytes % 16 == 0,
+                "bulk copies are of planes of {0} bytes; expected a multiple "
+                "of 16",
+                p.c * bytes);
+  check.require(!problem.writes || !problem.hasEpilogue,
+                "there is an epilogue where features are written in an order; "
+                "expected none");
 }
 
 /// What wgmma can do (PTX ISA, "wgmma.mma_async"), and its kernel.
@@ -238,7 +276,7 @@ static void checkPlan(Check &check, const Problem &problem,
                   "splits is {0} where results are put together as rows; "
                   "expected 1",
                   plan.splits);
-    check.require(layout.runK == 1 || plan.j == plan.vector,
+    check.require(layout.runK == 1 || plan.j == plan.vector || plan.planes != 0,
                   "run_k is {0} with several warps along j; expected 1",
                   layout.runK);
     check.require(layout.runN == 1 ||
@@ -259,6 +297,7 @@ static void checkPlan(Check &check, const Problem &problem,
                   "run_k is {0}; expected {1} with {2} and layout batch_last",
                   layout.runK, runK, getName(layout.instruction));
   }
+  checkPlanes(check, problem, plan);
   if (plan.isWgmmaRS())
     checkWgmmaRS(check, problem, plan);
   else if (plan.isWgmma())
@@ -277,8 +316,10 @@ static void checkPlan(Check &check, const Problem &problem,
   if (plan.isBulk)
     checkBulk(check, problem, plan);
   const Problem::Factor &factor = problem.factors.front();
+  // Columns may be groups.
+  bool sharesColumns = problem.writes ? factor.tiedA : factor.tiedD;
   check.require(plan.tiedA == factor.tiedA &&
-                    plan.tiedD == (factor.tiedD && !plan.isFolded),
+                    plan.tiedD == (sharesColumns && !plan.isFolded),
                 "packed weights are {0}tied along a and {1}tied along d; "
                 "expected what the weight is",
                 plan.tiedA ? "" : "not ", plan.tiedD ? "" : "not ");

@@ -24,7 +24,9 @@ namespace {
 class Enumerator {
 public:
   Enumerator(const Problem &problem, const GPUTarget &target, size_t count)
-      : problem(problem), target(target), p(problem.factors.front().pattern),
+      : problem(problem), target(target),
+        p(toKernelPattern(problem.factors.front().pattern, /*isFolded=*/false,
+                           problem.getPlanes())),
         batch(problem.batch.value_or(kAssumedGPUBatch)), count(count) {}
 
   llvm::SmallVector<RankedGPUPlan> rank();
@@ -41,6 +43,7 @@ private:
     bool isFlat;
   };
   llvm::SmallVector<Columns> getColumns() const;
+  void addPlans(bool hasWgmma);
   void addPlans(const Columns &columns, WarpInstruction instruction);
   void addTiles(GPUPlan plan, bool isFlat);
   void chooseRunN(GPUPlan &plan) const;
@@ -49,6 +52,8 @@ private:
   void addWgmmaPlans(bool isFolded);
   void addWgmmaRSPlans();
   void addWgmmaRSPlans(const Columns &columns);
+  void addPlanesPlans();
+  void addPlanesPlans(int64_t vector, int64_t warpsJ);
   void add(GPUPlan plan);
   void addSplits(GPUPlan plan);
   /// Batch-last, whether the copy engine can read rows that follow each other:
@@ -74,7 +79,7 @@ private:
 
   const Problem &problem;
   const GPUTarget &target;
-  KSPattern p;
+  KSPattern p; ///< That kernels compute, unless they fold it.
   int64_t batch;
   size_t count;
   /// Those that were among the best `count` when they were found, and what the
@@ -412,15 +417,79 @@ void Enumerator::addWgmmaRSPlans(const Columns &columns) {
     }
 }
 
-llvm::SmallVector<RankedGPUPlan> Enumerator::rank() {
+/// Columns whose k are together. Those of a warp are next to each other in the
+/// result, so that there are as many as a piece of memory takes, or more if n
+/// are few.
+void Enumerator::addPlanesPlans() {
+  for (int64_t vector : {1, 2, 4, 8, 16})
+    for (int64_t warpsJ : {1, 2})
+      if (vector * warpsJ < 2 * p.d)
+        addPlanesPlans(std::min(vector, p.d), warpsJ);
+}
+
+void Enumerator::addPlanesPlans(int64_t vector, int64_t warpsJ) {
+  GPUPlan plan;
+  plan.fragments.instruction = WarpInstruction::WgmmaRS16;
+  plan.fragments.runK = 2;
+  plan.planes = problem.getPlanes();
+  plan.isBulk = true;
+  plan.vector = vector;
+  plan.warpsJ = warpsJ;
+  plan.j = vector * warpsJ;
+  const Problem::Factor &factor = problem.factors.front();
+  plan.tiedA = factor.tiedA;
+  plan.tiedD = problem.writes ? factor.tiedA : factor.tiedD;
+  constexpr int64_t kGroup = FragmentLayout::wgmmaWarps;
+  int64_t tileN = plan.fragments.tileN();
+  for (int64_t tilesN : {1, 2, 3, 4, 6, 8, 12, 16, 22, 24, 32})
+    for (auto [groupsM, warpsN] :
+         {std::pair<int64_t, int64_t>{1, 1}, {2, 1}, {1, 2}}) {
+      if (groupsM * warpsN * warpsJ > 2)
+        continue;
+      plan.warpsM = kGroup * groupsM;
+      plan.warpsN = warpsN;
+      plan.entries = 16 * plan.warpsM;
+      plan.n = tileN * tilesN * warpsN;
+      if (plan.n >= p.b + tileN * warpsN ||
+          (plan.entries >= 2 * batch && groupsM > 1))
+        continue;
+      plan.fragments.runN = 1;
+      if (plan.vector == p.d && warpsJ == 1)
+        chooseRunN(plan);
+      for (int64_t k : {16, 32, 64, 128}) {
+        if (k > 16 && k / 2 >= p.c)
+          break;
+        plan.k = k;
+        for (int64_t cluster : {1, 2, 4, 8})
+          for (bool isResident : {false, true})
+            for (int64_t stages : {2, 3, 4, 6, 8}) {
+              plan.cluster = cluster;
+              plan.isResident = isResident;
+              plan.stages = stages;
+              add(plan);
+            }
+      }
+    }
+}
+
+void Enumerator::addPlans(bool hasWgmma) {
   for (WarpInstruction instruction : getInstructions())
     for (const Columns &columns : getColumns())
       addPlans(columns, instruction);
-  bool hasWgmma = target.wgmma16PerClock > 0 && !problem.convertsInput();
   if (hasWgmma && problem.realBytes == 2)
     addWgmmaPlans();
   if (hasWgmma && (problem.realBytes == 2 || isTF32()))
     addWgmmaRSPlans();
+}
+
+llvm::SmallVector<RankedGPUPlan> Enumerator::rank() {
+  bool hasWgmma = target.wgmma16PerClock > 0 && !problem.convertsInput();
+  if (problem.getPlanes() != 0) {
+    if (hasWgmma && problem.realBytes == 2)
+      addPlanesPlans();
+  } else {
+    addPlans(hasWgmma);
+  }
   // Ties are broken by the order of enumeration.
   llvm::SmallVector<unsigned> order(plans.size());
   std::iota(order.begin(), order.end(), 0);

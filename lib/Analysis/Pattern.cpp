@@ -43,3 +43,11 @@ std::optional<KSPattern> ks::getProduct(const KSPattern &left,
                     right.a * right.c / left.a, right.d};
   return product.isValid() ? std::optional<KSPattern>(product) : std::nullopt;
 }
+
+std::optional<FeatureOrder> ks::getOrder(const KSPattern &left,
+                                         const KSPattern &right) {
+  std::optional<int64_t> r = getRedundancy(left, right);
+  if (!r || right.d != 1 || left.d == 1 || right.a == left.a)
+    return std::nullopt;
+  return FeatureOrder{left.a, right.a / left.a, *r, left.d};
+}

@@ -39,8 +39,8 @@ def locate(descriptor: int, rows: int, transposed: bool, kind: str) -> np.ndarra
         at = r // 8 * stride + r % 8 * 16 + k // wide * leading + k % wide * size
     elif kind == "tf32":
         raise WgmmaError(f"a matrix of tf32 with swizzle mode {mode} is not known here")
-    elif mode == 1 and not transposed:  # rows of 128 bytes
-        at = r // 8 * stride + r % 8 * 128 + k * 2
+    elif not transposed:  # rows of 128, 64 or 32 bytes
+        at = r // 8 * stride + r % 8 * (256 >> mode) + k * 2
     elif mode == 1:  # 64 rows in 128 bytes, for each k
         at = r // 64 * leading + r % 64 * 2 + k // 8 * stride + k % 8 * 128
     else:

@@ -328,6 +328,24 @@ def draw_long(seed: int, number: int) -> Case:
     return _make_case(rng, seed, number, chain, dtype, layout, batch, dynamic=0.2)
 
 
+def draw_ordered(seed: int, number: int) -> Case:
+    """Two or three factors, the last two of which may have the features between them in
+    an order (#ks.feature_order) where tensor cores read rows of 16 bytes."""
+    rng = np.random.default_rng([seed, number, 4])
+    a, r = int(rng.integers(1, 4)), int(rng.choice([1, 1, 2, 3]))
+    p, q = (int(rng.integers(2, 25)) for _ in range(2))
+    p += -p % (8 // math.gcd(8, r))  # p·r is a multiple of 8
+    depth, rows = 8 * int(rng.integers(1, 11)), int(rng.integers(1, 80))
+    patterns = [(a * p, r * q, depth, 1), (a, rows, p * r, q)]
+    if rng.random() < 0.3:
+        patterns.insert(0, (1, a * p * depth, 16, 1))
+    tied = ["".join(axis for axis in "ad" if rng.random() < 0.15) for _ in patterns]
+    dtype = str(rng.choice(["f16", "bf16"]))
+    batch = int(rng.choice([1, 5, 64, 150]))
+    chain = ks.Chain(patterns, tied)
+    return _make_case(rng, seed, number, chain, dtype, "batch_first", batch)
+
+
 def _make_case(
     rng: np.random.Generator,
     seed: int,

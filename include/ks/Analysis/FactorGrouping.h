@@ -53,11 +53,16 @@ struct FactorGroup {
   unsigned first = 0; ///< Number of the first factor, in order of application.
   unsigned count = 1;
   bool isDense = false;   ///< Into (1, N, M, 1); else into their product.
-  Problem::Factor factor; ///< What it is as one factor.
+  /// What it is as one factor.
+  Problem::Factor factor;
+  /// Whether the next group of the kernel is a kernel of its own, for which
+  /// this one leaves the features between them in an order (FeatureOrder).
+  bool writesOrder = false;
 
   unsigned end() const { return first + count; }
   bool operator==(const FactorGroup &o) const {
-    return first == o.first && count == o.count && isDense == o.isDense;
+    return first == o.first && count == o.count && isDense == o.isDense &&
+           writesOrder == o.writesOrder;
   }
 };
 
@@ -86,6 +91,12 @@ public:
   virtual bool usesLibrary(llvm::ArrayRef<FactorGroup>) { return false; }
   /// The most groups that a kernel can have.
   virtual unsigned getMaxGroups() const = 0;
+  /// Whether `reader` may read what `writer` left in an order.
+  virtual bool canOrder(const FactorGroup &writer, const FactorGroup &reader) {
+    (void)writer;
+    (void)reader;
+    return false;
+  }
   /// Rows and columns of blocks, of which smaller ones take as long.
   virtual int64_t getBlockSize() const { return 1; }
 };
@@ -100,6 +111,7 @@ struct GroupingProblem {
 /// Names of ways to run a chain that readers might expect.
 inline constexpr llvm::StringLiteral kFusedWay = "all factors in one kernel",
                                      kApartWay = "factors apart",
+                             kOrderedWay = "factors apart, ordered between",
                                      kMergedWay = "all factors merged",
                                      kDenseWay = "dense",
                                      kFastestWay = "the fastest way";
@@ -134,6 +146,9 @@ GroupingResult groupFactors(const GroupingProblem &problem, KernelCosts &costs,
 /// factor.
 Problem getKernelProblem(const Problem &chain,
                          llvm::ArrayRef<FactorGroup> groups);
+
+/// Whether `kernel` is really two, with an order of features between them.
+bool isOrderedPair(llvm::ArrayRef<FactorGroup> kernel);
 
 /// Times of kernels for `chain`, whose batch is known, by the planners.
 std::unique_ptr<KernelCosts> createCPUCosts(const Problem &chain,

@@ -70,6 +70,7 @@ private:
   double getPartialSeconds() const;
   double getSerialCycles(double resident, double waits) const;
   double getRowEfficiency(int64_t batch) const;
+  double getPlanesEfficiency() const;
   double getMultiprocessors() const;
   double getOverlap(double resident) const;
 

@@ -33,6 +33,10 @@
 // activations go through registers (wgmma16_rs), like those of mma.sync: once
 // for all n of the warps, while weights are read by the tensor cores.
 //
+// Between two kernels features may lie in another order (FeatureOrder in
+// Pattern.h): then a slab's columns are *planes* [entries][k] of shared memory,
+// from where the tensor cores take activations as they take weights.
+//
 // Blocks with neighbouring n read the same X. On sm_90 they can form a
 // *cluster*, in which each block copies a part of it to all of them.
 //
@@ -75,6 +79,17 @@ constexpr int64_t kWgmmaRowBytes = kSwizzledBytes;
 /// times four warps.
 constexpr int64_t kWgmmaRegisters = 232, kWgmmaCopyRegisters = 40;
 
+/// The pattern that a kernel computes: of what is folded, columns are rows; of
+/// planes (`FeatureOrder`) that a factor with d = 1 writes, so many groups are
+/// columns.
+inline KSPattern toKernelPattern(const KSPattern &p, bool isFolded,
+                                  int64_t planes) {
+  if (isFolded)
+    return {p.a, p.b * p.d, p.c * p.d, 1};
+  return planes != 0 && p.d == 1 ? KSPattern{p.a / planes, p.b, p.c, planes}
+                                 : p;
+}
+
 /// How one factor runs; see #ks.gpu_plan.
 struct GPUPlan {
   // --- Decisions ---
@@ -94,6 +109,7 @@ struct GPUPlan {
   bool isResident = false; ///< All weights of a slab stay in a block.
   bool tiedA = false, tiedD = false; ///< Packed weights are shared.
   bool isFolded = false;             ///< Columns j are rows of n and k.
+  int64_t planes = 0; ///< Columns with all k of each together, or 0.
 
   // --- Derived ---
   int64_t getWarps() const { return warpsM * warpsN * warpsJ; }
@@ -113,7 +129,7 @@ struct GPUPlan {
   }
   /// The pattern that the kernel computes.
   KSPattern getKernelPattern(const KSPattern &p) const {
-    return isFolded ? KSPattern{p.a, p.b * p.d, p.c * p.d, 1} : p;
+    return toKernelPattern(p, isFolded, planes);
   }
   /// Entries of the batch that a tile of a warp covers.
   int64_t getTileEntries(bool batchFirst) const {
@@ -159,7 +175,11 @@ struct GPUPlan {
   ///
   /// For wgmma16, batch-first, atoms are [entries][64 k]. Batch-last they are
   /// [k][getAtomEntries], for wgmma8_rs too.
+  ///
+  /// Of planes they are [j][entries][k], which the tensor cores read as such.
   int64_t getAtomDepth() const {
+    if (planes != 0)
+      return std::min(k, kWgmmaRowBytes / 2);
     return isWgmmaSS() ? kWgmmaRowBytes / 2
                        : fragments.lanesK() * fragments.runK;
   }
@@ -293,7 +313,7 @@ GPUCost predictGPU(const Problem &problem, const GPUPlan &plan,
                    const GPUTarget &target, int64_t batch);
 
 /// Up to `count` legal plans for the one factor of `problem`, fastest first.
-/// Never empty for a valid problem.
+/// Never empty for a valid problem whose features are in their natural order.
 llvm::SmallVector<RankedGPUPlan>
 planForGPU(const Problem &problem, const GPUTarget &target, unsigned count = 1);
 

@@ -64,6 +64,29 @@ std::optional<int64_t> getRedundancy(const KSPattern &left,
 std::optional<KSPattern> getProduct(const KSPattern &left,
                                     const KSPattern &right);
 
+/// An order of the features between two factors that are kernels of their own,
+/// in which the second one finds k contiguous. Features (i, x, s, y) of sizes
+/// a × p × r × q, whose natural order has y innermost, are stored with x
+/// innermost:
+///
+///   ((i·p + x)·r + s)·q + y  is at  ((i·q + y)·r + s)·p + x.
+///
+/// To the factor that reads them, (a, ·, p·r, q), they are i, k = x·r + s, and
+/// column j = y; so i and j have p·r neighbours k. To the one that writes them,
+/// (a·p, r·q, ·, 1), they are group i·p + x and row n = s·q + y; so n has p
+/// neighbouring groups. Both see other orders of k and n only, which packed
+/// weights make up for.
+struct FeatureOrder {
+  int64_t a = 1, p = 1, r = 1, q = 1;
+
+  bool operator==(const FeatureOrder &o) const = default;
+};
+
+/// The order between `right` and `left`, which reads what that one writes; none
+/// if they are not chainable, or one of them is d = 1 on the wrong side.
+std::optional<FeatureOrder> getOrder(const KSPattern &left,
+                                     const KSPattern &right);
+
 } // namespace ks
 
 #endif // KS_ANALYSIS_PATTERN_H

@@ -40,10 +40,22 @@ struct Problem {
   int64_t accumulatorBytes = 4; ///< Of a real of the accumulator type.
   /// Of a real of the input, where it is converted as it is loaded; else 0.
   int64_t convertedBytes = 0;
+  /// The order of the features that are read, or written, if it is not the
+  /// natural one; of one factor.
+  std::optional<FeatureOrder> reads, writes;
 
   /// Bytes of an element of activations and weights.
   int64_t elementBytes() const { return (isComplex ? 2 : 1) * realBytes; }
   bool convertsInput() const { return convertedBytes != 0; }
+  /// Columns that a kernel sees with all their k together: those that are read,
+  /// or the groups that become columns as they are written; 0 without an order.
+  int64_t getPlanes() const {
+    return reads ? reads->q : writes ? writes->p : 0;
+  }
+  /// The r of that order.
+  int64_t getRedundancy() const {
+    return reads ? reads->r : writes ? writes->r : 1;
+  }
 };
 
 /// Bytes that must move at least, with `batch` entries: input and result once,

@@ -57,13 +57,19 @@ void TileExpander::copyBoxes(BulkCopyActivationsOp op) {
   int64_t row = type.getDimSize(3);
   Value barrier = getBarrier(op.getBarriers(), op.getBarrier());
   Value base = index.mul(op.getStage(), atoms * atomBytes);
-  // A block of a cluster copies its share of the entries, to all.
+  // A block of a cluster copies its share of the entries, or planes, to all.
   auto cluster = static_cast<int64_t>(op.getCluster());
   Value entry = op.getM(), everybody;
+  Value firstJ = op.getJ();
   if (cluster > 1) {
     Value rank =
         index.rem(gpu::BlockIdOp::create(b, loc, gpu::Dimension::x), cluster);
-    entry = index.add(entry, index.mul(rank, type.getDimSize(2) / cluster));
+    if (op.getPlanes())
+      firstJ = index.add(
+          firstJ,
+          index.mul(rank, static_cast<int64_t>(op.getSlab()) / cluster));
+    else
+      entry = index.add(entry, index.mul(rank, type.getDimSize(2) / cluster));
     base = index.add(base, index.mul(rank, atomBytes / cluster));
     everybody = arith::ConstantIntOp::create(b, loc, (1 << cluster) - 1, 16);
   }
@@ -75,6 +81,8 @@ void TileExpander::copyBoxes(BulkCopyActivationsOp op) {
       return {withOffset(index, op.getM(), atom * row), op.getJ(), op.getK(),
               op.getI()};
     Value k = withOffset(index, op.getK(), atom * depth);
+    if (op.getPlanes())
+      return {k, entry, firstJ, op.getI()};
     if (op.getIsFlat())
       return {index.mul(k, p.d), op.getI(), entry};
     return {op.getJ(), k, op.getI(), entry};
@@ -112,7 +120,12 @@ void TileExpander::copyAtomElements(BulkCopyActivationsOp op) {
     // [atom][row][element]
     SmallVector<Value> at = index.delinearize(loop.getInductionVar(), shape);
     Value k, j, m;
-    if (isBatchFirst) {
+    if (op.getPlanes()) {
+      int64_t entries = shape[1] / slab;
+      k = index.add(index.mul(at[0], depth), at[2]);
+      j = index.add(op.getJ(), index.div(at[1], entries));
+      m = index.add(op.getM(), index.rem(at[1], entries));
+    } else if (isBatchFirst) {
       k = index.add(index.mul(at[0], depth), index.div(at[2], slab));
       j = index.add(op.getJ(), index.rem(at[2], slab));
       m = index.add(op.getM(), at[1]);
@@ -129,7 +142,11 @@ void TileExpander::copyAtomElements(BulkCopyActivationsOp op) {
                                    isThere, /*addThen=*/true, /*addElse=*/true);
     b.setInsertionPointToStart(value.thenBlock());
     Value feature =
-        index.add(index.mul(index.add(index.mul(op.getI(), p.c), k), p.d), j);
+        op.getPlanes()
+            ? index.add(
+                  index.mul(index.add(index.mul(op.getI(), p.d), j), p.c), k)
+            : index.add(
+                  index.mul(index.add(index.mul(op.getI(), p.c), k), p.d), j);
     Value loaded = memref::LoadOp::create(
         b, loc, op.getSource(),
         isBatchFirst ? ValueRange{m, feature} : ValueRange{feature, m});

@@ -136,7 +136,7 @@ struct ConvertKSTilesToNVGPUPass
                     BulkCopyWeightsOp, ArriveInClusterOp, LoadWeightsOp,
                     LoadActivationsOp, LoadAtomsOp, WarpMmaOp, JoinPartsOp,
                     StorePartialsOp, AddPartialsOp, WarpgroupMmaOp,
-                    WarpgroupMmaRegistersOp, WarpgroupWaitOp, ExchangeEntriesOp,
+                    WarpgroupMmaRegistersOp, WarpgroupMmaPlanesOp, WarpgroupWaitOp, ExchangeEntriesOp,
                     LoadFragmentOp, StoreFragmentOp, StoreLinesOp,
                     StoreIntermediateOp, StoreRowsOp, CopyRowsOp,
                     vector::ExtractOp, vector::ShapeCastOp, arith::ConstantOp,

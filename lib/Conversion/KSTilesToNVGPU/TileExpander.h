@@ -40,6 +40,7 @@ public:
   void expand(AddPartialsOp op);
   void expand(WarpgroupMmaOp op);
   void expand(WarpgroupMmaRegistersOp op);
+  void expand(WarpgroupMmaPlanesOp op);
   void expand(WarpgroupWaitOp op);
   void expand(ExchangeEntriesOp op);
   void expand(LoadFragmentOp op);

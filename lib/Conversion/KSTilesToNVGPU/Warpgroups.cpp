@@ -26,11 +26,12 @@ using namespace ks;
 
 /// A matrix descriptor but for its address (PTX ISA, "Matrix Descriptor
 /// Format"); distances are in bytes.
-static uint64_t getDescriptor(int64_t leading, int64_t stride, bool swizzles) {
-  constexpr uint64_t kSwizzle128 = 1;
+static uint64_t getDescriptor(int64_t leading, int64_t stride,
+                              int64_t swizzle) {
+  // Rows of 128, 64 and 32 bytes are modes 1, 2 and 3.
+  uint64_t mode = swizzle == 0 ? 0 : swizzle == 128 ? 1 : swizzle == 64 ? 2 : 3;
   return static_cast<uint64_t>(leading / 16) << 16 |
-         static_cast<uint64_t>(stride / 16) << 32 |
-         (swizzles ? kSwizzle128 << 62 : 0);
+         static_cast<uint64_t>(stride / 16) << 32 | mode << 62;
 }
 
 namespace {
@@ -72,13 +73,13 @@ public:
   uint64_t getWeightDescriptor() const {
     // Core matrices: those of other k behind all those of other rows.
     return getDescriptor(kRows / kCoreRows * kCoreBytes, kCoreBytes,
-                         /*swizzles=*/false);
+                         /*swizzle=*/0);
   }
   uint64_t getActivationDescriptor() {
     constexpr int64_t kGroup = 8 * kWgmmaRowBytes; // What swizzling repeats.
     int64_t rows = op.getActivations().getType().getDimSize(2);
     return getDescriptor(isBatchFirst ? 16 : rows * kWgmmaRowBytes, kGroup,
-                         /*swizzles=*/true);
+                         kWgmmaRowBytes);
   }
 
   Value multiply(Value weights, Value activations, Value sums) {
@@ -275,6 +276,62 @@ private:
 };
 } // namespace
 
+/// wgmma with both operands from shared memory, entries in rows.
+namespace {
+class PlanesMma {
+public:
+  PlanesMma(OpBuilder &b, Location loc, Type element)
+      : b(b), loc(loc), type(element.isBF16() ? NVVM::WGMMATypes::bf16
+                                              : NVVM::WGMMATypes::f16) {}
+
+  /// sums += activations · weights.
+  Value multiply(Value activations, Value weights, Value sums, int64_t tilesN) {
+    MLIRContext *context = b.getContext();
+    auto scale = NVVM::WGMMAScaleInAttr::get(context, NVVM::WGMMAScaleIn::one);
+    auto operand = NVVM::WGMMATypesAttr::get(context, type);
+    return NVVM::WgmmaMmaAsyncOp::create(
+        b, loc, sums.getType(), sums, activations, weights,
+        NVVM::MMAShapeAttr::get(context, kRows, tilesN * 8, kDepth), operand,
+        operand, NVVM::WGMMATypesAttr::get(context, NVVM::WGMMATypes::f32),
+        NVVM::WGMMAScaleOutAttr::get(context, NVVM::WGMMAScaleOut::one), scale,
+        scale, NVVM::MMALayoutAttr::get(context, NVVM::MMALayout::row),
+        NVVM::MMALayoutAttr::get(context, NVVM::MMALayout::col),
+        NVVM::MMAIntOverflowAttr());
+  }
+
+  /// The registers of a column, tile after tile of n: two of each half of 16
+  /// entries; and back.
+  Value toStruct(Value accumulator, int64_t column, int64_t tilesN) {
+    SmallVector<Type> types(static_cast<size_t>(4 * tilesN), b.getF32Type());
+    Value sums = LLVM::PoisonOp::create(
+        b, loc, LLVM::LLVMStructType::getLiteral(b.getContext(), types));
+    int64_t at = 0;
+    for (int64_t n = 0; n < tilesN; ++n)
+      for (int64_t half : {0, 1})
+        for (Value real :
+             getElements(b, loc,
+                         getVector(b, loc, accumulator, {column, n, half})))
+          sums = LLVM::InsertValueOp::create(b, loc, sums, real, at++);
+    return sums;
+  }
+  void appendVectors(Value sums, int64_t tilesN,
+                     SmallVectorImpl<Value> &vectors) {
+    auto pair = VectorType::get({2}, b.getF32Type());
+    for (int64_t at = 0; at < 4 * tilesN; at += 2) {
+      SmallVector<Value> reals{
+          LLVM::ExtractValueOp::create(b, loc, sums, at),
+          LLVM::ExtractValueOp::create(b, loc, sums, at + 1)};
+      vectors.push_back(vector::FromElementsOp::create(b, loc, pair, reals));
+    }
+  }
+
+private:
+  OpBuilder &b;
+  Location loc;
+  NVVM::WGMMATypes type;
+};
+} // namespace
+
 void TileExpander::expand(WarpgroupMmaRegistersOp op) {
   VectorType type = op.getResult().getType();
   int64_t columns = type.getDimSize(0), tilesN = type.getDimSize(1),
@@ -292,7 +349,7 @@ void TileExpander::expand(WarpgroupMmaRegistersOp op) {
   Value weights =
       describe(b, loc, index, op.getWeights(), place,
                getDescriptor(/*leading=*/kCoreBytes, /*stride=*/tileBytes,
-                             /*swizzles=*/false));
+                             /*swizzle=*/0));
 
   // By column and 16 entries.
   SmallVector<SmallVector<Value>> activations;
@@ -336,6 +393,57 @@ void TileExpander::expand(WarpgroupMmaRegistersOp op) {
 
 /// The wait has no operands; an empty piece of code that takes and returns the
 /// registers keeps what uses them behind it.
+void TileExpander::expand(WarpgroupMmaPlanesOp op) {
+  VectorType type = op.getResult().getType();
+  int64_t columns = type.getDimSize(0), tilesN = type.getDimSize(1);
+  // [stage][step][j][tile][lane][position], and [stage][atom][j·entries][k].
+  ArrayRef<int64_t> weights = op.getWeights().getType().getShape();
+  ArrayRef<int64_t> planes = op.getActivations().getType().getShape();
+  auto entries = static_cast<int64_t>(op.getEntries());
+  const int64_t tileBytes = weights[4] * weights[5] * 2;
+  const int64_t stepBytes = weights[2] * weights[3] * tileBytes;
+  const int64_t rowBytes = planes[3] * 2, planeBytes = entries * rowBytes;
+  const int64_t atomSteps = planes[3] / kDepth;
+  bool isShared = weights[2] == 1;
+  Value weightPlace = index.mul(
+      index.add(index.mul(op.getWeightColumn(), weights[3]), op.getTile()),
+      tileBytes);
+  weightPlace = index.add(
+      weightPlace, index.mul(op.getWeightStage(), weights[1] * stepBytes));
+  Value weightBase =
+      describe(b, loc, index, op.getWeights(), weightPlace,
+               getDescriptor(/*leading=*/kCoreBytes, /*stride=*/tileBytes,
+                             /*swizzle=*/0));
+  Value place = index.add(index.mul(op.getColumn(), planeBytes),
+                          index.mul(op.getRow(), rowBytes));
+  place = index.add(place, index.mul(op.getStage(),
+                                     planes[1] * planes[2] * rowBytes));
+  Value planeBase =
+      describe(b, loc, index, op.getActivations(), place,
+               getDescriptor(/*leading=*/16, /*stride=*/8 * rowBytes,
+                             /*swizzle=*/rowBytes));
+
+  PlanesMma mma(b, loc, op.getActivations().getType().getElementType());
+  NVVM::WgmmaFenceAlignedOp::create(b, loc);
+  SmallVector<Value> results;
+  for (int64_t q = 0; q < columns; ++q) {
+    Value sums = mma.toStruct(op.getAccumulator(), q, tilesN);
+    for (int64_t step = 0; step < weights[1]; ++step) {
+      int64_t ofWeights =
+          step * stepBytes + (isShared ? 0 : q * weights[3] * tileBytes);
+      int64_t ofPlane = step / atomSteps * planes[2] * rowBytes +
+                        q * planeBytes + step % atomSteps * kDepth * 2;
+      sums = mma.multiply(WarpgroupMma::move(b, loc, planeBase, ofPlane),
+                          WarpgroupMma::move(b, loc, weightBase, ofWeights),
+                          sums, tilesN);
+    }
+    mma.appendVectors(sums, tilesN, results);
+  }
+  NVVM::WgmmaGroupSyncAlignedOp::create(b, loc);
+  NVVM::WgmmaWaitGroupSyncOp::create(b, loc, 1);
+  b.replaceOp(op, assemble(type, results));
+}
+
 void TileExpander::expand(WarpgroupWaitOp op) {
   NVVM::WgmmaWaitGroupSyncOp::create(b, loc, 0);
   VectorType type = op.getResult().getType();

@@ -152,7 +152,8 @@ void BulkKernel::copyChunk(const Chunk &chunk, Value stage) {
       inputStages, stage, barriers, getFull(stage),
       getInteger(plan.getAtomDepth()), getInteger(plan.j),
       b.getBoolAttr(isFlatCopy()), getInteger(getSwizzle()),
-      getInteger(plan.cluster), getLayout());
+      getInteger(plan.cluster), getLayout(),
+      plan.planes != 0 ? b.getUnitAttr() : UnitAttr());
   Value weightBytes =
       index.constant(plan.getStageWeightBytes(getElementBytes()));
   auto copyWeights = [&] {

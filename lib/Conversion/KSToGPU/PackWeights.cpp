@@ -121,6 +121,23 @@ static Value prepare(OpBuilder &b, Location loc, Value value, Value part,
       b, loc, b.getBF16Type(), index.select(index.less(part, 1), whole, later));
 }
 
+/// From the order in which a kernel sees planes to that of the weight: groups
+/// that are columns, and rows n or k of #ks.feature_order.
+static void reorder(IndexBuilder &index, GPUPackingAttr packing,
+                    const KSPattern &p, Source &source) {
+  int64_t r = packing.getRedundancy(), planes = packing.getPlanes();
+  if (p.d == 1) {
+    source.i = index.add(index.mul(source.i, planes),
+                         index.min(source.j, planes - 1));
+    source.j = index.constant(0);
+    source.n = index.add(index.mul(index.rem(source.n, r), p.b / r),
+                         index.div(source.n, r));
+    return;
+  }
+  source.k = index.add(index.mul(index.rem(source.k, p.c / r), r),
+                       index.div(source.k, p.c / r));
+}
+
 static void emitPacking(OpBuilder &b, Location loc, PackWeightsOp op,
                         Value weight, Value packed) {
   IndexBuilder index(b, loc);
@@ -166,9 +183,12 @@ static void emitPacking(OpBuilder &b, Location loc, PackWeightsOp op,
                                    columnK);
   }
   // What lies outside of the pattern is zero; the load is from inside.
+  int64_t columns = packing.getPlanes() ? packing.getPlanes() : p.d;
   Value isInside = index.both(
       index.both(index.less(source.n, p.b), index.less(source.k, p.c)),
-      index.less(source.j, p.d));
+      index.less(source.j, columns));
+  if (packing.getPlanes())
+    reorder(index, packing, p, source);
   for (Value condition : {isSame, isOfPart})
     if (condition)
       isInside = index.both(isInside, condition);

@@ -79,7 +79,7 @@ class WgmmaRegistersKernel : public WgmmaKernel {
 public:
   using WgmmaKernel::WgmmaKernel;
 
-private:
+protected:
   SmallVector<int64_t> getInputShape() override {
     return batchFirst ? BulkKernel::getInputShape()
                       : WgmmaKernel::getInputShape();
@@ -131,6 +131,53 @@ void WgmmaRegistersKernel::store(Value fragment, const Place &place) {
                        place.m, i, place.n, place.j, staging, group, partJ,
                        getInteger(plan.warpsJ));
 }
+
+//===----------------------------------------------------------------------===//
+// Planes
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Columns whose k are together: activations come from shared memory, results
+/// leave as those of activations from registers.
+class WgmmaPlanesKernel : public WgmmaRegistersKernel {
+public:
+  using WgmmaRegistersKernel::WgmmaRegistersKernel;
+
+private:
+  SmallVector<Value> createOperands() override {
+    auto type = cast<MemRefType>(op.getInput().getType());
+    int64_t batch = type.isDynamicDim(0) ? -1 : type.getDimSize(0);
+    auto pointer = LLVM::LLVMPointerType::get(b.getContext());
+    return {TensorMapOp::create(
+        b, loc, pointer, op.getInput(), ArrayRef<int64_t>{p.c, batch, p.d, p.a},
+        ArrayRef<int64_t>{-1, p.c, p.c * p.d},
+        ArrayRef<int64_t>{plan.getAtomDepth(), plan.entries,
+                          plan.j / plan.cluster, 1},
+        getSwizzle())};
+  }
+  SmallVector<int64_t> getInputShape() override {
+    return {plan.stages, plan.getNumAtoms(), plan.j * plan.entries,
+            plan.getAtomDepth()};
+  }
+  Value emitChunk(const Chunk &chunk, Ring &ring, Value accumulator) override {
+    Value stage = ring[0];
+    wait(getFull(stage), ring[1]);
+    // Of the four warps that multiply together.
+    constexpr int64_t kRows = 64;
+    Value row =
+        index.mul(index.div(partM, FragmentLayout::wgmmaWarps), kRows);
+    Value sum = WarpgroupMmaPlanesOp::create(
+        b, loc, accumulator.getType(), weightStages,
+        plan.isResident ? chunk.k : stage,
+        plan.tiedD ? index.constant(0) : warpJ, warpTile, inputStages, stage,
+        row, warpJ, getInteger(plan.entries), accumulator);
+    // The chunk before has been read.
+    release(getStageBefore(stage), index.less(index.constant(0), chunk.k));
+    advance(ring);
+    return sum;
+  }
+};
+} // namespace
 
 Value WgmmaKernel::finishProduct(const Ring &ring, Value accumulator) {
   Value sum =
@@ -201,6 +248,8 @@ void WgmmaKernel::emitBlock(ValueRange extra) {
 std::unique_ptr<ProductKernel> ks::createWgmmaKernel(RewriterBase &b,
                                                      ProductOpInterface op,
                                                      GPUPlanAttr attr) {
+  if (attr.getPacking().getPlanes() != 0)
+    return std::make_unique<WgmmaPlanesKernel>(b, op, attr);
   if (attr.getPacking().getLayout().isWgmmaRS())
     return std::make_unique<WgmmaRegistersKernel>(b, op, attr);
   return std::make_unique<WgmmaKernel>(b, op, attr);

@@ -60,11 +60,17 @@ public:
   Value lower() {
     Value x = op.getInput();
     SmallVector<KSPattern> patterns = op.getPatternList();
+    Problem problem = getProblem(op);
+    writes = problem.writes;
+    if (problem.reads)
+      x = reorder(x, *problem.reads);
     for (auto [t, p, weight] :
          llvm::enumerate(patterns, op.getWeightOperands())) {
       bool isLast = t + 1 == patterns.size();
       x = lowerFactor(p, x, weight, isLast);
     }
+    if (writes)
+      x = store(x, *writes);
     for (Value buffer : buffers)
       memref::DeallocOp::create(b, loc, buffer);
     return op.isOnTensors() ? x : nullptr;
@@ -75,8 +81,8 @@ private:
   Value lowerFactor(const KSPattern &p, Value x, Value weight, bool isLast) {
     Type element = op.getElementType(), accumulator = op.getAccumulatorType();
     SmallVector<int64_t> outShape{p.a, p.b, p.d};
-    Value destination = isLast ? expand(op.getInit(), outShape)
-                               : createEmpty(outShape, element);
+    Value destination = isLast && !writes ? expand(op.getInit(), outShape)
+                                          : createEmpty(outShape, element);
     Type stored = isLast ? op.getResultElementType() : element;
     bool needsFinish = accumulator != stored || (isLast && op.hasEpilogue());
     Value sum = needsFinish ? createEmpty(outShape, accumulator) : destination;
@@ -93,9 +99,46 @@ private:
                       });
     if (needsFinish)
       sum = finish(sum, destination, outShape, isLast);
-    if (!isLast || op.isOnTensors())
+    if (!isLast || writes || op.isOnTensors())
       return collapse(sum, outShape);
     return {};
+  }
+
+  /// Features that are stored in `order`, in their natural order.
+  Value reorder(Value stored, const FeatureOrder &order) {
+    SmallVector<int64_t> natural{order.a, order.p, order.r, order.q};
+    return collapse(
+        copyFeatures(expand(stored, {order.a, order.q, order.r, order.p}),
+                     createEmpty(natural, op.getElementType()), {0, 3, 2, 1},
+                     {0, 1, 2, 3}),
+        natural);
+  }
+
+  /// The result of op, whose features it writes in `order`.
+  Value store(Value natural, const FeatureOrder &order) {
+    SmallVector<int64_t> stored{order.a, order.q, order.r, order.p};
+    Value value = copyFeatures(
+        expand(natural, {order.a, order.p, order.r, order.q}),
+        expand(op.getInit(), stored), {0, 1, 2, 3}, {0, 3, 2, 1});
+    return op.isOnTensors() ? collapse(value, stored) : Value();
+  }
+
+  /// `to`, with what is in `from`; which of (i, x, s, y) their axes are.
+  Value copyFeatures(Value from, Value to, ArrayRef<unsigned> fromAxes,
+                     ArrayRef<unsigned> toAxes) {
+    auto getMap = [&](ArrayRef<unsigned> axes) {
+      SmallVector<AffineExpr> features = llvm::map_to_vector(
+          axes, [&](unsigned axis) { return b.getAffineDimExpr(axis + 1); });
+      return activationMap(features);
+    };
+    auto generic = linalg::GenericOp::create(
+        b, loc, op.isOnTensors() ? TypeRange(to.getType()) : TypeRange(), from,
+        to, ArrayRef{getMap(fromAxes), getMap(toAxes)},
+        SmallVector<utils::IteratorType>(5, kParallel),
+        [](OpBuilder &b, Location loc, ValueRange args) {
+          linalg::YieldOp::create(b, loc, args.front());
+        });
+    return first(generic, to);
   }
 
   /// Epilogue (of the last factor) and rounding to the type of `destination`.
@@ -161,19 +204,23 @@ private:
     return shape;
   }
 
-  SmallVector<ReassociationIndices> getReassociation(int64_t rank) {
+  SmallVector<ReassociationIndices> getReassociation(int64_t rank,
+                                                     int64_t numFeatures) {
+    int64_t first = rank == 2 && !batchLast ? 1 : 0;
+    ReassociationIndices features(
+        llvm::to_vector<2>(llvm::seq(first, first + numFeatures)));
     if (rank == 1)
-      return {{0, 1, 2}};
+      return {features};
     if (batchLast)
-      return {{0, 1, 2}, {3}};
-    return {{0}, {1, 2, 3}};
+      return {features, {numFeatures}};
+    return {{0}, features};
   }
 
   /// Splits the feature axis of `value`, of rank 1 or 2, into `features`.
   Value expand(Value value, ArrayRef<int64_t> features) {
     auto type = cast<ShapedType>(value.getType());
     SmallVector<ReassociationIndices> reassociation =
-        getReassociation(type.getRank());
+        getReassociation(type.getRank(), features.size());
     SmallVector<int64_t> shape(features);
     SmallVector<OpFoldResult> sizes =
         getAsIndexOpFoldResult(b.getContext(), features);
@@ -185,14 +232,14 @@ private:
     if (isa<TensorType>(type)) {
       // The batch of inputs may be known where that of outs is not.
       if (type.getRank() == 2 && !type.isDynamicDim(op.getBatchDim()))
-        sizes[batchLast ? 3 : 0] =
+        sizes[batchLast ? features.size() : 0] =
             b.getIndexAttr(type.getDimSize(op.getBatchDim()));
       return tensor::ExpandShapeOp::create(
           b, loc, RankedTensorType::get(shape, type.getElementType()), value,
           reassociation, sizes);
     }
     if (type.getRank() == 2 && !type.isDynamicDim(op.getBatchDim()))
-      sizes[batchLast ? 3 : 0] =
+      sizes[batchLast ? features.size() : 0] =
           b.getIndexAttr(type.getDimSize(op.getBatchDim()));
     return memref::ExpandShapeOp::create(b, loc, shape, value, reassociation,
                                          sizes);
@@ -200,7 +247,8 @@ private:
 
   /// The inverse of `expand`; the identity where `value` is no view to undo.
   Value collapse(Value value, ArrayRef<int64_t> features) {
-    SmallVector<ReassociationIndices> reassociation = getReassociation(2);
+    SmallVector<ReassociationIndices> reassociation =
+        getReassociation(2, features.size());
     if (isa<TensorType>(value.getType()))
       return tensor::CollapseShapeOp::create(b, loc, value, reassociation);
     return memref::CollapseShapeOp::create(b, loc, value, reassociation);
@@ -249,6 +297,7 @@ private:
   bool batchLast;
   OpFoldResult batch;
   AffineExpr m, i, n, j, k;
+  std::optional<FeatureOrder> writes;
   SmallVector<Value> buffers; // allocated here, freed at the end
 };
 

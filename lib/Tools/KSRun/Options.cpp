@@ -49,7 +49,7 @@ static llvm::Error check(const RunOptions &options) {
                      options.kernels + "\"} behind a function)");
   if (!options.kernels.empty())
     if (llvm::Error error = checkChoice("--kernels", options.kernels,
-                                        {"apart", "fused", "dense"}))
+                                        {"apart", "ordered", "fused", "dense"}))
       return error;
   if (options.batch < 0)
     return makeError("--batch is " + llvm::Twine(options.batch) +

@@ -36,6 +36,25 @@ LogicalResult PatternAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 }
 
 //===----------------------------------------------------------------------===//
+// FeatureOrderAttr
+//===----------------------------------------------------------------------===//
+
+LogicalResult
+FeatureOrderAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                         int64_t a, int64_t p, int64_t r, int64_t q) {
+  // C1
+  for (auto [name, size] : {std::pair{"a", a}, {"p", p}, {"r", r}, {"q", q}})
+    if (size < 1)
+      return emitError() << "feature order " << name << " is " << size
+                         << "; expected at least 1";
+  if (!KSPattern{a, p, r, q}.isValid())
+    return emitError() << "feature order <" << a << ", " << p << ", " << r
+                       << ", " << q << "> has too many features to count in 64 "
+                       << "bits; expected a*p*r*q below 2^59";
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
 // CPUPackingAttr
 //===----------------------------------------------------------------------===//
 
@@ -151,6 +170,8 @@ static LogicalResult verifyTile(ProductOpInterface op, unsigned index,
 LogicalResult CPUPlanAttr::verifyPlan(Operation *operation) const {
   auto op = cast<ProductOpInterface>(operation);
   SmallVector<KSPattern> patterns = op.getPatternList();
+  if (failed(ks::detail::verifyNaturalOrder(op)))
+    return failure();
   if (getTiles().size() != patterns.size())
     return op->emitOpError("plan does not fit: it has ")
            << getTiles().size() << " tiles; expected one for each of "

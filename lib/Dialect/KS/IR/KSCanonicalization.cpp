@@ -48,7 +48,8 @@ struct OneFactorChainToMatmul : OpRewritePattern<ChainOp> {
         cast<PatternAttr>(op.getPatterns()[0]), op.getInput(),
         op.getWeights().front(), op.getExtras(), op.getInit(),
         op.getLayoutAttr(), op.getPrecisionAttr(), op.getFastmathAttr(),
-        op.getLoadAsAttr(), op.getPlanAttr(), op.getEpilogueRegions().size());
+        op.getLoadAsAttr(), /*reads=*/{}, /*writes=*/{}, op.getPlanAttr(),
+        op.getEpilogueRegions().size());
     if (Region *epilogue = op.getEpilogue())
       rewriter.inlineRegionBefore(*epilogue, *matmul.getEpilogue(),
                                   matmul.getEpilogue()->end());

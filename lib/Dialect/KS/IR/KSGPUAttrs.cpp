@@ -35,7 +35,8 @@ FragmentsAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 LogicalResult
 GPUPackingAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                        FragmentsAttr fragments, int64_t n, int64_t k, int64_t j,
-                       Ties tied, bool folded, int64_t parts, int64_t run) {
+                       Ties tied, bool folded, int64_t parts, int64_t run,
+                       int64_t planes, int64_t redundancy) {
   // C1
   FragmentLayout layout = fragments.getLayout();
   for (auto [name, size, unit] :
@@ -61,6 +62,18 @@ GPUPackingAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   if (folded && parts != 1)
     return emitError() << "packing is folded with " << parts
                        << " parts; expected 1";
+  // C3
+  if (planes < 0 || planes == 1 || planes > (1 << 20))
+    return emitError() << "packing has " << planes
+                       << " planes; expected at least 2, or none";
+  if (planes != 0 && (folded || parts != 1))
+    return emitError() << "packing has planes and "
+                       << (folded ? "is folded" : "parts")
+                       << "; expected neither folded nor parts";
+  if (redundancy < 1 || (redundancy != 1 && planes == 0))
+    return emitError() << "packing redundancy is " << redundancy << " with "
+                       << planes << " planes; expected "
+                       << (planes == 0 ? "1" : "at least 1");
   return success();
 }
 
@@ -151,6 +164,7 @@ GPUPlan GPUPlanAttr::getPlan(Layout layout) const {
   plan.tiedA = packing.isTied(Ties::A);
   plan.tiedD = packing.isTied(Ties::D);
   plan.isFolded = packing.getFolded();
+  plan.planes = packing.getPlanes();
   return plan;
 }
 
@@ -178,6 +192,10 @@ LogicalResult GPUPlanAttr::verifyPlan(Operation *operation) const {
   if (getPacking().getParts() != 1)
     return op->emitOpError("plan does not fit: packing parts is ")
            << getPacking().getParts() << "; expected 1";
+  if (getPacking().getRedundancy() != problem.getRedundancy())
+    return op->emitOpError("plan does not fit: packing redundancy is ")
+           << getPacking().getRedundancy() << "; expected "
+           << problem.getRedundancy() << ", which the order of features says";
   std::string complaint = checkGPUPlan(problem, plan);
   if (!complaint.empty())
     return op->emitOpError("plan does not fit: ") << complaint;

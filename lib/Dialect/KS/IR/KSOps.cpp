@@ -44,6 +44,12 @@ Problem ks::getProblem(ProductOpInterface op) {
   if (op.getInputElementType() != op.getElementType())
     problem.convertedBytes =
         op.getInputElementType().getIntOrFloatBitWidth() / 8;
+  if (auto matmul = dyn_cast<MatmulOp>(*op)) {
+    if (FeatureOrderAttr order = matmul.getReadsAttr())
+      problem.reads = order.getOrder();
+    if (FeatureOrderAttr order = matmul.getWritesAttr())
+      problem.writes = order.getOrder();
+  }
   return problem;
 }
 

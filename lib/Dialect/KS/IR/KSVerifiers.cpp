@@ -263,6 +263,14 @@ LogicalResult ks::detail::verifyResultType(Operation *operation) {
          << op.getElementType() << " (convert after the product)";
 }
 
+LogicalResult ks::detail::verifyNaturalOrder(Operation *operation) {
+  if (getProblem(cast<ProductOpInterface>(operation)).getPlanes() == 0)
+    return success();
+  return operation->emitOpError(
+      "has features in another order, which only kernels for GPUs know; "
+      "expected their natural order (leave out reads and writes)");
+}
+
 LogicalResult ks::detail::verifyProductOp(Operation *operation) {
   auto op = cast<ProductOpInterface>(operation);
   if (failed(verifyFactors(op, op.getPatternList(), op.getWeightOperands())) ||
@@ -278,6 +286,35 @@ LogicalResult ks::detail::verifyProductOp(Operation *operation) {
   // C18
   PlanAttrInterface plan = op.getPlanAttr();
   return plan ? plan.verifyPlan(op) : success();
+}
+
+LogicalResult MatmulOp::verify() {
+  FeatureOrderAttr reads = getReadsAttr(), writes = getWritesAttr();
+  if (!reads && !writes)
+    return success();
+  KSPattern p = getPatternAttr().getPattern();
+  // C19
+  if (reads && (reads.getA() != p.a || reads.getP() * reads.getR() != p.c ||
+                reads.getQ() != p.d))
+    return emitOpError("reads ")
+           << reads << "; expected a = " << p.a << ", p*r = " << p.c
+           << " and q = " << p.d << ", those of the pattern";
+  if (writes && (p.d != 1 || writes.getA() * writes.getP() != p.a ||
+                 writes.getR() * writes.getQ() != p.b))
+    return emitOpError("writes ")
+           << writes << "; expected a*p = " << p.a << ", r*q = " << p.b
+           << " and a pattern with d = 1, which has d = " << p.d;
+  if (writes && getEpilogue())
+    return emitOpError("writes features in an order and has an epilogue; "
+                       "expected one of them");
+  // C20
+  if (reads && writes)
+    return emitOpError("reads and writes features in an order; expected one");
+  if (getLayout() != Layout::BatchFirst || getLoadAsAttr())
+    return emitOpError("has features in an order with ")
+           << (getLoadAsAttr() ? "load_as" : "layout batch_last")
+           << "; expected layout batch_first and no load_as";
+  return success();
 }
 
 //===----------------------------------------------------------------------===//
@@ -350,6 +387,24 @@ LogicalResult PackWeightsOp::verify() {
     return failure();
   Ties ties = getTies(pattern, type.getShape());
   Ties packedTies = getPacking().getTied();
+  auto ofGPU = dyn_cast<GPUPackingAttr>(getPacking());
+  if (ofGPU && ofGPU.getPlanes() != 0) {
+    // C1: groups may be columns.
+    if (pattern.d == 1 && bitEnumContainsAny(ties, Ties::A))
+      ties = ties | Ties::D;
+    int64_t planes = ofGPU.getPlanes(), redundancy = ofGPU.getRedundancy();
+    bool areGroups = pattern.d == 1;
+    if (areGroups ? pattern.a % planes != 0 : pattern.d != planes)
+      return emitOpError("packing has ")
+             << planes << " planes; expected "
+             << (areGroups ? "a divisor of a = " : "d = ")
+             << (areGroups ? pattern.a : pattern.d);
+    int64_t size = areGroups ? pattern.b : pattern.c;
+    if (size % redundancy != 0)
+      return emitOpError("packing redundancy is ")
+             << redundancy << "; expected a divisor of "
+             << (areGroups ? "b = " : "c = ") << size;
+  }
   if ((packedTies & ties) != packedTies)
     return emitOpError("packing is tied along ")
            << stringifyTies(packedTies) << ", the weight along "

@@ -74,7 +74,11 @@ ElementwiseCone::ElementwiseCone(ProductOpInterface product,
                                  bool keepResultType)
     : product(product), keepResultType(keepResultType),
       values{product->getResult(0)} {
-  grow();
+  auto matmul = dyn_cast<MatmulOp>(*product);
+  if (matmul && matmul.getWritesAttr())
+    refuse("its features are not in their natural order");
+  else
+    grow();
 }
 
 std::nullopt_t ElementwiseCone::refuse(const Twine &why) {

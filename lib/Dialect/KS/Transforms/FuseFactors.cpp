@@ -37,6 +37,7 @@ using namespace ks;
 
 static bool isFree(ProductOpInterface op) {
   return op.isOnTensors() && !op.getPlanAttr() && op.getBatch() != 0 &&
+         getProblem(op).getPlanes() == 0 &&
          llvm::all_of(op.getWeightOperands(), [](Value weight) {
            return cast<ShapedType>(weight.getType()).getRank() == 4;
          });
@@ -165,10 +166,12 @@ static Value createMerged(OpBuilder &b, Sequence &sequence,
   return weight;
 }
 
-/// The op of one kernel.
+/// The op of one kernel, which may read or write features in an order.
 static ProductOpInterface createKernel(RewriterBase &b, Sequence &sequence,
-                                       const FactorKernel &kernel,
-                                       Value input) {
+                                       ArrayRef<FactorGroup> kernel,
+                                       Value input,
+                                       FeatureOrderAttr reads = {},
+                                       FeatureOrderAttr writes = {}) {
   ProductOpInterface last = sequence.last();
   bool isLast = kernel.back().end() == sequence.patterns.size();
   SmallVector<Value> weights;
@@ -199,7 +202,8 @@ static ProductOpInterface createKernel(RewriterBase &b, Sequence &sequence,
     op = MatmulOp::create(b, loc, init.getType(),
                           cast<PatternAttr>(patterns.front()), input,
                           weights.front(), extras, init, layout, precision,
-                          fastmath, loadAs, /*plan=*/{}, epilogues);
+                          fastmath, loadAs, reads, writes, /*plan=*/{},
+                          epilogues);
   else
     op = ChainOp::create(b, loc, init.getType(), b.getArrayAttr(patterns),
                          input, weights, extras, init, layout, precision,
@@ -208,6 +212,19 @@ static ProductOpInterface createKernel(RewriterBase &b, Sequence &sequence,
   if (isLast)
     moveEpilogue(b, last, product);
   return product;
+}
+
+/// The ops of two kernels with an order of features between them.
+static ProductOpInterface createOrderedPair(RewriterBase &b, Sequence &sequence,
+                                            ArrayRef<FactorGroup> pair,
+                                            Value input) {
+  std::optional<FeatureOrder> order =
+      getOrder(pair[1].factor.pattern, pair[0].factor.pattern);
+  auto attr = FeatureOrderAttr::get(b.getContext(), *order);
+  ProductOpInterface writer = createKernel(
+      b, sequence, pair.take_front(), input, /*reads=*/{}, /*writes=*/attr);
+  return createKernel(b, sequence, pair.drop_front(), writer->getResult(0),
+                      /*reads=*/attr);
 }
 
 static void rewrite(RewriterBase &b, Sequence &sequence,
@@ -220,6 +237,10 @@ static void rewrite(RewriterBase &b, Sequence &sequence,
   b.setInsertionPoint(last);
   Value value = sequence.ops.front().getInput();
   for (const FactorKernel &kernel : grouping.kernels) {
+    if (isOrderedPair(kernel)) {
+      value = createOrderedPair(b, sequence, kernel, value)->getResult(0);
+      continue;
+    }
     ProductOpInterface op = createKernel(b, sequence, kernel, value);
     if (grouping.kernels.size() > 1 && kernel.size() > 1)
       op->setAttr(kKernelAttr, b.getUnitAttr());
@@ -253,11 +274,12 @@ static StringAttr getWay(ProductOpInterface op) {
 static LogicalResult checkWay(FunctionOpInterface func) {
   Attribute way = func->getAttr(kKernelsAttr);
   auto name = dyn_cast_or_null<StringAttr>(way);
-  if (!way || (name && llvm::is_contained({"apart", "fused", "dense"}, name)))
+  if (!way || (name && llvm::is_contained(
+                           {"apart", "ordered", "fused", "dense"}, name)))
     return success();
   return func->emitOpError("has ")
          << kKernelsAttr << " = " << way
-         << "; expected \"apart\", \"fused\" or \"dense\"";
+         << "; expected \"apart\", \"ordered\", \"fused\" or \"dense\"";
 }
 
 /// Makes the way that was asked for the best one, if there is such a way.
@@ -267,9 +289,10 @@ static void prefer(GroupingResult &result, StringRef way) {
     const KSPattern &p = other.grouping.kernels[0][0].factor.pattern;
     bool isDense = other.name == kDenseWay ||
                    (other.name == kMergedWay && p.a == 1 && p.d == 1);
-    bool isAsked = way == "apart"   ? other.name == kApartWay
-                   : way == "fused" ? other.name == kFusedWay
-                                    : isDense;
+    bool isAsked = way == "apart"     ? other.name == kApartWay
+                   : way == "ordered" ? other.name == kOrderedWay
+                   : way == "fused"   ? other.name == kFusedWay
+                                      : isDense;
     if (isAsked) {
       std::swap(result.best, other.grouping);
       other.name = kFastestWay;
@@ -282,6 +305,8 @@ static void prefer(GroupingResult &result, StringRef way) {
 static std::string describe(const FactorKernel &kernel) {
   std::string text;
   llvm::raw_string_ostream os(text);
+  if (isOrderedPair(kernel))
+    os << "and one more, with an order between them: ";
   llvm::interleaveComma(kernel, os, [&](const FactorGroup &group) {
     const KSPattern &p = group.factor.pattern;
     if (group.count == 1) {
@@ -300,7 +325,8 @@ static std::string describe(const FactorKernel &kernel) {
 }
 
 static std::string countKernels(const Grouping &grouping) {
-  size_t count = grouping.kernels.size();
+  size_t count =
+      grouping.kernels.size() + llvm::count_if(grouping.kernels, isOrderedPair);
   return llvm::formatv("{0} kernel{1}", count, count == 1 ? "" : "s");
 }
 

@@ -166,8 +166,17 @@ static void forEachPackedPlace(
       n /= p.d;
       k /= p.d;
     }
+    int64_t i = at[0], planes = packing.getPlanes(),
+            r = packing.getRedundancy();
+    if (planes != 0 && p.d == 1) { // Columns are groups.
+      i = i * planes + j;
+      j = 0;
+      n = n % r * (p.b / r) + n / r;
+    } else if (planes != 0) {
+      k = k % (p.c / r) * r + k / (p.c / r);
+    }
     if (isInside)
-      f(std::array{at[0], n, k, j}, place.part);
+      f(std::array{i, n, k, j}, place.part);
     else
       f(std::nullopt, place.part);
   } while (advance());

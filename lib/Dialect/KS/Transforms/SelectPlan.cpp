@@ -140,7 +140,7 @@ GPUPlanAttr ks::getPlanAttr(ProductOpInterface op, const GPUPlan &plan) {
   auto packing = GPUPackingAttr::get(
       context, getFragmentsAttr(context, plan.fragments), plan.n, plan.k,
       plan.tiedD ? 1 : plan.j, makeTies(plan.tiedA, plan.tiedD), plan.isFolded,
-      /*parts=*/1, /*run=*/1);
+      /*parts=*/1, /*run=*/1, plan.planes, getProblem(op).getRedundancy());
   return GPUPlanAttr::get(context, plan.entries, plan.batchBlocks, plan.vector,
                           {plan.warpsM, plan.warpsN, plan.warpsJ}, plan.stages,
                           plan.cluster, plan.splits, plan.sweeps,
@@ -160,6 +160,8 @@ static std::string describe(const GPUPlan &plan) {
                     plan.entries, plan.n, plan.j, plan.batchBlocks, plan.stages,
                     plan.k, plan.isBulk ? "bulk copies" : "cp.async",
                     plan.isResident ? "resident" : "streamed", plan.getWarps());
+  if (plan.planes != 0)
+    text += ", columns in planes";
   if (plan.cluster > 1)
     text += llvm::formatv(", clusters of {0} blocks", plan.cluster);
   if (plan.splits > 1)
@@ -201,7 +203,7 @@ GPUChainPlanAttr ks::getPlanAttr(ProductOpInterface op,
         plan.getChunk(problem, number),
         factor.tiedD ? 1 : factor.getColumns(problem.batchFirst),
         makeTies(factor.tiedA, factor.tiedD), /*folded=*/false, slice.parts,
-        slice.run);
+        slice.run, /*planes=*/0, /*redundancy=*/1);
     factors.push_back(GPUChainFactorAttr::get(context, factor.entries,
                                               factor.vector, factor.groups,
                                               factor.blocksN, packing));
@@ -416,6 +418,12 @@ static LogicalResult selectPlan(ProductOpInterface op, const GPUTarget &target,
     problem.batch = assumedBatch;
   if (problem.factors.size() != 1)
     return selectChainPlan(op, problem, isAssumed, target, rank);
+  if (problem.getPlanes() != 0 && planForGPU(problem, target).empty())
+    return op->emitOpError("has features in another order, for which there is "
+                           "no plan on ")
+           << target.name
+           << "; expected f16 or bf16 in planes of multiples of 16 bytes on a "
+              "target with wgmma, or no reads and writes";
   Choice choice = chooseAlone(op, problem, target, main, rank);
   const GPUPlan &plan = choice.ranked.front().plan;
   if (choice.isLibrary) {
@@ -441,22 +449,26 @@ namespace {
 struct SelectPlanPass : ks::impl::SelectPlanBase<SelectPlanPass> {
   using SelectPlanBase::SelectPlanBase;
 
-  void selectForCPU(CPUTarget cpu) {
+  LogicalResult selectForCPU(CPUTarget cpu) {
     if (threads != 0)
       cpu.threads = threads;
-    getOperation()->walk([&](ProductOpInterface op) {
+    WalkResult result = getOperation()->walk([&](ProductOpInterface op) {
       if (op.getPlanAttr())
-        return;
+        return WalkResult::advance();
+      if (failed(ks::detail::verifyNaturalOrder(op)))
+        return WalkResult::interrupt();
       Problem problem = getProblem(op);
       bool isAssumed = !problem.batch;
       if (isAssumed)
         problem.batch = batch ? batch : kAssumedBatch;
       CPUPlan plan = planForCPU(problem, cpu).front();
       if (selectLibrary(op, problem, isAssumed, cpu, plan))
-        return;
+        return WalkResult::advance();
       setPlan(op, getPlanAttr(op, plan));
       explain(op, problem, isAssumed, cpu, plan);
+      return WalkResult::advance();
     });
+    return failure(result.wasInterrupted());
   }
 
   void runOnOperation() override {
@@ -475,8 +487,11 @@ struct SelectPlanPass : ks::impl::SelectPlanBase<SelectPlanPass> {
           << threads.getValue() << "; expected 0 (those of the target) or more";
       return signalPassFailure();
     }
-    if (std::optional<CPUTarget> cpu = getCPUTarget(target))
-      return selectForCPU(*cpu);
+    if (std::optional<CPUTarget> cpu = getCPUTarget(target)) {
+      if (failed(selectForCPU(*cpu)))
+        signalPassFailure();
+      return;
+    }
     std::optional<GPUTarget> gpu = getGPUTarget(target);
     if (!gpu) {
       getOperation()->emitError("unknown target '")

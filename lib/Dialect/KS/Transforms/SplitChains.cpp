@@ -77,7 +77,7 @@ static void splitChain(RewriterBase &b, ChainOp op) {
         PatternAttr::get(b.getContext(), pattern), source, weight,
         isLast ? ValueRange(op.getExtras()) : ValueRange(), init,
         op.getLayoutAttr(), op.getPrecisionAttr(), op.getFastmathAttr(),
-        t == 0 ? op.getLoadAsAttr() : TypeAttr(),
+        t == 0 ? op.getLoadAsAttr() : TypeAttr(), /*reads=*/{}, /*writes=*/{},
         /*plan=*/{}, isLast ? op.getEpilogueRegions().size() : 0);
     if (isLast)
       moveEpilogue(b, cast<ProductOpInterface>(*op),

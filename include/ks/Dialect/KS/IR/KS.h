@@ -76,6 +76,7 @@ llvm::LogicalResult reifyInitShape(mlir::DestinationStyleOpInterface op,
 llvm::LogicalResult verifyProductOp(mlir::Operation *op);
 /// What kernels for GPUs ask for: `outs` has the element type.
 llvm::LogicalResult verifyResultType(mlir::Operation *op);
+llvm::LogicalResult verifyNaturalOrder(mlir::Operation *op);
 llvm::SmallVector<mlir::Range> getProductDomain(mlir::Operation *op,
                                                 mlir::OpBuilder &b);
 mlir::FailureOr<mlir::TilingResult>

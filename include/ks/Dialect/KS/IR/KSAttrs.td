@@ -53,6 +53,39 @@ def KS_PatternAttr : KS_Attr<"Pattern", "pattern"> {
   let genVerifyDecl = 1;
 }
 
+def KS_FeatureOrderAttr : KS_Attr<"FeatureOrder", "feature_order"> {
+  let summary = "an order of the features between two kernels";
+  let description = [{
+    Features (i, x, s, y) of sizes a × p × r × q are stored with the last three
+    exchanged: feature ((i·p + x)·r + s)·q + y is at ((i·q + y)·r + s)·p + x. So a
+    factor (a, ·, p·r, q) finds the k of a column next to each other, in the order
+    s·p + x of k = x·r + s (ks/Analysis/Pattern.h).
+
+    ```mlir
+    #ks.feature_order<1, 64, 4, 64>  // from <64, 256, 64, 1> to <1, 172, 256, 64>
+    ```
+
+    Constraints:
+    * (C1) a, p, r and q are at least 1, and as many features can be counted in
+      64 bits.
+  }];
+  let parameters = (ins
+    "int64_t":$a, // Groups of the factor that reads.
+    "int64_t":$p, // Groups of the factor that writes, in each of these.
+    "int64_t":$r, // Neighbouring k of one group that writes.
+    "int64_t":$q  // Columns of the factor that reads.
+  );
+  let assemblyFormat = "`<` $a `,` $p `,` $r `,` $q `>`";
+  let builders = [AttrBuilder<(ins "::ks::FeatureOrder":$order), [{
+    return $_get($_ctxt, order.a, order.p, order.r, order.q);
+  }]>];
+  let extraClassDeclaration = [{
+    /// The order as a plain value.
+    ::ks::FeatureOrder getOrder() const { return {getA(), getP(), getR(), getQ()}; }
+  }];
+  let genVerifyDecl = 1;
+}
+
 def KS_Layout : I32Enum<"Layout", "order of the axes of activations", [
     I32EnumCase<"BatchFirst", 0, "batch_first">, // Y = X K^T, X is [batch, features]
     I32EnumCase<"BatchLast", 1, "batch_last">    // Y = K X,   X is [features, batch]

@@ -101,12 +101,21 @@ def KS_GPUPackingAttr : KS_Attr<"GPUPacking", "gpu_packing",
     so on; each part begins with a block of n of its own. So kernels that need some
     rows n only (`slices` of #ks.gpu_chain_plan) find them together.
 
+    With `planes`, that many columns have all their k together, because the features
+    that the kernel reads or writes are in an order (#ks.feature_order) of
+    `redundancy` r. A pattern with d = 1 is packed as (a / planes, b, c, planes), its
+    groups as columns: K' [i, n, k, j] = K[i·planes + j, (n mod r)·(b / r) + n div r, k,
+    0]; any other one by K' [i, n, k, j] = K[i, n, (k mod (c / r))·r + k div (c / r), j].
+
     Constraints:
     * (C1) n and k are multiples of the instruction's tile and depth; j is at
       least 1, and 1 if tied along d.
     * (C2) parts and run are at least 1; what is folded has one part.
+    * (C3) what has planes has at least 2, is not folded and has one part;
+      redundancy is at least 1, and 1 without planes.
 
-    For a pattern that it packs: parts · run divides b.
+    For a pattern that it packs: parts · run divides b; planes are d or, where d = 1,
+    divide a; redundancy divides c, or b where d = 1.
   }];
   let parameters = (ins
     "::ks::FragmentsAttr":$fragments, // Who holds what.
@@ -116,14 +125,16 @@ def KS_GPUPackingAttr : KS_Attr<"GPUPacking", "gpu_packing",
     KS_TiesParameter:$tied,           // Axes along which it is shared.
     DefaultValuedParameter<"bool", "false">:$folded, // Columns j are rows of n and k.
     DefaultValuedParameter<"int64_t", "1">:$parts, // That rows n are divided into,
-    DefaultValuedParameter<"int64_t", "1">:$run    // so many neighbours in turns.
+    DefaultValuedParameter<"int64_t", "1">:$run,   // so many neighbours in turns.
+    DefaultValuedParameter<"int64_t", "0">:$planes, // Columns with all k together.
+    DefaultValuedParameter<"int64_t", "1">:$redundancy // Of the order of features.
   );
   let assemblyFormat = "`<` struct(params) `>`";
   let extraClassDeclaration = [{
     ::ks::FragmentLayout getLayout() const { return getFragments().getLayout(); }
     /// The pattern that kernels see.
     ::ks::KSPattern getKernelPattern(::ks::KSPattern p) const {
-      return getFolded() ? ::ks::KSPattern{p.a, p.b * p.d, p.c * p.d, 1} : p;
+      return ::ks::toKernelPattern(p, getFolded(), getPlanes());
     }
     bool isTied(::ks::Ties axis) const {
       return bitEnumContainsAny(getTied(), axis);

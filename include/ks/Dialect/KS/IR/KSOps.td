@@ -143,6 +143,26 @@ def KS_MatmulOp : KS_ProductOp<"matmul"> {
 
     A matmul is a chain of one factor; operands, epilogue, plan and the
     constraints C1…C18 are those of `ks.chain`.
+
+    Where two matmuls are kernels of their own, the features between them may lie in
+    an order that suits the second one (#ks.feature_order; made by
+    `ks-fuse-factors`): the first one `writes` them so, and the second one `reads`
+    them.
+
+    ```mlir
+    %h = ks.matmul <64, 256, 64, 1> writes <1, 64, 4, 64>
+           ins(%x, %k0 : tensor<?x4096xf16>, tensor<64x256x64x1xf16>)
+           outs(%i0 : tensor<?x16384xf16>) -> tensor<?x16384xf16>
+    %y = ks.matmul <1, 172, 256, 64> reads <1, 64, 4, 64>
+           ins(%h, %k1 : tensor<?x16384xf16>, tensor<1x172x256x64xf16>)
+           outs(%i1 : tensor<?x11008xf16>) -> tensor<?x11008xf16>
+    ```
+
+    Constraints:
+    * (C19) `reads` <a, p, r, q> is for a pattern <a, ·, p·r, q>, and `writes` for
+      <a·p, r·q, ·, 1> without an epilogue.
+    * (C20) there is at most one of them; the layout is batch_first, and there is no
+      `load_as`.
   }];
   let arguments = (ins
     KS_PatternAttr:$pattern,
@@ -154,11 +174,15 @@ def KS_MatmulOp : KS_ProductOp<"matmul"> {
     DefaultValuedAttr<KS_PrecisionAttr, "::ks::Precision::IEEE">:$precision,
     KS_FastMath:$fastmath,
     OptionalAttr<TypeAttr>:$loadAs,
+    OptionalAttr<KS_FeatureOrderAttr>:$reads,  // The order of the input's features,
+    OptionalAttr<KS_FeatureOrderAttr>:$writes, // and of the result's.
     OptionalAttr<KS_PlanAttrInterface>:$plan
   );
+  let hasVerifier = 1;
   let assemblyFormat = [{
     $pattern custom<Clauses>($layout, $precision)
     (`fastmath` `` $fastmath^)? (`load_as` `(` $loadAs^ `)`)?
+    (`reads` $reads^)? (`writes` $writes^)?
     `ins` `(` $input `,` $weight `:` type($input) `,` type($weight) `)`
     `outs` `(` $init `:` type($init) `)`
     custom<Epilogue>($extras, type($extras), $epilogueRegions)

@@ -140,8 +140,11 @@ def KS_BulkCopyActivationsOp : KS_TileOp<"bulk_copy_activations"> {
     Batch-last, X[(i·c + k + k')·d + j, m + e] becomes [k', e mod E] of atom
     e div E, which has E entries; `slab` is 1.
 
-    Of a cluster of blocks each has the engine copy as many of the entries to all
-    of them.
+    Of `planes`, X[m + e, (i·d + j + j')·c + k + k'] becomes [j', e, k' mod D] of atom
+    k' div D, a row of which is j'·E + e.
+
+    Of a cluster of blocks each has the engine copy as many of the entries, or planes,
+    to all of them.
   }];
   let arguments = (ins
     KS_PatternAttr:$pattern, KS_Pointer:$map,
@@ -154,14 +157,15 @@ def KS_BulkCopyActivationsOp : KS_TileOp<"bulk_copy_activations"> {
     BoolAttr:$isFlat, // k and j are one dimension of the map.
     I64Attr:$swizzle, // Bytes; 0 for none.
     DefaultValuedAttr<I64Attr, "1">:$cluster, // Blocks.
-    DefaultValuedAttr<KS_LayoutAttr, "::ks::Layout::BatchFirst">:$layout
+    DefaultValuedAttr<KS_LayoutAttr, "::ks::Layout::BatchFirst">:$layout,
+    UnitAttr:$planes // All k of a column are together.
   );
   let results = (outs Index:$bytes);
   let assemblyFormat = [{
     $pattern $map `,` $source `[` $m `,` $i `,` $k `,` $j `]` `to`
     $destination `[` $stage `]` `signal` $barriers `[` $barrier `]`
     `depth` $depth `slab` $slab `flat` $isFlat `swizzle` $swizzle
-    (`cluster` $cluster^)? (`layout` $layout^)? attr-dict
+    (`cluster` $cluster^)? (`layout` $layout^)? (`planes` $planes^)? attr-dict
     `:` type($map) `,` type($source) `to` type($destination) `,` type($barriers)
   }];
 }
@@ -404,6 +408,41 @@ def KS_WarpgroupMmaRegistersOp : KS_TileOp<"warpgroup_mma_registers",
     (`pending` $pending^)? $weights `[` $weightStage `,` $step `,` $j `,` $tile `]` `,` $activations `,`
     $accumulator attr-dict
     `:` type($weights) `,` type($activations) `to` type($accumulator)
+  }];
+}
+
+def KS_WarpgroupMmaPlanesOp : KS_TileOp<"warpgroup_mma_planes",
+    [AllTypesMatch<["accumulator", "result"]>]> {
+  let summary = "four warps multiply a chunk of planes and add to an accumulator";
+  let description = [{
+    As ks.warpgroup_mma_registers, of all steps of a chunk, with the activations from
+    shared memory: 64 entries from `row` on of planes `column` + q, which lie as
+    `ks.bulk_copy_activations` brings `planes`, with rows of `depth` k that are swizzled
+    by as many bytes. A warp has 16 of the entries.
+
+    The result is not there before `ks.warpgroup_wait`; until then only the next
+    `ks.warpgroup_mma_planes` may take it. Returns when all earlier ones have read
+    their stages.
+
+    ```mlir
+    %next = ks.warpgroup_mma_planes %ws[%stage, %j, %tile], %xs[%stage, %row, %j] of 64,
+      %sum : memref<2x4x8x4x32x8xf16, #workgroup>, memref<2x1x512x64xf16, #workgroup>
+      to vector<8x4x2x2xf32>
+    ```
+  }];
+  let arguments = (ins
+    Arg<KS_AnyRealMemRef, "stages", [MemRead]>:$weights, Index:$weightStage,
+    Index:$weightColumn, Index:$tile,
+    Arg<KS_AnyRealMemRef, "stages", [MemRead]>:$activations, Index:$stage,
+    Index:$row, Index:$column,
+    I64Attr:$entries, // Of a plane.
+    KS_Fragment<4>:$accumulator
+  );
+  let results = (outs KS_Fragment<4>:$result);
+  let assemblyFormat = [{
+    $weights `[` $weightStage `,` $weightColumn `,` $tile `]` `,`
+    $activations `[` $stage `,` $row `,` $column `]` `of` $entries `,` $accumulator
+    attr-dict `:` type($weights) `,` type($activations) `to` type($accumulator)
   }];
 }
 

@@ -441,7 +441,7 @@ void Enumerator::addPlanesPlans(int64_t vector, int64_t warpsJ) {
   plan.tiedD = problem.writes ? factor.tiedA : factor.tiedD;
   constexpr int64_t kGroup = FragmentLayout::wgmmaWarps;
   int64_t tileN = plan.fragments.tileN();
-  for (int64_t tilesN : {1, 2, 3, 4, 6, 8, 12, 16, 22, 24, 32})
+  for (int64_t tilesN : {1, 2, 3, 4, 6, 8, 12, 16, 24, 32})
     for (auto [groupsM, warpsN] :
          {std::pair<int64_t, int64_t>{1, 1}, {2, 1}, {1, 2}}) {
       if (groupsM * warpsN * warpsJ > 2)

@@ -1,8 +1,9 @@
 # Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Dense products by a library on an emulated GPU, with the fake cublasLt of the unit tests,
-and the same artefacts without it: weights are packed for one or the other."""
+"""Products by a library on an emulated GPU, with the fake cublasLt of the unit tests, which
+computes what it is told, and the same artefacts without it: weights are packed for one or the
+other."""
 
 import ctypes
 import dataclasses
@@ -11,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import ks
@@ -53,12 +55,14 @@ def library(monkeypatch):
     assert fake["numMisuses"] == 0
 
 
-def make_case(dtype: str, layout: str, batch: int, number: int, pattern=(1, 24, 40, 1)):
+def make_case(
+    dtype: str, layout: str, batch: int, number: int, pattern=(1, 24, 40, 1), tied: str = ""
+):
     """tf32 if the number is even."""
     return emulate_cases.ks_cases.Case(
         seed=7,
         number=number,
-        chain=ks.Chain([pattern]),
+        chain=ks.Chain([pattern], [tied]),
         dtype=dtype,
         layout=layout,
         batch=batch,
@@ -89,10 +93,16 @@ def get_library_plan(path: Path, target: str) -> str:
     return plans[0]["plan"]
 
 
-def compile_with_library(tmp_path: Path, case, target: str) -> Path:
+def wrap_kernel_plan(path: Path, target: str) -> str:
+    """A plan that predictions do not offer: the library may be slower, or not measured."""
+    plans = json.loads(run(path, "--target", target + ":library=none", "--plans", 1, "--json"))
+    return f"#ks.library_plan<cublaslt, fallback = {plans[0]['plan']}>"
+
+
+def compile_with_library(tmp_path: Path, case, target: str, get_plan=get_library_plan) -> Path:
     """An artefact whose only product is a library's, whatever is predicted."""
     source, artifact = write(tmp_path, mlir(case)), tmp_path / "case.ks"
-    plan = get_library_plan(source, target)
+    plan = get_plan(source, target)
     assert plan.startswith("#ks.library_plan<cublaslt, fallback = #ks.gpu_plan<")
     run(
         source, "--target", target, "--plan", plan, "--emit", "artifact", "-o", artifact,
@@ -133,6 +143,34 @@ def test_batches(emulator, library, tmp_path, batch):
     path = compile_with_library(tmp_path, case, "sm_90")
     assert emulator.check(case, path) is None
     assert library["numProducts"] == 1
+
+
+def draw_blocks(number: int):
+    """A random factor of blocks that a library reads where they lie, and how often it is
+    called for it."""
+    rng = np.random.default_rng((11, number))
+    layout = ("batch_last", "batch_last", "batch_first")[number % 3]
+    a, d = (int(rng.integers(1, 6)) for _ in range(2))
+    if layout == "batch_first":
+        a, d = a + 1, 1
+    b, c = (int(rng.choice([1, 3, 8, 17, 24, 40])) for _ in range(2))
+    tied = "".join(axis for axis, size in (("a", a), ("d", d)) if size > 1 and rng.random() < 0.35)
+    dtype = ("f16", "bf16", "f32", "f64")[number // 3 % 4]
+    batch = int(rng.choice([1, 5, 8, 13, 32]))
+    case = make_case(dtype, layout, batch, number, (a, b, c, d), tied)
+    return dataclasses.replace(case, is_pitched=bool(rng.random() < 0.6)), min(a, d)
+
+
+@pytest.mark.parametrize("number", range(24))
+def test_blocks(emulator, library, tmp_path, monkeypatch, number):
+    case, calls = draw_blocks(number)
+    target = ("sm_80", "sm_90")[number % 2]
+    path = compile_with_library(tmp_path, case, target, wrap_kernel_plan)
+    assert emulator.check(case, path) is None
+    assert library["numProducts"] == calls
+    monkeypatch.setenv("KS_CUBLASLT", "none")
+    assert emulator.check(case, path) is None
+    assert library["numProducts"] == calls
 
 
 def test_library_that_fails(emulator, library, tmp_path):

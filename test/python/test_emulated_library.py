@@ -12,7 +12,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import ks
@@ -22,6 +21,7 @@ sys.path.insert(0, str(ROOT / "test" / "gpu"))
 import emulate_cases
 import ks_merged
 from device_cases import ask_for_kernels, is_tf32, mlir
+from library_cases import draw_blocks, make_library_plan
 from test_emulated_gpu import BUILD
 
 LIBRARY = BUILD / "test/unit/libKSFakeCublasLt.so"
@@ -55,14 +55,12 @@ def library(monkeypatch):
     assert fake["numMisuses"] == 0
 
 
-def make_case(
-    dtype: str, layout: str, batch: int, number: int, pattern=(1, 24, 40, 1), tied: str = ""
-):
+def make_case(dtype: str, layout: str, batch: int, number: int, pattern=(1, 24, 40, 1)):
     """tf32 if the number is even."""
     return emulate_cases.ks_cases.Case(
         seed=7,
         number=number,
-        chain=ks.Chain([pattern], [tied]),
+        chain=ks.Chain([pattern]),
         dtype=dtype,
         layout=layout,
         batch=batch,
@@ -93,10 +91,8 @@ def get_library_plan(path: Path, target: str) -> str:
     return plans[0]["plan"]
 
 
-def wrap_kernel_plan(path: Path, target: str) -> str:
-    """A plan that predictions do not offer: the library may be slower, or not measured."""
-    plans = json.loads(run(path, "--target", target + ":library=none", "--plans", 1, "--json"))
-    return f"#ks.library_plan<cublaslt, fallback = {plans[0]['plan']}>"
+def get_any_library_plan(path: Path, target: str) -> str:
+    return make_library_plan(BUILD / "bin" / "ks-run", path, target)
 
 
 def compile_with_library(tmp_path: Path, case, target: str, get_plan=get_library_plan) -> Path:
@@ -145,32 +141,18 @@ def test_batches(emulator, library, tmp_path, batch):
     assert library["numProducts"] == 1
 
 
-def draw_blocks(number: int):
-    """A random factor of blocks that a library reads where they lie, and how often it is
-    called for it."""
-    rng = np.random.default_rng((11, number))
-    layout = ("batch_last", "batch_last", "batch_first")[number % 3]
-    a, d = (int(rng.integers(1, 6)) for _ in range(2))
-    if layout == "batch_first":
-        a, d = a + 1, 1
-    b, c = (int(rng.choice([1, 3, 8, 17, 24, 40])) for _ in range(2))
-    tied = "".join(axis for axis, size in (("a", a), ("d", d)) if size > 1 and rng.random() < 0.35)
-    dtype = ("f16", "bf16", "f32", "f64")[number // 3 % 4]
-    batch = int(rng.choice([1, 5, 8, 13, 32]))
-    case = make_case(dtype, layout, batch, number, (a, b, c, d), tied)
-    return dataclasses.replace(case, is_pitched=bool(rng.random() < 0.6)), min(a, d)
-
-
 @pytest.mark.parametrize("number", range(24))
 def test_blocks(emulator, library, tmp_path, monkeypatch, number):
-    case, calls = draw_blocks(number)
+    """Batches of products, at the distances that the fake library is told."""
+    case = draw_blocks(11, number)
     target = ("sm_80", "sm_90")[number % 2]
-    path = compile_with_library(tmp_path, case, target, wrap_kernel_plan)
+    path = compile_with_library(tmp_path, case, target, get_any_library_plan)
     assert emulator.check(case, path) is None
-    assert library["numProducts"] == calls
+    a, _, _, d = case.chain.patterns[0]
+    assert library["numProducts"] == min(a, d)
     monkeypatch.setenv("KS_CUBLASLT", "none")
     assert emulator.check(case, path) is None
-    assert library["numProducts"] == calls
+    assert library["numProducts"] == min(a, d)
 
 
 def test_library_that_fails(emulator, library, tmp_path):

@@ -112,7 +112,7 @@ KS_EXPORTED KsStatus ksGetLayerArgument(const KsLayer *layer, size_t index,
 /// The architecture whose code was loaded, as "sm_90" or "sm_90a"; "" for NULL.
 KS_EXPORTED const char *ksGetLayerTarget(const KsLayer *layer);
 
-/// The library that computes dense products of the layer, as "cublasLt 13.1.0";
+/// The library that computes products of the layer, as "cublasLt 13.1.0";
 /// "" if kernels do: it has none for a library, or no library was found (see
 /// KS_CUBLASLT in docs/gpu.md), or for NULL.
 KS_EXPORTED const char *ksGetLayerLibrary(const KsLayer *layer);

@@ -1,4 +1,4 @@
-//===- LibraryCost.cpp - Dense products by a library ----------------------===//
+//===- LibraryCost.cpp - Products by a library ----------------------------===//
 //
 // Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -14,6 +14,7 @@
 
 #include "llvm/Support/FormatVariadic.h"
 
+#include <cmath>
 #include <limits>
 
 using namespace ks;
@@ -24,9 +25,14 @@ std::string ks::checkLibraryProblem(const Problem &problem) {
                          "{0} factors; expected ks.matmul",
                          problem.factors.size());
   const KSPattern &p = problem.factors.front().pattern;
-  if (p.a != 1 || p.d != 1)
-    return llvm::formatv("a library multiplies by dense matrices, and the "
-                         "pattern is ({0}, {1}, {2}, {3}); expected a = d = 1",
+  if (problem.batchFirst && p.d != 1)
+    return llvm::formatv("batch-first a library reads no columns j of a group "
+                         "where they lie, and the pattern is ({0}, {1}, {2}, "
+                         "{3}); expected d = 1, or batch-last",
+                         p.a, p.b, p.c, p.d);
+  if (std::max({p.a, p.b, p.c, p.d}) > std::numeric_limits<int32_t>::max())
+    return llvm::formatv("the pattern is ({0}, {1}, {2}, {3}); expected sizes "
+                         "of 32 bits for a library",
                          p.a, p.b, p.c, p.d);
   if (problem.isComplex)
     return "the elements are complex; expected f16, bf16, f32 or f64 for a "
@@ -45,14 +51,18 @@ std::string ks::checkLibraryProblem(const Problem &problem) {
 std::string ks::checkBlasProblem(const Problem &problem) {
   if (std::string complaint = checkLibraryProblem(problem); !complaint.empty())
     return complaint;
+  const KSPattern &p = problem.factors.front().pattern;
+  if (p.a != 1 || p.d != 1)
+    return llvm::formatv("a BLAS multiplies by dense matrices, and the pattern "
+                         "is ({0}, {1}, {2}, {3}); expected a = d = 1",
+                         p.a, p.b, p.c, p.d);
   if (problem.realBytes < 4)
     return "the elements have 16 bits; expected f32 or f64 for a BLAS";
-  const KSPattern &p = problem.factors.front().pattern;
-  if (std::max(p.b, p.c) > std::numeric_limits<int32_t>::max())
-    return llvm::formatv("the matrix is {0}x{1}; expected sizes of 32 bits for "
-                         "a BLAS",
-                         p.b, p.c);
   return "";
+}
+
+int64_t ks::getLibraryCalls(const KSPattern &pattern) {
+  return std::min(pattern.a, pattern.d);
 }
 
 /// FMAs per clock and SM of the unit that the library multiplies with.
@@ -67,7 +77,10 @@ static double getProductsPerClock(const Problem &problem,
              : target.fma32PerClock;
 }
 
-/// Whether rows begin at multiples of 16 bytes, which tensor cores are fed by.
+static double toDouble(int64_t value) { return static_cast<double>(value); }
+
+/// Whether rows of all blocks begin at multiples of 16 bytes, which tensor
+/// cores are fed by.
 static bool isAligned(const Problem &problem) {
   constexpr int64_t kAlignment = 16;
   const KSPattern &p = problem.factors.front().pattern;
@@ -77,31 +90,100 @@ static bool isAligned(const Problem &problem) {
   return isWhole(p.c) && isWhole(problem.batchFirst ? p.b : *problem.batch);
 }
 
+/// What is left of the rate of tensor cores that are not fed by 16 bytes at a
+/// time.
+static constexpr double kUnaligned = 0.15;
+
+static bool usesTensorCores(const Problem &problem) {
+  return problem.realBytes == 2 || problem.tf32;
+}
+
+/// Tiles of results, which SMs are given one by one.
+static constexpr int64_t kTile = 64;
+
+/// Batches that find weights and activations in L2.
+static bool isWarm(const Problem &problem, const GPUTarget &target) {
+  constexpr int64_t kWarmBatch = 512;
+  return *problem.batch <= kWarmBatch &&
+         getMinimumBytes(problem, *problem.batch) <
+             static_cast<double>(target.l2Bytes);
+}
+
+namespace {
+/// How cuBLAS does with blocks; see LibraryCost.h.
+struct BlockRates {
+  double storing; ///< A byte of results, in times of one that is loaded.
+  double ofPeak;  ///< Of the table's rate.
+  double begin;   ///< What each product begins with, in steps of k.
+};
+} // namespace
+
+/// A factor that is not dense.
+static std::optional<double> predictBlocks(const Problem &problem,
+                                           const GPUTarget &target) {
+  constexpr double kLaunch = 4.5e-6, kOfL2 = 0.7;
+  constexpr BlockRates kHalf = {1.17, 0.81, 0}, kTF32 = {1, 1, 0},
+                       kFMA = {1.06, 1.03, 32};
+  const Problem::Factor &factor = problem.factors.front();
+  const KSPattern &p = factor.pattern;
+  int64_t calls = getLibraryCalls(p);
+  if (problem.realBytes == 8 || calls > kMaxLibraryCalls)
+    return std::nullopt;
+  const BlockRates &rates = problem.realBytes == 2 ? kHalf
+                            : problem.tf32         ? kTF32
+                                                   : kFMA;
+  auto batch = toDouble(std::max<int64_t>(1, *problem.batch));
+  auto inFeatures = toDouble(p.inFeatures()),
+       outFeatures = toDouble(p.outFeatures());
+  auto elementBytes = toDouble(problem.elementBytes());
+  // Few tiles keep few SMs busy.
+  double tiles = toDouble(divideUp(p.b, kTile)) * std::ceil(batch / kTile) *
+                 toDouble(std::max(p.a, p.d));
+  double busy = std::min(toDouble(target.multiprocessors), tiles);
+  double bandwidth =
+      std::min(isWarm(problem, target) ? kOfL2 * target.l2Bandwidth
+                                       : target.dramBandwidth,
+               busy * target.getL2BandwidthOfSM());
+  double loaded = batch * inFeatures + toDouble(factor.storedWeights());
+  double moving =
+      (loaded + rates.storing * batch * outFeatures) * elementBytes / bandwidth;
+  double perSecond = getProductsPerClock(problem, target) * target.gigahertz *
+                     1e9 * busy * rates.ofPeak;
+  if (usesTensorCores(problem) && !isAligned(problem))
+    perSecond *= kUnaligned;
+  int64_t rows = usesTensorCores(problem) ? p.b : divideUp(p.b, kTile) * kTile;
+  double multiplying = batch * toDouble(p.a) * toDouble(p.d) * toDouble(rows) *
+                       (toDouble(p.c) + rates.begin) / perSecond;
+  double seconds = toDouble(calls) * kLaunch +
+                   std::cbrt(std::pow(moving, 3) + std::pow(multiplying, 3));
+  return (problem.batchFirst ? kBlocksMargin : 1) * seconds;
+}
+
 std::optional<double> ks::predictLibrary(const Problem &problem,
                                          const GPUTarget &target) {
   if (!target.hasLibrary || !checkLibraryProblem(problem).empty())
     return std::nullopt;
-  constexpr double kLaunch = 5e-6, kWarmLaunch = 2.3e-6, kFewLaunch = 2.6e-6,
-                   kOfPeak = 0.87, kOfL2 = 0.7, kOfL2ByFew = 0.35,
-                   kUnaligned = 0.15;
-  constexpr int64_t kTile = 64, kWarmBatch = 512, kFew = 16;
   const KSPattern &p = problem.factors.front().pattern;
+  if (p.a != 1 || p.d != 1)
+    return predictBlocks(problem, target);
+  constexpr double kLaunch = 5e-6, kWarmLaunch = 2.3e-6, kFewLaunch = 2.6e-6,
+                   kOfPeak = 0.87, kOfL2 = 0.7, kOfL2ByFew = 0.35;
+  constexpr int64_t kFew = 16;
   int64_t batch = *problem.batch;
   double bytes = getMinimumBytes(problem, batch);
-  bool isWarm =
-      batch <= kWarmBatch && bytes < static_cast<double>(target.l2Bytes);
+  bool isInL2 = isWarm(problem, target);
   // Few tiles keep few SMs busy.
   double busy = static_cast<double>(std::min(
       target.multiprocessors, divideUp(p.b, kTile) * divideUp(batch, kTile)));
   bool isFew = batch < kFew;
   double ofL2 = isFew ? kOfL2ByFew : kOfL2;
-  double launch = !isWarm ? kLaunch : isFew ? kFewLaunch : kWarmLaunch;
+  double launch = !isInL2 ? kLaunch : isFew ? kFewLaunch : kWarmLaunch;
   double bandwidth =
-      std::min(isWarm ? ofL2 * target.l2Bandwidth : target.dramBandwidth,
+      std::min(isInL2 ? ofL2 * target.l2Bandwidth : target.dramBandwidth,
                busy * target.getL2BandwidthOfSM());
   double perSecond = 2 * getProductsPerClock(problem, target) *
                      target.gigahertz * 1e9 * busy * kOfPeak;
-  if (!isAligned(problem) && (problem.realBytes == 2 || problem.tf32))
+  if (usesTensorCores(problem) && !isAligned(problem))
     perSecond *= kUnaligned;
   return launch +
          std::max(bytes / bandwidth, getFlops(problem, batch) / perSecond);

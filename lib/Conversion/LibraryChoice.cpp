@@ -29,6 +29,7 @@ void ks::moveToLibraryChoice(RewriterBase &b, ProductOpInterface op,
   auto pattern = PatternAttr::get(b.getContext(), op.getPatternList().front());
   LibraryProductOp::create(b, op->getLoc(), pattern, op.getInput(),
                            op.getWeightOperands().front(), op.getInit(),
+                           plan.getFallback().getPacking(0).getTied(),
                            op.getLayout(), op.getPrecision());
   Block &otherwise = choice.getOtherwise().front();
   op->moveBefore(&otherwise, otherwise.end());

@@ -146,7 +146,13 @@ llvm::Error LaunchReader::readProduct(LibraryProductOp op,
   if (!element)
     return element.takeError();
   Launch launch;
-  launch.product = {p.b, p.c, static_cast<KsElementType>(*element),
+  launch.product = {p.a,
+                    p.b,
+                    p.c,
+                    p.d,
+                    bitEnumContainsAny(op.getTied(), Ties::A),
+                    bitEnumContainsAny(op.getTied(), Ties::D),
+                    static_cast<KsElementType>(*element),
                     op.getLayout() == Layout::BatchFirst,
                     op.getPrecision() == Precision::TF32};
   for (Value operand : op->getOperands())

@@ -38,7 +38,7 @@ using namespace ks;
 namespace {
 
 constexpr std::string_view magic("KSLAYER\0", 8);
-constexpr uint32_t formatVersion = 4;
+constexpr uint32_t formatVersion = 5;
 constexpr size_t prefixBytes = 24;
 constexpr size_t tableEntryBytes = 32;
 constexpr size_t checksumBytes = 8;
@@ -206,8 +206,10 @@ constexpr auto operandFields = [](auto &io, auto &operand) {
 };
 
 constexpr auto productFields = [](auto &io, auto &product) {
-  io.integer(product.n);
-  io.integer(product.m);
+  for (auto *size : {&product.a, &product.n, &product.m, &product.d})
+    io.integer(*size);
+  io.flag(product.isTiedA);
+  io.flag(product.isTiedD);
   io.choice(product.type, KS_C128 + 1);
   io.flag(product.isBatchFirst);
   io.flag(product.isTF32);

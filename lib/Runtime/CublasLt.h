@@ -50,6 +50,11 @@ enum cublasComputeType_t : int {
   CUBLAS_COMPUTE_32F_FAST_TF32 = 77
 };
 
+enum cublasLtMatrixLayoutAttribute_t : int {
+  CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT = 5,         // int32_t
+  CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET = 6 // int64_t, in elements
+};
+
 enum cublasOperation_t : int32_t { CUBLAS_OP_N = 0, CUBLAS_OP_T = 1 };
 
 enum cublasLtMatmulDescAttributes_t : int {
@@ -103,6 +108,9 @@ static_assert(sizeof(cublasLtMatmulHeuristicResult_t) == 96);
             uint64_t columns, int64_t pitch))                                  \
   FUNCTION(cublasLtMatrixLayoutDestroy, cublasStatus_t,                        \
            (cublasLtMatrixLayout_t))                                           \
+  FUNCTION(cublasLtMatrixLayoutSetAttribute, cublasStatus_t,                   \
+           (cublasLtMatrixLayout_t, cublasLtMatrixLayoutAttribute_t,           \
+            const void *value, size_t bytes))                                  \
   FUNCTION(cublasLtMatmulPreferenceCreate, cublasStatus_t,                     \
            (cublasLtMatmulPreference_t *))                                     \
   FUNCTION(cublasLtMatmulPreferenceDestroy, cublasStatus_t,                    \

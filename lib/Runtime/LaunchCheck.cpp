@@ -138,10 +138,8 @@ private:
       return concat("it is rounded to tf32 with elements of type ",
                     getElementName(product.type), ", expected f32");
     size_t weightBytes = 0;
-    ArrayInfo weight{"", product.type, {{product.n, 0}, {product.m, 0}}};
-    if (product.n < 1 || product.m < 1 || !getBytes(weight, 0, weightBytes))
-      return concat("its matrix is ", product.n, " x ", product.m,
-                    ", expected at least 1 x 1, and bytes that can be counted");
+    if (std::string error = checkPattern(product, weightBytes); !error.empty())
+      return error;
     if (launch.operands.size() != 3)
       return concat("it has ", launch.operands.size(),
                     " operands, expected 3: input, weights and result");
@@ -151,13 +149,41 @@ private:
     return checkProductArrays(launch, weightBytes);
   }
 
+  /// Sizes that a library counts by 32 bits; bytes of all matrices.
+  static std::string checkPattern(const LibraryProduct &product,
+                                  size_t &weightBytes) {
+    std::string pattern = concat("its pattern is (", product.a, ", ", product.n,
+                                 ", ", product.m, ", ", product.d, ")");
+    for (int64_t size : {product.a, product.n, product.m, product.d})
+      if (size < 1 || size > INT32_MAX)
+        return concat(pattern, ", expected sizes from 1 to ", INT32_MAX);
+    if (product.isBatchFirst && product.d != 1)
+      return concat(pattern, " and its layout batch-first, expected 1 as the "
+                             "last size, or batch-last");
+    ArrayInfo weight{"",
+                     product.type,
+                     {{product.isTiedA ? 1 : product.a, 0},
+                      {product.isTiedD ? 1 : product.d, 0},
+                      {product.n, 0},
+                      {product.m, 0}}};
+    int64_t features = 0;
+    for (int64_t rows : {product.n, product.m})
+      if (__builtin_mul_overflow(product.a, rows, &features) ||
+          __builtin_mul_overflow(features, product.d, &features) ||
+          !getBytes(weight, 0, weightBytes))
+        return concat(pattern, ", expected features and bytes that can be "
+                               "counted");
+    return "";
+  }
+
   std::string checkProductArrays(const Launch &launch, size_t weightBytes) {
     const LibraryProduct &product = *launch.product;
     const ArrayInfo &input = getArray(launch.operands[0]);
     const ArrayInfo &result = getArray(launch.operands[2]);
     for (const ArrayInfo *array : {&input, &result}) {
       size_t features = product.isBatchFirst ? 1 : 0;
-      int64_t expected = array == &input ? product.m : product.n;
+      int64_t expected =
+          product.a * product.d * (array == &input ? product.m : product.n);
       if (array->type != product.type || array->shape.size() != 2 ||
           array->shape[features] != Size{expected, 0})
         return concat("array '", array->name, "' is no matrix of type ",
@@ -167,6 +193,12 @@ private:
     size_t batch = product.isBatchFirst ? 0 : 1;
     if (input.shape[batch] != result.shape[batch])
       return "its input and its result have batches of their own, expected one";
+    // The library is asked about the least batch when the layer is loaded.
+    int64_t least = std::max<int64_t>(1, variant->minBatch);
+    for (const ArrayInfo *array : {&input, &result})
+      if (size_t bytes = 0; !getBytes(*array, least, bytes))
+        return concat("array '", array->name, "' has more bytes for batch ",
+                      least, " than can be counted, expected a smaller one");
     const Operand &weights = launch.operands[1];
     if (weights.kind != Operand::Kind::Packed &&
         weights.kind != Operand::Kind::Constant)

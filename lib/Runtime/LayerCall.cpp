@@ -441,9 +441,15 @@ Status Layer::Call::launch(const Kernel &kernel, CUstream stream) const {
 
 /// "kernel 'f_0'"
 static std::string describeLaunch(const Launch &launch) {
-  if (const auto &product = launch.product)
-    return concat("dense product with a ", product->n, " x ", product->m,
-                  " matrix of ", getElementName(product->type));
+  if (const auto &product = launch.product) {
+    std::string matrices = concat(product->n, " x ", product->m);
+    if (product->a == 1 && product->d == 1)
+      return concat("dense product with a ", matrices, " matrix of ",
+                    getElementName(product->type));
+    return concat("products of the pattern (", product->a, ", ", product->n,
+                  ", ", product->m, ", ", product->d, ") with ", matrices,
+                  " matrices of ", getElementName(product->type));
+  }
   return concat("kernel '", launch.kernel, "'");
 }
 

@@ -1,4 +1,4 @@
-//===- LibraryProducts.cpp - Dense products by cublasLt -------------------===//
+//===- LibraryProducts.cpp - Products by cublasLt -------------------------===//
 //
 // Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -9,6 +9,11 @@
 // To cublasLt a matrix is stored by columns: our rows are its columns. So
 // batch-first Y = X Wᵀ is, to it, D = op(A) B with A = W, transposed, and B =
 // X; batch-last Y = W X is D = A B with A = X and B = W.
+//
+// A call computes the products of all j of a group i, or of all i of a column
+// j, whichever are more. Matrices of a call are at one distance from each other
+// (a strided batch), which is 0 for weights that they share, and so are those
+// of one call and the next.
 //
 //===----------------------------------------------------------------------===//
 
@@ -25,8 +30,9 @@ using namespace ks::cublas;
 struct LibraryProducts::Key {
   LibraryProduct product;
   int64_t batch = 0;
-  int64_t inputPitch = 0, resultPitch = 0;          ///< In elements.
-  uint32_t inputAlignment = 0, resultAlignment = 0; ///< Of the first element.
+  int64_t inputPitch = 0, resultPitch = 0; ///< In elements.
+  /// Of the first elements of all matrices.
+  uint32_t inputAlignment = 0, resultAlignment = 0;
 
   explicit Key(const LibraryCall &call);
   bool operator==(const Key &) const = default;
@@ -57,11 +63,54 @@ struct LibraryProducts::Prepared {
 
 namespace {
 
-/// The largest power of two that divides the address, up to what the library
-/// can make use of.
-uint32_t getAlignment(const void *address) {
+/// Where the matrices of a product are, in elements.
+struct Steps {
+  int64_t pitch = 0;   ///< From row to row of a matrix.
+  int64_t product = 0; ///< From one to the next of a call.
+  int64_t call = 0;    ///< From the first of a call to that of the next.
+};
+
+/// Those of X or Y, with rows of `rows` features for each i and j, whose array
+/// has rows `pitch` elements apart. No distance is larger than twice the array,
+/// whose bytes have been counted.
+Steps getSteps(const LibraryProduct &product, int64_t rows, int64_t pitch) {
+  // Batch-first, d = 1: features are columns.
+  int64_t row = product.isBatchFirst ? 1 : pitch;
+  int64_t group = rows * product.d * row;
+  bool isAlongD = product.a < product.d;
+  return {product.isBatchFirst ? pitch : product.d * pitch,
+          isAlongD ? row : group, isAlongD ? group : row};
+}
+
+/// Those of W.
+Steps getWeightSteps(const LibraryProduct &product) {
+  int64_t matrix = product.n * product.m;
+  int64_t group = product.getStrideA() * matrix,
+          column = product.getStrideD() * matrix;
+  bool isAlongD = product.a < product.d;
+  return {product.m, isAlongD ? column : group, isAlongD ? group : column};
+}
+
+/// The largest power of two that divides the addresses of all matrices, up to
+/// what the library can make use of.
+uint32_t getAlignment(const void *address, const Steps &steps,
+                      const LibraryProduct &product) {
   auto bits = reinterpret_cast<uintptr_t>(address) | arrayAlignment;
+  auto elementBytes = static_cast<uintptr_t>(getElementBytes(product.type));
+  if (product.getCallProducts() > 1)
+    bits |= static_cast<uintptr_t>(steps.product) * elementBytes;
+  if (product.getNumCalls() > 1)
+    bits |= static_cast<uintptr_t>(steps.call) * elementBytes;
   return static_cast<uint32_t>(bits & -bits);
+}
+
+/// The first matrix of a call. Packed weights may be counted by shorter
+/// elements than those of the product.
+void *getStart(const ArrayView &array, const Steps &steps, int64_t call,
+               const LibraryProduct &product) {
+  return static_cast<char *>(array.data) +
+         call * steps.call *
+             static_cast<int64_t>(getElementBytes(product.type));
 }
 
 cudaDataType getDataType(KsElementType type) {
@@ -112,8 +161,11 @@ public:
 LibraryProducts::Key::Key(const LibraryCall &call)
     : product(call.product), batch(call.getBatch()),
       inputPitch(call.input.strides[0]), resultPitch(call.result.strides[0]),
-      inputAlignment(getAlignment(call.input.data)),
-      resultAlignment(getAlignment(call.result.data)) {}
+      inputAlignment(getAlignment(
+          call.input.data, getSteps(product, product.m, inputPitch), product)),
+      resultAlignment(getAlignment(call.result.data,
+                                   getSteps(product, product.n, resultPitch),
+                                   product)) {}
 
 //===----------------------------------------------------------------------===//
 // The library
@@ -153,9 +205,10 @@ size_t LibraryProducts::getWorkspaceBytes(const LibraryProduct &product,
   // memory than NVIDIA recommends for any GPU.
   constexpr size_t parts = 16, most = size_t(32) << 20;
   size_t bytes = parts * (product.type == KS_F64 ? 8 : 4);
-  if (__builtin_mul_overflow(bytes, static_cast<size_t>(product.n), &bytes) ||
-      __builtin_mul_overflow(bytes, static_cast<size_t>(batch), &bytes) ||
-      !roundUp(bytes, arrayAlignment))
+  for (int64_t size : {product.n, product.getCallProducts(), batch})
+    if (__builtin_mul_overflow(bytes, static_cast<size_t>(size), &bytes))
+      return most;
+  if (!roundUp(bytes, arrayAlignment))
     return most;
   return std::min(bytes, most);
 }
@@ -167,11 +220,20 @@ size_t LibraryProducts::getWorkspaceBytes(const LibraryProduct &product,
 Status LibraryProducts::Prepared::describe() {
   const LibraryProduct &product = key.product;
   cudaDataType type = getDataType(product.type);
+  auto count = static_cast<int32_t>(product.getCallProducts());
   auto create = [&](cublasLtMatrixLayout_t &layout, int64_t rows,
-                    int64_t columns, int64_t pitch) {
-    return functions.cublasLtMatrixLayoutCreate(
+                    int64_t columns, const Steps &steps) {
+    cublasStatus_t result = functions.cublasLtMatrixLayoutCreate(
         &layout, type, static_cast<uint64_t>(rows),
-        static_cast<uint64_t>(columns), pitch);
+        static_cast<uint64_t>(columns), steps.pitch);
+    if (result == CUBLAS_STATUS_SUCCESS && count > 1)
+      result = functions.cublasLtMatrixLayoutSetAttribute(
+          layout, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &count, sizeof(count));
+    if (result == CUBLAS_STATUS_SUCCESS && count > 1)
+      result = functions.cublasLtMatrixLayoutSetAttribute(
+          layout, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &steps.product,
+          sizeof(steps.product));
+    return result;
   };
   cublasStatus_t result = functions.cublasLtMatmulDescCreate(
       &descriptor, getComputeType(product),
@@ -182,6 +244,9 @@ Status LibraryProducts::Prepared::describe() {
   };
   bool first = product.isBatchFirst;
   int64_t n = product.n, m = product.m;
+  Steps input = getSteps(product, m, key.inputPitch),
+        output = getSteps(product, n, key.resultPitch),
+        weights = getWeightSteps(product);
   cublasOperation_t transposed = CUBLAS_OP_T;
   if (first)
     then([&] {
@@ -189,14 +254,14 @@ Status LibraryProducts::Prepared::describe() {
           descriptor, CUBLASLT_MATMUL_DESC_TRANSA, &transposed,
           sizeof(transposed));
     });
-  then([&] { return create(first ? a : b, m, n, m); });
+  then([&] { return create(first ? a : b, m, n, weights); });
   then([&] {
-    return first ? create(b, m, key.batch, key.inputPitch)
-                 : create(a, key.batch, m, key.inputPitch);
+    return first ? create(b, m, key.batch, input)
+                 : create(a, key.batch, m, input);
   });
   then([&] {
-    return first ? create(d, n, key.batch, key.resultPitch)
-                 : create(d, key.batch, n, key.resultPitch);
+    return first ? create(d, n, key.batch, output)
+                 : create(d, key.batch, n, output);
   });
   return toStatus(functions, result, "describing the product");
 }
@@ -212,7 +277,7 @@ Status LibraryProducts::findAlgorithm(const Key &key,
   // Parts of sums are not rounded to the element type before they are added.
   preferences.set(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
                   CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE);
-  auto weights = static_cast<uint32_t>(arrayAlignment);
+  uint32_t weights = getAlignment(nullptr, getWeightSteps(product), product);
   bool first = product.isBatchFirst;
   preferences.set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES,
                   first ? weights : key.inputAlignment);
@@ -273,12 +338,22 @@ Status LibraryProducts::run(const LibraryCall &call, void *workspace,
   bool isDouble = product.type == KS_F64;
   const void *one = isDouble ? static_cast<const void *>(&one64) : &one32;
   const void *zero = isDouble ? static_cast<const void *>(&zero64) : &zero32;
-  const ArrayView &a = product.isBatchFirst ? call.weights : call.input;
-  const ArrayView &b = product.isBatchFirst ? call.input : call.weights;
-  void *d = call.result.data;
-  cublasStatus_t result = functions.cublasLtMatmul(
-      handle, prepared->descriptor, one, a.data, prepared->a, b.data,
-      prepared->b, zero, d, prepared->d, d, prepared->d, &prepared->algorithm,
-      workspace, getWorkspaceBytes(product, call.getBatch()), stream);
-  return toStatus(functions, result, "launching it");
+  const Key &key = prepared->key;
+  Steps input = getSteps(product, product.m, key.inputPitch),
+        output = getSteps(product, product.n, key.resultPitch),
+        weights = getWeightSteps(product);
+  for (int64_t number = 0; number < product.getNumCalls(); ++number) {
+    const void *x = getStart(call.input, input, number, product);
+    const void *w = getStart(call.weights, weights, number, product);
+    void *y = getStart(call.result, output, number, product);
+    bool first = product.isBatchFirst;
+    cublasStatus_t result = functions.cublasLtMatmul(
+        handle, prepared->descriptor, one, first ? w : x, prepared->a,
+        first ? x : w, prepared->b, zero, y, prepared->d, y, prepared->d,
+        &prepared->algorithm, workspace,
+        getWorkspaceBytes(product, call.getBatch()), stream);
+    if (Status status = toStatus(functions, result, "launching it"))
+      return status;
+  }
+  return {};
 }

@@ -1,4 +1,4 @@
-//===- LibraryProducts.h - Dense products by cublasLt -----------*- C++ -*-===//
+//===- LibraryProducts.h - Products by cublasLt -----------------*- C++ -*-===//
 //
 // Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -67,10 +67,10 @@ class CUDAFunction:
 
     @property
     def library(self) -> str | None:
-        """The library that computes dense products, as "cublasLt 13.1.0"; None if
+        """The library that computes products, as "cublasLt 13.1.0"; None if
         kernels do, and until the code was loaded.
 
-        Only functions with a dense product that it is predicted to be faster at look for
+        Only functions with a product that it is predicted to be faster at look for
         one, and none that were compiled for a target with ``:library=none``.
         """
         names = (layer.library for layer in self._loaded.layers.values())

@@ -1,14 +1,14 @@
-// What ks-select-plan chooses for GPUs: choices only.
+// What ks-select-plan chooses for GPUs, of our own kernels: choices only.
 
-// RUN: ks-opt %s --ks-select-plan=target=sm_80 | FileCheck %s
-// RUN: ks-opt %s --ks-select-plan=target=sm_90 | FileCheck %s --check-prefix=HOPPER
-// RUN: ks-opt %s --ks-select-plan=target=sm_80 -o /dev/null \
+// RUN: ks-opt %s --ks-select-plan="target=sm_80:library=none" | FileCheck %s
+// RUN: ks-opt %s --ks-select-plan="target=sm_90:library=none" | FileCheck %s --check-prefix=HOPPER
+// RUN: ks-opt %s --ks-select-plan="target=sm_80:library=none" -o /dev/null \
 // RUN:   --remarks-filter-analyse=".*" --remark-format=emitRemark 2>&1 | FileCheck %s --check-prefix=REMARK
 
 // d = 4: the slab is all of d, and a run of two k with it is 16 bytes.
 // CHECK-LABEL: func.func @flat(
 //       CHECK:   plan #ks.gpu_plan<entries = {{.*}}, vector = 4, {{.*}} <mma16, run_k = 2, run_n = 2>, {{.*}} j = 4>>
-//      REMARK:   remark: [Analysis] plan | Category:ks-select-plan | Remark="target sm_80: {{.*}} entries x {{.*}} n x 4 j, {{.*}}; predicted {{.*}} us, limited by DRAM: {{[0-9]+}} bytes of DRAM, {{[0-9]+}} bytes into SMs"
+//      REMARK:   remark: [Analysis] plan | Category:ks-select-plan | Remark="target sm_80:library=none: {{.*}} entries x {{.*}} n x 4 j, {{.*}}; predicted {{.*}} us, limited by DRAM: {{[0-9]+}} bytes of DRAM, {{[0-9]+}} bytes into SMs"
 //      REMARK:   Remark="rejected
 func.func @flat(%x: tensor<25088x1024xf16>, %k: tensor<4x64x64x4xf16>, %init: tensor<25088x1024xf16>) -> tensor<25088x1024xf16> {
   %y = ks.matmul <4, 64, 64, 4> ins(%x, %k : tensor<25088x1024xf16>, tensor<4x64x64x4xf16>) outs(%init : tensor<25088x1024xf16>) -> tensor<25088x1024xf16>

@@ -1,4 +1,4 @@
-// Dense products by a library: only where the target may have one, where that is
+// Products by a library: only where the target may have one, where that is
 // predicted to be faster, and where it knows the product. A plan that is written
 // by hand wins.
 
@@ -47,12 +47,40 @@ func.func @constant(%x: tensor<4096x4096xf16>, %init: tensor<4096x4096xf16>) -> 
   return %y : tensor<4096x4096xf16>
 }
 
-// A sparse product is ours.
-// CHECK-LABEL: func.func @sparse(
-//       CHECK:   plan #ks.gpu_plan<
-func.func @sparse(%x: tensor<4096x4096xf16>, %k: tensor<2x2048x2048x1xf16>, %init: tensor<4096x4096xf16>) -> tensor<4096x4096xf16> {
+// So are two groups, batch-first.
+// CHECK-LABEL: func.func @groups(
+//       CHECK:   plan #ks.library_plan<cublaslt,
+func.func @groups(%x: tensor<4096x4096xf16>, %k: tensor<2x2048x2048x1xf16>, %init: tensor<4096x4096xf16>) -> tensor<4096x4096xf16> {
   %y = ks.matmul <2, 2048, 2048, 1> ins(%x, %k : tensor<4096x4096xf16>, tensor<2x2048x2048x1xf16>) outs(%init : tensor<4096x4096xf16>) -> tensor<4096x4096xf16>
   return %y : tensor<4096x4096xf16>
+}
+
+// Columns, batch-last, where they are large; the remark tells of the library.
+// NONE-LABEL: func.func @columns(
+//       NONE:   plan #ks.gpu_plan<
+// CHECK-LABEL: func.func @columns(
+//       CHECK:   plan #ks.library_plan<cublaslt, fallback = #ks.gpu_plan<
+//      REMARK:   Remark="target sm_90: library cublasLt; predicted {{[0-9.]+}} us; where it cannot be opened
+func.func @columns(%x: tensor<6144x25088xf16>, %k: tensor<1x768x768x8xf16>, %init: tensor<6144x25088xf16>) -> tensor<6144x25088xf16> {
+  %y = ks.matmul <1, 768, 768, 8> layout(batch_last) ins(%x, %k : tensor<6144x25088xf16>, tensor<1x768x768x8xf16>) outs(%init : tensor<6144x25088xf16>) -> tensor<6144x25088xf16>
+  return %y : tensor<6144x25088xf16>
+}
+
+// Small ones wait for memory, and ours are faster.
+// CHECK-LABEL: func.func @small_columns(
+//       CHECK:   plan #ks.gpu_plan<
+//      REMARK:   Remark="rejected library cublasLt: {{[0-9.]+}} us"
+func.func @small_columns(%x: tensor<384x25088xf16>, %k: tensor<1x256x64x6xf16>, %init: tensor<1536x25088xf16>) -> tensor<1536x25088xf16> {
+  %y = ks.matmul <1, 256, 64, 6> layout(batch_last) ins(%x, %k : tensor<384x25088xf16>, tensor<1x256x64x6xf16>) outs(%init : tensor<1536x25088xf16>) -> tensor<1536x25088xf16>
+  return %y : tensor<1536x25088xf16>
+}
+
+// Batch-first the library cannot read them.
+// CHECK-LABEL: func.func @columns_first(
+//       CHECK:   plan #ks.gpu_plan<
+func.func @columns_first(%x: tensor<25088x6144xf16>, %k: tensor<1x768x768x8xf16>, %init: tensor<25088x6144xf16>) -> tensor<25088x6144xf16> {
+  %y = ks.matmul <1, 768, 768, 8> ins(%x, %k : tensor<25088x6144xf16>, tensor<1x768x768x8xf16>) outs(%init : tensor<25088x6144xf16>) -> tensor<25088x6144xf16>
+  return %y : tensor<25088x6144xf16>
 }
 
 // NONE-LABEL: func.func @pinned(

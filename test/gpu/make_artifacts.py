@@ -18,16 +18,22 @@ from pathlib import Path
 from device_cases import ROOT, ask_for_kernels, draw_case, import_cases, mlir
 
 import_cases()
+from library_cases import draw_blocks, make_library_plan
 
 
 def compile_case(options, number: int) -> str | None:
     """What went wrong, if anything."""
-    case = draw_case(options.seed, number, options.long)
+    if options.library:
+        case = draw_blocks(options.seed, number, is_large=True)
+    else:
+        case = draw_case(options.seed, number, options.long)
     source = options.out / f"{number}.mlir"
     text = mlir(case)
     source.write_text(ask_for_kernels(text, options.kernels) if options.kernels else text)
     command = [options.ks_run, source, "--target", options.target]
     command += ["--emit", "artifact", "-o", options.out / f"{number}.ks", "--no-cubin"]
+    if options.library:
+        command += ["--plan", make_library_plan(options.ks_run, source, options.target)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         return f"case {number}: {done.stderr}\n{case}"
@@ -44,6 +50,7 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--kernels", choices=["apart", "fused"], help="how chains shall run")
     parser.add_argument("--long", action="store_true", help="chains of two to ten factors")
+    parser.add_argument("--library", action="store_true", help="factors by cublasLt")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()

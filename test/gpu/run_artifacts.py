@@ -21,6 +21,8 @@ import numpy as np
 from device_cases import ROOT, draw_case, import_cases, is_tf32
 
 ks_cases = import_cases()
+from library_cases import draw_blocks
+
 sys.path.insert(0, str(ROOT / "benchmarks"))
 import ks_differential
 
@@ -115,13 +117,18 @@ def main() -> int:
     parser.add_argument("--runtime", required=True, help="libKSRuntimeC.so")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--long", action="store_true", help="if make_artifacts.py was told so")
+    parser.add_argument("--library", action="store_true", help="the same; needs cublasLt")
     parser.add_argument("--jobs", type=int, default=8)
     options = parser.parse_args()
     paths = sorted(options.artifacts.glob("*.ks"), key=lambda path: int(path.stem))
-    tasks = [
-        (draw_case(options.seed, int(path.stem), options.long), path, options.runtime)
-        for path in paths
-    ]
+    tasks = []
+    for path in paths:
+        number = int(path.stem)
+        if options.library:
+            case = draw_blocks(options.seed, number, is_large=True)
+        else:
+            case = draw_case(options.seed, number, options.long)
+        tasks.append((case, path, options.runtime))
     failures = 0
     if options.jobs > 1:
         with get_context("spawn").Pool(options.jobs) as pool:

@@ -1,8 +1,9 @@
 # Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Dense products by a library on an emulated GPU, with the fake cublasLt of the unit tests,
-and the same artefacts without it: weights are packed for one or the other."""
+"""Products by a library on an emulated GPU, with the fake cublasLt of the unit tests, which
+computes what it is told, and the same artefacts without it: weights are packed for one or the
+other."""
 
 import ctypes
 import dataclasses
@@ -20,6 +21,7 @@ sys.path.insert(0, str(ROOT / "test" / "gpu"))
 import emulate_cases
 import ks_merged
 from device_cases import ask_for_kernels, is_tf32, mlir
+from library_cases import draw_blocks, make_library_plan
 from test_emulated_gpu import BUILD
 
 LIBRARY = BUILD / "test/unit/libKSFakeCublasLt.so"
@@ -89,10 +91,14 @@ def get_library_plan(path: Path, target: str) -> str:
     return plans[0]["plan"]
 
 
-def compile_with_library(tmp_path: Path, case, target: str) -> Path:
+def get_any_library_plan(path: Path, target: str) -> str:
+    return make_library_plan(BUILD / "bin" / "ks-run", path, target)
+
+
+def compile_with_library(tmp_path: Path, case, target: str, get_plan=get_library_plan) -> Path:
     """An artefact whose only product is a library's, whatever is predicted."""
     source, artifact = write(tmp_path, mlir(case)), tmp_path / "case.ks"
-    plan = get_library_plan(source, target)
+    plan = get_plan(source, target)
     assert plan.startswith("#ks.library_plan<cublaslt, fallback = #ks.gpu_plan<")
     run(
         source, "--target", target, "--plan", plan, "--emit", "artifact", "-o", artifact,
@@ -133,6 +139,20 @@ def test_batches(emulator, library, tmp_path, batch):
     path = compile_with_library(tmp_path, case, "sm_90")
     assert emulator.check(case, path) is None
     assert library["numProducts"] == 1
+
+
+@pytest.mark.parametrize("number", range(24))
+def test_blocks(emulator, library, tmp_path, monkeypatch, number):
+    """Batches of products, at the distances that the fake library is told."""
+    case = draw_blocks(11, number)
+    target = ("sm_80", "sm_90")[number % 2]
+    path = compile_with_library(tmp_path, case, target, get_any_library_plan)
+    assert emulator.check(case, path) is None
+    a, _, _, d = case.chain.patterns[0]
+    assert library["numProducts"] == min(a, d)
+    monkeypatch.setenv("KS_CUBLASLT", "none")
+    assert emulator.check(case, path) is None
+    assert library["numProducts"] == min(a, d)
 
 
 def test_library_that_fails(emulator, library, tmp_path):

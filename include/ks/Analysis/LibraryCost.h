@@ -1,4 +1,4 @@
-//===- LibraryCost.h - Dense products by a library --------------*- C++ -*-===//
+//===- LibraryCost.h - Products by a library --------------------*- C++ -*-===//
 //
 // Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -6,7 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// What a vendor's library would take for a dense product. cublasLt on a GPU:
+// What a vendor's library would take for a factor whose matrices it can read
+// where they lie. For a dense one, (1, N, M, 1), cublasLt on a GPU takes
 //
 //   launch + max(bytes / bandwidth, flops / (87 % of the peak)),
 //
@@ -19,6 +20,31 @@
 // fed by, of other than multiples of 16 bytes, take 7 times as long. On an H100
 // (f16, batches 1, 64, 4096 and 25088, 384 to 16384 features) this is 0.8
 // to 1.2 times what cuBLAS was measured to take.
+//
+// Other factors are products of blocks, batch-last
+//
+//   Y_ij [b, batch] = K_ij [b, c] X_ij [c, batch]   for i < a, j < d.
+//
+// Rows of X_ij are d rows of X apart, and X_i,j+1 begins one row behind X_ij:
+// so the d products of a group are one call (a strided batch), and so are the a
+// products of a column. The longer axis is the batch, and there is a call for
+// each step along the other one. Batch-first the library reads whole groups,
+// but no columns of them: with d = 1 there is one call for all. This takes
+//
+//   calls · launch + ∛(moving³ + multiplying³),
+//
+// as the two overlap but in part. Results cost more to move than inputs and
+// weights. In f32, FMAs for 64 rows n at a time begin with what takes as long
+// as 32 of k. The numbers are fitted to the 35 such factors of
+// docs/gpu_factors.csv that are batch-last, of 25088 entries, on an H100, by
+// cuBLAS with pointers to all blocks in one call: 0.95 to 1.06 times what that
+// was measured to take in f16 and bf16, 0.83 to 1.05 in f32, 0.63 to 1.00 in
+// tf32. Whether this or our own kernel's prediction is less was right for 29 of
+// them in f16, 31 in bf16, 34 in f32 and 31 in tf32, and the others lose 6 % at
+// most, 0.5 % of the time of all. Nobody has measured many calls, nor f64:
+// these are not predicted. Batch-first there is one pattern, (4, 1792, 448, 1)
+// in f16, of which this is 0.98 to 1.00: so it is priced 1.1 times as high, for
+// all that is not known.
 //
 // A BLAS on a CPU, in the scale of predictCPU, takes
 //
@@ -61,16 +87,27 @@ struct GPUTarget;
 /// clearly slower.
 constexpr double kBlasMargin = 1.25;
 
-/// Why a library cannot compute `problem`; "" if it can: one factor (1, N, M,
-/// 1) of real numbers, and nothing behind it.
+/// The same of cublasLt's products of blocks batch-first.
+constexpr double kBlocksMargin = 1.1;
+
+/// Why cublasLt cannot compute `problem`; "" if it can: one factor of real
+/// numbers, with d = 1 if it is batch-first, and nothing behind it.
 std::string checkLibraryProblem(const Problem &problem);
 
-/// The same of a BLAS, which also needs f32 or f64 and sizes of 32 bits. It
-/// does not see whether input and result have the element type.
+/// The same of a BLAS, which also needs a dense factor, (1, N, M, 1), f32 or
+/// f64, and sizes of 32 bits. It does not see whether input and result have the
+/// element type.
 std::string checkBlasProblem(const Problem &problem);
 
+/// How often cublasLt is called for a factor: each call is a batch of products.
+int64_t getLibraryCalls(const KSPattern &pattern);
+
+/// More calls than so many are not predicted, and so not chosen.
+constexpr int64_t kMaxLibraryCalls = 8;
+
 /// Seconds that the library of `target` takes for `problem`, whose batch is
-/// known; none if it has no library, or that cannot compute it.
+/// known; none if it has no library, or that cannot compute it, or nobody knows
+/// how fast.
 std::optional<double> predictLibrary(const Problem &problem,
                                      const GPUTarget &target);
 std::optional<double> predictLibrary(const Problem &problem,

@@ -114,17 +114,28 @@ struct Operand {
   }
 };
 
-/// A dense product by the vendor's library (cublasLt): Y = X Wᵀ, X [batch, m],
-/// Y [batch, n], or, batch-last, Y = W X, X [m, batch], Y [n, batch]. Rows of X
-/// and Y have any pitch; those of W, which is n×m, follow each other. f16 and
-/// bf16 are summed in f32.
+/// Products by the vendor's library (cublasLt), of the pattern (a, n, m, d):
+/// batch-last Y_ij = W_ij X_ij for i < a, j < d, where W_ij is n×m, and row k
+/// of X_ij is row (i·m + k)·d + j of X [a·m·d, batch], as row k of Y_ij is row
+/// (i·n + k)·d + j of Y. Batch-first, with d = 1, Y_i = X_i W_iᵀ, where X_i are
+/// columns i·m to i·m + m of X [batch, a·m]. Rows of X and Y have any pitch;
+/// those of W, [a][d][n][m], follow each other. f16 and bf16 are summed in f32.
 struct LibraryProduct {
-  int64_t n = 0, m = 0;
+  int64_t a = 1, n = 0, m = 0, d = 1;
+  bool isTiedA = false, isTiedD = false; ///< There is one W for all i, or j.
   KsElementType type = KS_F32;
   bool isBatchFirst = true;
   bool isTF32 = false; ///< f32 factors may be rounded to 10 bits.
+  /// Matrices W from one i, or j, to the next.
+  int64_t getStrideA() const { return isTiedA ? 0 : isTiedD ? 1 : d; }
+  int64_t getStrideD() const { return isTiedD ? 0 : 1; }
+  /// How often the library is called, and of how many products each call is:
+  /// of all j of an i, or all i of a j.
+  int64_t getNumCalls() const { return a < d ? a : d; }
+  int64_t getCallProducts() const { return a < d ? d : a; }
   bool operator==(const LibraryProduct &o) const {
-    return n == o.n && m == o.m && type == o.type &&
+    return a == o.a && n == o.n && m == o.m && d == o.d &&
+           isTiedA == o.isTiedA && isTiedD == o.isTiedD && type == o.type &&
            isBatchFirst == o.isBatchFirst && isTF32 == o.isTF32;
   }
 };

@@ -65,8 +65,8 @@ public:
   /// Whether the cubin was loaded, not the PTX.
   bool isCubin() const { return usesCubin; }
 
-  /// The library that computes dense products, as "cublasLt 13.1.0"; "" if
-  /// kernels do, as there is no such product, or no library (see getNote).
+  /// The library that computes products, as "cublasLt 13.1.0"; "" if kernels
+  /// do, as there is no product for it, or no library (see getNote).
   const std::string &getLibraryName() const { return libraryName; }
 
   /// What the driver said when the cubin was refused and PTX loaded instead,

@@ -1,4 +1,4 @@
-//===- LibraryProduct.cpp - Dense products by a library -------------------===//
+//===- LibraryProduct.cpp - Products by a library -------------------------===//
 //
 // Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -7,7 +7,7 @@
 //===----------------------------------------------------------------------===//
 //
 // The packing of the weight of a #ks.library_plan becomes ks.with_library: a
-// copy of the plain matrix, and what the kernel reads.
+// copy of the plain matrices, and what the kernel reads.
 //
 //===----------------------------------------------------------------------===//
 
@@ -25,21 +25,36 @@ using namespace ks;
 
 static constexpr int64_t kThreads = 256;
 
-/// Stores the element of the plain matrix that thread `at` is for.
+static std::array<int64_t, 4> getPlainShape(PackWeightsOp op) {
+  return getPlainShape(op.getPattern().getPattern(), op.getPacking().getTied());
+}
+
+static int64_t countPlain(PackWeightsOp op) {
+  int64_t count = 1;
+  for (int64_t size : getPlainShape(op))
+    count *= size; // The packed type was verified: it does not overflow.
+  return count;
+}
+
+/// Stores the element of the plain matrices that thread `at` is for.
 static void emitCopy(OpBuilder &b, Location loc, PackWeightsOp op, Value weight,
                      Value packed) {
   IndexBuilder index(b, loc);
-  KSPattern p = op.getPattern().getPattern();
   Value at = index.add(
       index.mul(gpu::BlockIdOp::create(b, loc, gpu::Dimension::x), kThreads),
       gpu::ThreadIdOp::create(b, loc, gpu::Dimension::x));
   auto isThere =
-      scf::IfOp::create(b, loc, index.less(at, p.b * p.c), /*else=*/false);
+      scf::IfOp::create(b, loc, index.less(at, countPlain(op)), /*else=*/false);
   b.setInsertionPointToStart(isThere.thenBlock());
-  Value zero = index.constant(0);
+  SmallVector<Value> place = index.delinearize(at, getPlainShape(op));
+  // What is stored for each i or j may be one in the weight itself.
+  auto shape = cast<MemRefType>(weight.getType()).getShape();
+  auto select = [&](int64_t axis, Value position) {
+    return shape[axis] == 1 ? index.constant(0) : position;
+  };
   Value value = memref::LoadOp::create(
       b, loc, weight,
-      ValueRange{zero, index.div(at, p.c), index.rem(at, p.c), zero});
+      ValueRange{select(0, place[0]), place[2], place[3], select(3, place[1])});
   Type packedType = cast<MemRefType>(packed.getType()).getElementType();
   if (value.getType() == packedType) {
     memref::StoreOp::create(b, loc, value, packed, at);
@@ -75,9 +90,8 @@ PackWeightsOp ks::lowerLibraryPackingToGPU(RewriterBase &b, PackWeightsOp op,
   emitCopy(b, loc, op, kernel.getArgument(0), kernel.getArgument(1));
 
   b.setInsertionPointToStart(&choice.getThere().front());
-  KSPattern p = op.getPattern().getPattern();
   Value blocks = IndexBuilder(b, loc).constant(
-      static_cast<int64_t>(llvm::divideCeil(p.b * p.c, kThreads)));
+      static_cast<int64_t>(llvm::divideCeil(countPlain(op), kThreads)));
   createLaunch(b, kernel, blocks, kThreads, /*sharedBytes=*/0, operands);
 
   moveToOtherwise(choice, op);

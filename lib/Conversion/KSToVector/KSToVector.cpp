@@ -378,6 +378,14 @@ struct ConvertKSToVectorPass
                          "#ks.cpu_packing, or a #ks.library_packing of one");
         return signalPassFailure();
       }
+      KSPattern pattern = pack.getPattern().getPattern();
+      if (library && (pattern.a != 1 || pattern.d != 1)) {
+        pack.emitOpError("packs weights of pattern ")
+            << pack.getPattern()
+            << " for a library; expected a dense one, <1, b, c, 1>, for a "
+               "BLAS";
+        return signalPassFailure();
+      }
       if (library)
         lowerLibraryPacking(rewriter, pack);
       lowerPackWeights(rewriter, pack);

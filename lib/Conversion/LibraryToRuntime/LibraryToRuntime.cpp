@@ -40,6 +40,11 @@ using namespace ks;
 namespace {
 
 LogicalResult lower(LibraryProductOp op) {
+  KSPattern p = op.getPattern().getPattern();
+  if (p.a != 1 || p.d != 1)
+    return op.emitOpError("has pattern ")
+           << op.getPattern()
+           << "; expected a dense one, <1, b, c, 1>, for a BLAS";
   Type element = cast<MemRefType>(op.getInput().getType()).getElementType();
   bool isF32 = element.isF32();
   if (!isF32 && !element.isF64())
@@ -77,7 +82,6 @@ LogicalResult lower(LibraryProductOp op) {
   auto [w, wParts] = getAddress(op.getWeight());
   auto [y, yParts] = getAddress(op.getInit());
   bool isBatchFirst = op.getLayout() == Layout::BatchFirst;
-  KSPattern p = op.getPattern().getPattern();
   SmallVector<Value> arguments{
       x,
       toI64(xParts.getStrides()[0]),

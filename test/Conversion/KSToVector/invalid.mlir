@@ -79,3 +79,12 @@ func.func @pack_on_tensors(%k: tensor<1x4x4x1xf32>, %init: tensor<16xf32>) -> te
          ins(%k : tensor<1x4x4x1xf32>) outs(%init : tensor<16xf32>) -> tensor<16xf32>
   return %p : tensor<16xf32>
 }
+
+// -----
+
+func.func @library_blocks(%k: memref<2x16x32x1xf32>, %p: memref<1024xf32>) {
+  // expected-error @+1 {{packs weights of pattern #ks.pattern<2, 16, 32, 1> for a library; expected a dense one, <1, b, c, 1>, for a BLAS}}
+  ks.pack_weights <2, 16, 32, 1> into #ks.library_packing<fallback = #ks.cpu_packing<vectors = 2, lanes = 8, n = 8, j = 1>>
+    ins(%k : memref<2x16x32x1xf32>) outs(%p : memref<1024xf32>)
+  return
+}

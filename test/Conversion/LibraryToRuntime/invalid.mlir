@@ -23,3 +23,11 @@ func.func @stride(%x: memref<?x32xf32, strided<[?, 2], offset: ?>>, %w: memref<5
   ks.library_product <1, 16, 32, 1> ins(%x, %w : memref<?x32xf32, strided<[?, 2], offset: ?>>, memref<512xf32>) outs(%y : memref<?x16xf32>)
   return
 }
+
+// -----
+
+func.func @pattern(%x: memref<?x64xf32>, %w: memref<1024xf32>, %y: memref<?x32xf32>) {
+  // expected-error @below {{has pattern #ks.pattern<2, 16, 32, 1>; expected a dense one, <1, b, c, 1>, for a BLAS}}
+  ks.library_product <2, 16, 32, 1> ins(%x, %w : memref<?x64xf32>, memref<1024xf32>) outs(%y : memref<?x32xf32>)
+  return
+}

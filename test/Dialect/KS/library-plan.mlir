@@ -25,6 +25,25 @@ func.func @packed(%x: memref<?x48xf16, strided<[?, 1], offset: ?>>, %p: memref<3
   return
 }
 
+// CHECK-LABEL: func.func @groups(
+//       CHECK:   plan #ks.library_plan<cublaslt,
+func.func @groups(%x: tensor<?x96xf16>, %k: tensor<2x40x48x1xf16>, %init: tensor<?x80xf16>) -> tensor<?x80xf16> {
+  %y = ks.matmul <2, 40, 48, 1> ins(%x, %k : tensor<?x96xf16>, tensor<2x40x48x1xf16>) outs(%init : tensor<?x80xf16>)
+    plan #ks.library_plan<cublaslt, fallback = #ks.gpu_plan<entries = 16, batch_blocks = 1024, vector = 1, warps = [2, 1, 1], stages = 2, copies = cp_async, weights = streamed, packing = <fragments = <mma16, run_k = 4, run_n = 2>, n = 16, k = 32, j = 1>>>
+    -> tensor<?x80xf16>
+  return %y : tensor<?x80xf16>
+}
+
+// All columns of a group share its weight, here and in the buffer.
+// CHECK-LABEL: func.func @tied_columns(
+//       CHECK:   ks.pack_weights <2, 40, 48, 3> into #ks.library_packing<fallback = #ks.gpu_packing<{{.*}} tied = d>>
+//  CHECK-SAME:     -> tensor<6144xf16>
+func.func @tied_columns(%k: tensor<2x40x48x1xf16>, %init: tensor<6144xf16>) -> tensor<6144xf16> {
+  %p = ks.pack_weights <2, 40, 48, 3> into #ks.library_packing<fallback = #ks.gpu_packing<fragments = <mma16, run_k = 4, run_n = 2>, n = 16, k = 32, j = 1, tied = d>>
+    ins(%k : tensor<2x40x48x1xf16>) outs(%init : tensor<6144xf16>) -> tensor<6144xf16>
+  return %p : tensor<6144xf16>
+}
+
 // f32 in three bf16 takes more room than as it is.
 // CHECK-LABEL: func.func @pack(
 //       CHECK:   ks.pack_weights <1, 16, 16, 1> into #ks.library_packing<fallback = #ks.gpu_packing<fragments = <mma16_split, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>
@@ -47,6 +66,19 @@ func.func @choice(%x: memref<48x?xf16>, %p: memref<3072xf16>, %y: memref<40x?xf1
   } else {
     memref.store %zero, %y[%c0, %c0] : memref<40x?xf16>
   }
+  return
+}
+
+// CHECK-LABEL: func.func @blocks(
+//       CHECK:   ks.library_product <2, 8, 16, 3> layout(batch_last) ins(
+//  CHECK-NEXT:   ks.library_product <2, 8, 16, 3> tied(a) layout(batch_last) ins(
+//  CHECK-NEXT:   ks.library_product <2, 8, 16, 3> tied(a|d) layout(batch_last) ins(
+//  CHECK-NEXT:   ks.library_product <3, 32, 16, 1> tied(a) ins(
+func.func @blocks(%x: memref<96x?xf16>, %p: memref<768xf16>, %y: memref<48x?xf16>, %xf: memref<?x48xf16>, %yf: memref<?x96xf16>) {
+  ks.library_product <2, 8, 16, 3> layout(batch_last) ins(%x, %p : memref<96x?xf16>, memref<768xf16>) outs(%y : memref<48x?xf16>)
+  ks.library_product <2, 8, 16, 3> tied(a) layout(batch_last) ins(%x, %p : memref<96x?xf16>, memref<768xf16>) outs(%y : memref<48x?xf16>)
+  ks.library_product <2, 8, 16, 3> tied(a|d) layout(batch_last) ins(%x, %p : memref<96x?xf16>, memref<768xf16>) outs(%y : memref<48x?xf16>)
+  ks.library_product <3, 32, 16, 1> tied(a) ins(%xf, %p : memref<?x48xf16>, memref<768xf16>) outs(%yf : memref<?x96xf16>)
   return
 }
 

@@ -100,11 +100,11 @@ TEST(ArtifactTest, KeepsExtremeNumbers) {
 TEST(ArtifactTest, FormatIsStable) {
   std::string bytes = serialize(makeArtifact());
   EXPECT_EQ(bytes.substr(0, 8), std::string("KSLAYER\0", 8));
-  EXPECT_EQ(readAt<uint32_t>(bytes, 8), 4u);
+  EXPECT_EQ(readAt<uint32_t>(bytes, 8), 5u);
   EXPECT_EQ(readAt<uint32_t>(bytes, 12), 2u); // metadata, PTX
   EXPECT_EQ(readAt<uint64_t>(bytes, 16), bytes.size());
-  EXPECT_EQ(getChecksum(bytes), 6640529950012720273u)
-      << "version 4 has changed";
+  EXPECT_EQ(getChecksum(bytes), 16739009376880206077u)
+      << "version 5 has changed";
 }
 
 TEST(ArtifactTest, FindsTruncation) {
@@ -172,9 +172,9 @@ TEST(ArtifactTest, NamesForeignFiles) {
 
 TEST(ArtifactTest, NamesOtherVersions) {
   std::string bytes = serialize(makeArtifact());
-  writeAt<uint32_t>(bytes, 8, 5);
+  writeAt<uint32_t>(bytes, 8, 6);
   expectRefused(bytes,
-                "format version 5, this runtime reads version 4; update the "
+                "format version 6, this runtime reads version 5; update the "
                 "runtime",
                 "newer");
   writeAt<uint32_t>(bytes, 8, 0);

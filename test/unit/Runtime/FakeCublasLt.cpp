@@ -15,6 +15,7 @@
 #include "CublasLt.h"
 #include "FakeDriver.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -89,12 +90,26 @@ uint16_t toHalf(double value) {
     return 0x7fff;
   if (size >= 65520)
     return sign | 0x7c00;
+  if (size == 0)
+    return sign;
   int exponent = 0;
   std::frexp(size, &exponent);
   int unit = std::max(exponent - 11, -24); // of the last bit
   auto count = static_cast<uint32_t>(std::nearbyint(std::ldexp(size, -unit)));
   uint32_t biased = exponent - 11 > -24 ? exponent + 14 - 1 : 0;
   return sign | static_cast<uint16_t>(biased * 1024 + count);
+}
+
+size_t getElementBytes(const FakeMatrix &matrix) {
+  return matrix.type == CUDA_R_64F ? 8 : matrix.type == CUDA_R_32F ? 4 : 2;
+}
+
+/// One of the matrices.
+FakeMatrix getMatrix(FakeMatrix matrix, int32_t number) {
+  matrix.data =
+      static_cast<const char *>(matrix.data) +
+      number * matrix.stride * static_cast<int64_t>(getElementBytes(matrix));
+  return matrix;
 }
 
 double load(const FakeMatrix &matrix, uint64_t row, uint64_t column) {
@@ -162,6 +177,27 @@ void compute(const FakeMatmul &call) {
     }
 }
 
+/// Whether no two of the matrices have an element in common: their columns lie
+/// side by side, or they follow each other.
+bool areApart(const FakeMatrix &matrix) {
+  auto rows = static_cast<int64_t>(matrix.rows),
+       columns = static_cast<int64_t>(matrix.columns);
+  return matrix.count == 1 ||
+         (matrix.stride >= rows &&
+          matrix.stride * (matrix.count - 1) + rows <= matrix.pitch) ||
+         matrix.stride >= (columns - 1) * matrix.pitch + rows;
+}
+
+/// Whether all begin at multiples of `alignment` bytes.
+bool areAligned(const FakeMatrix &matrix, uint64_t alignment) {
+  for (int32_t number = 0; number < matrix.count; ++number)
+    if (reinterpret_cast<uintptr_t>(getMatrix(matrix, number).data) %
+            alignment !=
+        0)
+      return false;
+  return true;
+}
+
 /// Whether op(A) B fits D.
 bool fits(const cublasLtMatmulDescOpaque &product, const FakeMatrix &a,
           const FakeMatrix &b, const FakeMatrix &d) {
@@ -169,9 +205,9 @@ bool fits(const cublasLtMatmulDescOpaque &product, const FakeMatrix &a,
   bool isTransposedB = product.transposes[1] == CUBLAS_OP_T;
   for (const FakeMatrix *matrix : {&a, &b, &d})
     if (matrix->pitch < static_cast<int64_t>(matrix->rows) ||
-        matrix->type != d.type)
+        matrix->type != d.type || matrix->count != d.count)
       return false;
-  return (isTransposedA ? a.columns : a.rows) == d.rows &&
+  return areApart(d) && (isTransposedA ? a.columns : a.rows) == d.rows &&
          (isTransposedB ? b.rows : b.columns) == d.columns &&
          (isTransposedA ? a.rows : a.columns) ==
              (isTransposedB ? b.columns : b.rows);
@@ -235,7 +271,24 @@ cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t product,
 cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t *layout,
                                           cudaDataType type, uint64_t rows,
                                           uint64_t columns, int64_t pitch) {
-  return create(layout, {{type, rows, columns, pitch, nullptr}});
+  return create(layout, {{type, rows, columns, pitch, 1, 0, nullptr}});
+}
+cublasStatus_t
+cublasLtMatrixLayoutSetAttribute(cublasLtMatrixLayout_t layout,
+                                 cublasLtMatrixLayoutAttribute_t attribute,
+                                 const void *value, size_t bytes) {
+  if (Lock library; library->layoutResult)
+    return toStatus(library->layoutResult);
+  FakeMatrix &matrix = layout->matrix;
+  if (attribute == CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT &&
+      bytes == sizeof(matrix.count))
+    std::memcpy(&matrix.count, value, bytes);
+  else if (attribute == CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET &&
+           bytes == sizeof(matrix.stride))
+    std::memcpy(&matrix.stride, value, bytes);
+  else
+    return misuse();
+  return matrix.count < 1 ? misuse() : CUBLAS_STATUS_SUCCESS;
 }
 cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t layout) {
   return destroy(layout);
@@ -292,6 +345,7 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(
     return CUBLAS_STATUS_SUCCESS;
   *results = {};
   results->algo.data[0] = magic;
+  std::copy_n(preference->search.alignments, 4, results->algo.data + 1);
   results->workspaceSize = preference->search.workspaceBytes;
   return CUBLAS_STATUS_SUCCESS;
 }
@@ -326,11 +380,21 @@ cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t product,
   call.a.data = a;
   call.b.data = b;
   call.d.data = d;
+  const uint64_t *alignments = algorithm->data + 1;
+  if (!areAligned(call.a, alignments[0]) ||
+      !areAligned(call.b, alignments[1]) ||
+      !areAligned(call.d, alignments[2]) || !areAligned(call.d, alignments[3]))
+    return misuse();
   call.workspace = workspace;
   call.workspaceBytes = workspaceBytes;
   call.stream = stream;
-  if (library->computes)
-    compute(call);
+  for (int32_t number = 0; library->computes && number < call.d.count;
+       ++number) {
+    FakeMatmul one = call;
+    for (FakeMatrix *matrix : {&one.a, &one.b, &one.d})
+      *matrix = getMatrix(*matrix, number);
+    compute(one);
+  }
   ++library->numProducts;
   library->products.push_back(call);
   return CUBLAS_STATUS_SUCCESS;

@@ -19,11 +19,13 @@
 #include <mutex>
 #include <vector>
 
-/// A matrix, stored by columns.
+/// Matrices, stored by columns: `count` of them, `stride` elements apart.
 struct FakeMatrix {
   int type = 0;
   uint64_t rows = 0, columns = 0;
   int64_t pitch = 0;
+  int32_t count = 1;
+  int64_t stride = 0;
   const void *data = nullptr;
 };
 
@@ -49,6 +51,7 @@ struct FakeCublasLt {
 
   // Faults: results of functions; 0 is success.
   int createResult = 0;
+  int layoutResult = 0; ///< Of attributes of layouts.
   int searchResult = 0;
   int searchCount = 1; ///< Algorithms that are found.
   int matmulResult = 0;
@@ -59,7 +62,8 @@ struct FakeCublasLt {
   int numProducts = 0, numSearches = 0;
   int numHandles = 0; ///< Alive now.
   int numObjects = 0; ///< Descriptions and preferences that are alive now.
-  int numMisuses = 0; ///< Calls without a context, or that make no sense.
+  int numMisuses = 0; ///< Calls without a context, or that make no sense, as of
+                      ///< matrices that are not aligned as was said.
 };
 
 /// The one that all fake libraries of this process share.

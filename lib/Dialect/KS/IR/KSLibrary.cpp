@@ -15,6 +15,22 @@
 using namespace mlir;
 using namespace ks;
 
+std::array<int64_t, 4> ks::getPlainShape(const KSPattern &p, Ties tied) {
+  return {bitEnumContainsAny(tied, Ties::A) ? 1 : p.a,
+          bitEnumContainsAny(tied, Ties::D) ? 1 : p.d, p.b, p.c};
+}
+
+/// Elements of `packedBits` that the plain matrices take, of elements of
+/// `bits`; none if they cannot be counted.
+static std::optional<int64_t> countPlain(const KSPattern &p, Ties tied,
+                                         int64_t bits, unsigned packedBits) {
+  for (int64_t size : getPlainShape(p, tied))
+    if (llvm::MulOverflow(bits, size, bits))
+      return std::nullopt;
+  return static_cast<int64_t>(
+      llvm::divideCeil(static_cast<uint64_t>(bits), packedBits));
+}
+
 //===----------------------------------------------------------------------===//
 // LibraryPackingAttr
 //===----------------------------------------------------------------------===//
@@ -36,18 +52,16 @@ RankedTensorType LibraryPackingAttr::getPackedType(KSPattern p,
     return {};
   int64_t parts = isa<ComplexType>(element) ? 2 : 1;
   int64_t bits = getRealType(element).getIntOrFloatBitWidth();
-  for (int64_t size : {p.a, p.b, p.c, p.d, parts})
-    if (llvm::MulOverflow(bits, size, bits))
-      return {};
   Type packedElement = packed.getElementType();
-  auto plain = static_cast<int64_t>(llvm::divideCeil(
-      static_cast<uint64_t>(bits), packedElement.getIntOrFloatBitWidth()));
-  return RankedTensorType::get({std::max(plain, packed.getDimSize(0))},
+  std::optional<int64_t> plain = countPlain(
+      p, getTied(), parts * bits, packedElement.getIntOrFloatBitWidth());
+  if (!plain)
+    return {};
+  return RankedTensorType::get({std::max(*plain, packed.getDimSize(0))},
                                packedElement);
 }
 
-/// The library reads all of it.
-Ties LibraryPackingAttr::getTied() const { return Ties::None; }
+Ties LibraryPackingAttr::getTied() const { return getFallback().getTied(); }
 
 //===----------------------------------------------------------------------===//
 // LibraryPlanAttr
@@ -93,9 +107,12 @@ LogicalResult LibraryPlanAttr::verifyPlan(Operation *operation) const {
 LogicalResult LibraryProductOp::verify() {
   // C1
   KSPattern p = getPattern().getPattern();
-  if (p.a != 1 || p.d != 1)
+  bool isBatchFirst = getLayout() == Layout::BatchFirst;
+  if (isBatchFirst && p.d != 1)
     return emitOpError("has pattern ")
-           << getPattern() << "; expected a dense one, <1, b, c, 1>";
+           << getPattern()
+           << ", whose columns a library does not read batch-first; expected "
+              "<a, b, c, 1>, or layout(batch_last)";
   // C2
   auto input = cast<MemRefType>(getInput().getType());
   auto result = cast<MemRefType>(getInit().getType());
@@ -103,11 +120,24 @@ LogicalResult LibraryProductOp::verify() {
     return emitOpError("has an input of ")
            << input.getElementType() << " and a result of "
            << result.getElementType() << "; expected one element type";
-  int64_t features = getLayout() == Layout::BatchFirst ? 1 : 0;
+  int64_t features = isBatchFirst ? 1 : 0;
   for (auto [name, type, expected] :
-       {std::tuple{"input", input, p.c}, {"outs", result, p.b}})
+       {std::tuple{"input", input, p.inFeatures()},
+        {"outs", result, p.outFeatures()}})
     if (type.getDimSize(features) != expected)
       return emitOpError() << name << " is " << type << "; expected "
                            << expected << " features in axis " << features;
+  // C3
+  auto weight = cast<MemRefType>(getWeight().getType());
+  std::optional<int64_t> room =
+      countPlain(p, getTied(), input.getElementTypeBitWidth(),
+                 weight.getElementTypeBitWidth());
+  if (!room)
+    return emitOpError("has pattern ")
+           << getPattern()
+           << ", whose weights cannot be counted; expected fewer";
+  if (!weight.isDynamicDim(0) && weight.getDimSize(0) < *room)
+    return emitOpError("weight is ")
+           << weight << "; expected at least " << *room << " elements";
   return success();
 }

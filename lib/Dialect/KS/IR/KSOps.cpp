@@ -124,6 +124,16 @@ static ParseResult parseClause(OpAsmParser &parser, StringRef name,
                  parser.parseRParen());
 }
 
+/// (`tied` `(` axes `)`)?
+static ParseResult parseTiedClause(OpAsmParser &parser, TiesAttr &tied) {
+  return parseClause(parser, "tied", tied);
+}
+
+static void printTiedClause(OpAsmPrinter &printer, Operation *, TiesAttr tied) {
+  if (tied && tied.getValue() != Ties::None)
+    printer << "tied(" << stringifyTies(tied.getValue()) << ")";
+}
+
 static ParseResult parseClauses(OpAsmParser &parser, LayoutAttr &layout,
                                 PrecisionAttr &precision) {
   return failure(parseClause(parser, "layout", layout) ||

@@ -52,6 +52,10 @@ inline constexpr llvm::StringLiteral kKernelAttr = "ks.kernel";
 /// pattern's). `shape` is a×b×c×d with 1 where tied.
 Ties getTies(const KSPattern &pattern, llvm::ArrayRef<int64_t> shape);
 
+/// Sizes of the plain matrices that a library reads, [i][j][n][k]: one for all
+/// i or j that share it.
+std::array<int64_t, 4> getPlainShape(const KSPattern &pattern, Ties tied);
+
 /// Whether `type` is a real one that elements may have: f16, bf16, f32 or f64.
 bool isRealElementType(mlir::Type type);
 

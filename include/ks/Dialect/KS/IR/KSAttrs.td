@@ -128,6 +128,11 @@ def KS_Ties : I32BitEnum<"Ties", "axes along which a weight is shared", [
 def KS_TiesParameter : EnumParameter<KS_Ties> {
   let defaultValue = "::ks::Ties::None";
 }
+def KS_TiesAttr : EnumAttr<KS_Dialect, KS_Ties, "ties"> {
+  let description = [{
+    `a`: all groups i share the weight; `d`: all columns j do; `a|d`: both.
+  }];
+}
 
 def KS_CPUPackingAttr : KS_Attr<"CPUPacking", "cpu_packing",
     [DeclareAttrInterfaceMethods<KS_PackingAttrInterface>]> {

@@ -11,7 +11,7 @@
 
 include "ks/Dialect/KS/IR/KSGPUAttrs.td"
 
-def KS_Library : I32Enum<"Library", "a vendor's library for dense products", [
+def KS_Library : I32Enum<"Library", "a vendor's library for products of matrices", [
     I32EnumCase<"CublasLt", 0, "cublaslt">, // NVIDIA's, on GPUs.
     I32EnumCase<"Blas", 1, "blas">          // The host's, on CPUs.
   ]> {
@@ -30,16 +30,17 @@ def KS_LibraryPackingAttr : KS_Attr<"LibraryPacking", "library_packing",
   let summary = "a weight as a library reads it, or packed for a kernel";
   let description = [{
     The weight of a product that a library computes where there is one. Where it is
-    there the buffer begins with the plain matrix, row by row:
+    there the buffer begins with the plain matrices of all groups i and columns j, one
+    after the other, each row by row:
 
     ```
-    packed[n · c + k] = K[0, n, k, 0]
+    packed[i][j][n][k] = K[i, n, k, j]
     ```
 
-    and otherwise it is what `fallback` says. Whether it is there is the same for
-    packing and for runs, so one buffer does for both; it has the size of the
-    larger. Its elements are those of `fallback`: a plain f32 may be two of them,
-    the lower half first.
+    with one i or j where `fallback` is tied along a or d, and otherwise it is what
+    `fallback` says. Whether it is there is the same for packing and for runs, so one
+    buffer does for both; it has the size of the larger. Its elements are those of
+    `fallback`: a plain f32 may be two of them, the lower half first.
 
     Constraints:
     * (C1) `fallback` is not a #ks.library_packing itself.
@@ -53,7 +54,7 @@ def KS_LibraryPackingAttr : KS_Attr<"LibraryPacking", "library_packing",
 
 def KS_LibraryPlanAttr : KS_Attr<"LibraryPlan", "library_plan",
     [DeclareAttrInterfaceMethods<KS_PlanAttrInterface>]> {
-  let summary = "a dense product by a vendor's library, where there is one";
+  let summary = "a product by a vendor's library, where there is one";
   let description = [{
     The library is opened at run time. Where it cannot be, our own kernel runs, by
     the plan `fallback`: so a compiled program runs everywhere.
@@ -66,11 +67,19 @@ def KS_LibraryPlanAttr : KS_Attr<"LibraryPlan", "library_plan",
     Constraints:
     * (C1) `fallback` is a #ks.gpu_plan for `cublaslt`, a #ks.cpu_plan for `blas`.
 
-    For an op that carries it: it is a `ks.matmul` of the pattern (1, b, c, 1),
-    without an epilogue, that fits `fallback`, on f16, bf16, f32 or f64; for `blas`
-    on f32 or f64, all of one type, with b and c of at most 2^31 - 1. Its weight,
-    if it is to be packed by `ks-pack-weights`, is not a constant: what is packed
-    at compile time cannot know whether the library will be there.
+    For an op that carries it: it is a `ks.matmul` without an epilogue that fits
+    `fallback`, on f16, bf16, f32 or f64, of a pattern whose factors the library
+    reads where they lie:
+
+    * `cublaslt`: any (a, b, c, d) batch-last, where neighbours along the batch are
+      neighbours in memory, and (a, b, c, 1) batch-first, where neighbours along k
+      are; all of at most 2^31 - 1. Products of one group, or of one column, are one
+      call of the library: see `ks.library_product`.
+    * `blas`: (1, b, c, 1), on f32 or f64, all of one type, with b and c of at most
+      2^31 - 1.
+
+    Its weight, if it is to be packed by `ks-pack-weights`, is not a constant: what
+    is packed at compile time cannot know whether the library will be there.
   }];
   let parameters = (ins
     EnumParameter<KS_Library>:$library, // Who computes it.

@@ -28,7 +28,7 @@ def KS_WithLibraryOp : Op<KS_Dialect, "with_library", [
 
     ```mlir
     ks.with_library cublaslt {
-      ks.library_product <1, 512, 384, 1> ins(%x, %w : ...) outs(%y : ...)
+      ks.library_product <4, 512, 384, 1> ins(%x, %w : ...) outs(%y : ...)
     } else {
       gpu.launch_func @ks_kernels::@f_0 ...
     }
@@ -45,25 +45,41 @@ def KS_LibraryMatrix : MemRefRankOf<[F16, BF16, F32, F64], [2]>;
 def KS_LibraryWeight : MemRefRankOf<[F16, BF16, F32, F64], [1]>;
 
 def KS_LibraryProductOp : Op<KS_Dialect, "library_product"> {
-  let summary = "a dense product by a vendor's library";
+  let summary = "a product by a vendor's library";
   let description = [{
-    Y = X Wᵀ, or batch-last Y = W X, where W is the plain b×c matrix that
-    #ks.library_packing says; see `ks.matmul`. f16 and bf16 are summed in f32.
+    Y_ij = X_ij W_ijᵀ for each group i and column j, or batch-last Y_ij = W_ij X_ij,
+    where W_ij is the plain b×c matrix that #ks.library_packing says, one for all
+    i or j along which it is `tied`; see `ks.matmul`. f16 and bf16 are summed in f32.
+
+    Nothing is moved before or behind. Batch-last the rows k of X_ij are rows
+    (i·c + k)·d + j of X: d rows apart, and those of the next j are one row further
+    on. So all j of a group are one call of the library, a strided batch of d
+    products, and so are all i of a column, c·d rows apart; of these the one with
+    more products is taken, min(a, d) times. Batch-first, with d = 1, the columns of
+    X_i begin at i·c, and one call does for all i.
+
+    ```mlir
+    ks.library_product <4, 512, 384, 8> tied(d) layout(batch_last)
+      ins(%x, %w : memref<12288x?xf16>, memref<786432xf16>)
+      outs(%y : memref<16384x?xf16>)
+    ```
 
     Constraints:
-    * (C1) the pattern is (1, b, c, 1).
-    * (C2) input and result have the same element type, and c and b features.
+    * (C1) batch-first, the pattern is (a, b, c, 1).
+    * (C2) input and result have the same element type, and a·c·d and a·b·d features.
+    * (C3) the weight has room for all matrices.
   }];
   let arguments = (ins
     KS_PatternAttr:$pattern,
     Arg<KS_LibraryMatrix, "X", [MemRead]>:$input,
     Arg<KS_LibraryWeight, "W", [MemRead]>:$weight,
     Arg<KS_LibraryMatrix, "Y", [MemWrite]>:$init,
+    DefaultValuedAttr<KS_TiesAttr, "::ks::Ties::None">:$tied,
     DefaultValuedAttr<KS_LayoutAttr, "::ks::Layout::BatchFirst">:$layout,
     DefaultValuedAttr<KS_PrecisionAttr, "::ks::Precision::IEEE">:$precision
   );
   let assemblyFormat = [{
-    $pattern custom<Clauses>($layout, $precision)
+    $pattern custom<TiedClause>($tied) custom<Clauses>($layout, $precision)
     `ins` `(` $input `,` $weight `:` type($input) `,` type($weight) `)`
     `outs` `(` $init `:` type($init) `)` attr-dict
   }];

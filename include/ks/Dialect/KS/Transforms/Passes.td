@@ -177,8 +177,9 @@ def SelectPlan : Pass<"ks-select-plan"> {
     it is expected to cost, and what the next best would have cost. On GPUs a
     product has one factor (see `ks-split-chains`).
 
-    A dense product gets a `#ks.library_plan` if the target may have a library and
-    that is predicted to be clearly faster (ks/Analysis/LibraryCost.h) than our own
+    A dense product, and on GPUs others whose matrices a library reads where they
+    lie, gets a `#ks.library_plan` if the target may have a library and that is
+    predicted to be clearly faster (ks/Analysis/LibraryCost.h) than our own
     kernel, whose plan it holds for where the library is missing.
 
     Where the batch is known at run time only, one is assumed. To have several

@@ -34,6 +34,9 @@ std::string ks::checkLibraryProblem(const Problem &problem) {
   if (problem.convertsInput())
     return "the input is converted as it is loaded, which a library does not "
            "do; expected input and weights of one type";
+  if (problem.convertsResult())
+    return "the result is converted as it is stored, which a library does not "
+           "do; expected weights and result of one type";
   if (problem.hasEpilogue)
     return "there is an epilogue, which a library does not know; expected none";
   return "";

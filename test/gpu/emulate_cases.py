@@ -89,7 +89,8 @@ class Emulator:
         arrays = [data.x, *arguments, *data.extras, data.out]
         placed = [find(array) for array in arrays]
         try:
-            self.run(path, [(array, case.dtype) for array in placed], case.batch)
+            types = [*[case.dtype] * (len(placed) - 1), case.result_dtype]
+            self.run(path, list(zip(placed, types)), case.batch)
         except ks_runtime.KsError as error:
             return str(device.failure or error)
         got = placed[-1].copy()

@@ -2,9 +2,8 @@
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Elementwise linalg ops behind products, fused into kernels on an emulated GPU.
-KS_GPU_ELEMENTWISE_CASES (default 12) sets how many of each kind, KS_SEED which."""
+KS_GPU_ELEMENTWISE_CASES (default 20) sets how many of each kind, KS_SEED which."""
 
-import functools
 import itertools
 import os
 import sys
@@ -22,7 +21,7 @@ import ks_runtime
 from device_cases import mlir
 from test_emulated_gpu import BUILD, pytestmark  # noqa: F401
 
-COUNT = int(os.environ.get("KS_GPU_ELEMENTWISE_CASES", "12"))
+COUNT = int(os.environ.get("KS_GPU_ELEMENTWISE_CASES", "20"))
 GROUP = 4
 SEED = int(os.environ.get("KS_SEED", "4"))
 
@@ -64,10 +63,10 @@ def test_random_cases(emulator, tmp_path, first):
 
 @pytest.mark.parametrize("first", range(0, COUNT, GROUP))
 def test_conversions(emulator, tmp_path, first):
-    """Casts in between, bias and residual of another type than the product."""
+    """Casts on all sides: input, bias and residual, and result of another type than the
+    product."""
     failures = []
-    make = functools.partial(ks_conversions.draw, types=ks_conversions.GPU_TYPES)
-    for case in draw(first, GROUP, make):
+    for case in draw(first, GROUP, ks_conversions.draw):
         path = tmp_path / f"{case.number}.ks"
         wrong, is_there = compile_case(case.mlir(), path, case.number)
         if is_there:

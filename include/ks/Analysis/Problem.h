@@ -40,10 +40,22 @@ struct Problem {
   int64_t accumulatorBytes = 4; ///< Of a real of the accumulator type.
   /// Of a real of the input, where it is converted as it is loaded; else 0.
   int64_t convertedBytes = 0;
+  /// Of a real of the result, where it is converted as it is stored; else 0.
+  int64_t storedBytes = 0;
 
   /// Bytes of an element of activations and weights.
   int64_t elementBytes() const { return (isComplex ? 2 : 1) * realBytes; }
   bool convertsInput() const { return convertedBytes != 0; }
+  bool convertsResult() const { return storedBytes != 0; }
+  /// Whether results take more registers than sums.
+  bool widensResult() const { return storedBytes > accumulatorBytes; }
+  /// Bytes of an element of the input and of the result, in memory.
+  int64_t inputBytes() const {
+    return convertsInput() ? convertedBytes : elementBytes();
+  }
+  int64_t resultBytes() const {
+    return convertsResult() ? storedBytes : elementBytes();
+  }
 };
 
 /// Bytes that must move at least, with `batch` entries: input and result once,

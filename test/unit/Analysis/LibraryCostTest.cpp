@@ -70,7 +70,8 @@ TEST(LibraryCost, IsNoneWhereThereIsNoLibrary) {
       predictLibrary(problem, *getGPUTarget("sm_90:library=none")).has_value());
   EXPECT_EQ(checkLibraryProblem(problem), "");
   Problem epilogue = problem, complex = problem, sparse = problem,
-          chain = problem;
+          chain = problem, input = problem, result = problem;
+  input.convertedBytes = result.storedBytes = 4;
   epilogue.hasEpilogue = true;
   complex.isComplex = true;
   sparse.factors[0].pattern = {2, 64, 64, 1};
@@ -78,6 +79,8 @@ TEST(LibraryCost, IsNoneWhereThereIsNoLibrary) {
   for (const auto &[other, text] : {std::pair(epilogue, "epilogue"),
                                     {complex, "complex"},
                                     {sparse, "(2, 64, 64, 1)"},
+                                    {input, "input is converted"},
+                                    {result, "result is converted"},
                                     {chain, "2 factors"}}) {
     EXPECT_FALSE(predictLibrary(other, getTarget()).has_value());
     EXPECT_NE(checkLibraryProblem(other).find(text), std::string::npos);

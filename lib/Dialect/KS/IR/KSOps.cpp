@@ -44,6 +44,8 @@ Problem ks::getProblem(ProductOpInterface op) {
   if (op.getInputElementType() != op.getElementType())
     problem.convertedBytes =
         op.getInputElementType().getIntOrFloatBitWidth() / 8;
+  if (op.getResultElementType() != op.getElementType())
+    problem.storedBytes = op.getResultElementType().getIntOrFloatBitWidth() / 8;
   return problem;
 }
 

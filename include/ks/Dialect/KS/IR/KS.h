@@ -74,8 +74,6 @@ llvm::LogicalResult reifyInitShape(mlir::DestinationStyleOpInterface op,
 
 // Shared by ks.matmul and ks.chain.
 llvm::LogicalResult verifyProductOp(mlir::Operation *op);
-/// What kernels for GPUs ask for: `outs` has the element type.
-llvm::LogicalResult verifyResultType(mlir::Operation *op);
 llvm::SmallVector<mlir::Range> getProductDomain(mlir::Operation *op,
                                                 mlir::OpBuilder &b);
 mlir::FailureOr<mlir::TilingResult>

@@ -16,9 +16,9 @@
 //  KERNELS-NEXT:     %[[W:.*]] = arith.extf %[[Y]] : f16 to f32
 //  KERNELS-NEXT:     ks.yield %[[W]] : f32
 // TILES-LABEL: gpu.func @widened_packed_0(
-//       TILES:   arith.truncf {{.*}} : vector<{{.*}}xf32> to vector<{{.*}}xf16>
-//       TILES:   arith.extf {{.*}} : vector<{{.*}}xf16> to vector<{{.*}}xf32>
-//       TILES:   ks.store_{{.*}} to memref<?x384xf32,
+//       TILES:   %[[Y:.*]] = arith.truncf {{.*}} : vector<{{.*}}xf32> to vector<{{.*}}xf16>
+//       TILES:   arith.extf %[[Y]] : vector<{{.*}}xf16> to vector<{{.*}}xf32>
+//       TILES:   ks.store_{{.*}} multiplied as f16 : {{.*}} to memref<?x384xf32,
 // BINARY: gpu.binary @ks_kernels
 // BINARY-SAME: st.global.v4.b32
 func.func @widened(%x: tensor<?x384xf16>, %k: tensor<6x64x64x1xf16>) -> tensor<?x384xf32> {
@@ -36,13 +36,13 @@ func.func @widened(%x: tensor<?x384xf16>, %k: tensor<6x64x64x1xf16>) -> tensor<?
 
 // KERNELS-LABEL: func.func @mixed(
 //   KERNELS-NOT:   linalg
-//       KERNELS:   ks.matmul <6, 64, 64, 1> load_as(f16) ins(%[[X:.*]], %{{.*}} : tensor<?x384xf32>, tensor<6x64x64x1xf16>)
-//  KERNELS-SAME:     outs({{.*}} : tensor<?x384xbf16>) epilogue(%{{.*}} : tensor<384xf32>) {
-//       KERNELS:   ks.matmul <1, 64, 64, 6> load_as(f16) ins(%[[X]], %{{.*}} : tensor<?x384xf32>, tensor<1x64x64x6xf16>)
+//       KERNELS:   ks.matmul <1, 64, 64, 6> load_as(f16) ins(%[[X:.*]], %{{.*}} : tensor<?x384xf32>, tensor<1x64x64x6xf16>)
 //  KERNELS-SAME:     outs({{.*}} : tensor<?x384xf16>)
+//       KERNELS:   ks.matmul <6, 64, 64, 1> load_as(f16) ins(%[[X]], %{{.*}} : tensor<?x384xf32>, tensor<6x64x64x1xf16>)
+//  KERNELS-SAME:     outs({{.*}} : tensor<?x384xbf16>) epilogue(%{{.*}} : tensor<384xf32>) {
 //   KERNELS-NOT:   linalg
 //       KERNELS:   return
-// TILES-LABEL: gpu.func @mixed_packed_0(
+// TILES-LABEL: gpu.func @mixed_packed_1(
 //       TILES:   ks.copy_activations {{.*}} : memref<?x384xf32, {{.*}} to memref<{{.*}}xf16,
 //       TILES:   arith.truncf {{.*}} : vector<{{.*}}xf32> to vector<{{.*}}xbf16>
 //       TILES:   ks.store_{{.*}} to memref<?x384xbf16,

@@ -21,6 +21,20 @@ WIDTHS = {"f16": 16, "bf16": 16, "f32": 32, "f64": 64}
 _SUMS = {"f16": "f32", "bf16": "f32", "f32": "f32", "f64": "f64"}
 
 
+def _find_types(text: str, stored: str) -> tuple[str, str]:
+    """That of the result of a program, and the same of elements `stored`."""
+    kind = re.search(r"\) -> (tensor<\S*>) \{", text).group(1)
+    return kind, f"{kind[: kind.rindex('x') + 1]}{stored}>"
+
+
+def store_as(text: str, stored: str) -> str:
+    """The program of a chain whose `outs` are of elements `stored`."""
+    kind, result = _find_types(text, stored)
+    for before in ("-> ", "outs(%init : ", "return %y : "):
+        text = text.replace(before + kind, before + result)
+    return re.sub(r"(%init = .*) : .*", rf"\1 : {result}", text)
+
+
 @dataclass(frozen=True)
 class StoredCase(Case):
     stored: str = "f32"
@@ -41,12 +55,9 @@ class StoredCase(Case):
 
     def mlir(self) -> str:
         text = super().mlir()
-        kind = re.search(r"\) -> (tensor<\S*>) \{", text).group(1)
-        stored = f"{kind[: kind.rindex('x') + 1]}{self.stored}>"
         if not self.is_cast:
-            for before in ("-> ", "outs(%init : "):
-                text = text.replace(before + kind, before + stored)
-            return re.sub(r"(%init = .*) : .*", rf"\1 : {stored}", text)
+            return store_as(text, self.stored)
+        kind, stored = _find_types(text, self.stored)
         text = text.replace(f") -> {kind} {{", f") -> {stored} {{")
         size = re.search(r"%init = tensor.empty\((.*)\)", text).group(1)
         return text.replace(

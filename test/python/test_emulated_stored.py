@@ -7,7 +7,6 @@ results go to memory, chains as one kernel. KS_STORED_CASES sets how many, KS_SE
 import dataclasses
 import itertools
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -162,9 +161,7 @@ def test_plans(emulator, tmp_path, plan_of, is_aligned):
     plans = find_plans(KS_RUN, [source, "--target", "sm_90"], get_kind)
     assert plans
     for plan in spread(plans, 3 if is_aligned else 1):
-        command = [KS_RUN, source, "--target", "sm_90", "--plan", plan]
-        command += ["--emit", "artifact", "-o", path, "--no-cubin"]
-        subprocess.run(command, check=True, capture_output=True, text=True)
+        emulate_cases.compile_text(mlir(case), path, "sm_90", KS_RUN, plan)
         assert emulator.check(case, path) is None, plan
 
 

@@ -6,11 +6,10 @@ gpu.module @kernels {
   // Eight f16 are as wide as an access, so that lane t has entries 8·t of half a tile, and
   // 8·t + 32; of f32 they are two accesses each.
   // CHECK-LABEL: gpu.func @wide_vectors(
-  //   CHECK-DAG:   %[[T:.*]] = arith.remui %{{.*}}, %c4
-  //       CHECK:   arith.muli %[[T]], %c8
   //       CHECK:   scf.if
+  //       CHECK:     %[[T:.*]] = arith.remui %{{.*}}, %c4
+  //       CHECK:     arith.muli %[[T]], %c8
   //       CHECK:     nvvm.inline_ptx "st.global.v4.b32 [$0+0], {$1, $2, $3, $4};"
-  //  CHECK-NEXT:     vector.from_elements
   //       CHECK:     nvvm.inline_ptx "st.global.v4.b32 [$0+16], {$1, $2, $3, $4};"
   //       CHECK:     nvvm.inline_ptx "st.global.v4.b32 [$0+128], {$1, $2, $3, $4};"
   //       CHECK:     nvvm.inline_ptx "st.global.v4.b32 [$0+144], {$1, $2, $3, $4};"

@@ -31,7 +31,7 @@ def KS_AnyRealMemRef : MemRefOf<[KS_Real]>;
 def KS_RealTypeAttr : ConfinedAttr<TypeAttr, [AttrConstraint<
     CPred<"::ks::isRealElementType("
           "::llvm::cast<::mlir::TypeAttr>($_self).getValue())">,
-    "f16, bf16, f32 or f64">]>;
+    "of f16, bf16, f32 or f64">]>;
 
 def KS_Pointer
     : Type<CPred<"::llvm::isa<::mlir::LLVM::LLVMPointerType>($_self)">,

@@ -277,9 +277,8 @@ int64_t GPUChainPlan::getRegisters(const Problem &problem,
     activations += activations / 2 + kSplitTemporaries;
   else if (!fragments.isMma())
     activations += kFmaTemporaries;
-  bool hasEpilogue = (problem.hasEpilogue || problem.widensResult()) &&
-                     number + 1 == factors.size();
-  int64_t epilogue = hasEpilogue ? std::max<int64_t>(24, results / 2) : 0;
+  bool isLast = number + 1 == factors.size();
+  int64_t epilogue = isLast ? getEpilogueRegisters(problem, results) : 0;
   // With a ring they need not be loaded far ahead.
   int64_t steps = isStreamed() ? (ahead + 1) / 2 : ahead;
   // Those that are multiplied, and those under way; FMAs take a copy.

@@ -223,6 +223,13 @@ int64_t GPUPlan::getAvailableRegisters() const {
                               : ks::getAvailableRegisters(getThreads());
 }
 
+int64_t ks::getEpilogueRegisters(const Problem &problem, int64_t sums) {
+  constexpr int64_t kLeast = 24;
+  if (problem.widensResult()) // All results may be there before one is stored.
+    return std::max(kLeast, sums);
+  return problem.hasEpilogue ? std::max(kLeast, sums / 2) : 0;
+}
+
 int64_t GPUPlan::getRegisters(const Problem &problem) const {
   bool batchFirst = problem.batchFirst;
   // In registers of 32 bits. What is left is for addresses and copies, found by
@@ -230,9 +237,7 @@ int64_t GPUPlan::getRegisters(const Problem &problem) const {
   int64_t parts = problem.isComplex ? 2 : 1;
   int64_t accumulators =
       getAccumulators(batchFirst) * parts * problem.accumulatorBytes / 4;
-  int64_t epilogue = problem.hasEpilogue || problem.widensResult()
-                         ? std::max<int64_t>(24, accumulators / 2)
-                         : 0;
+  int64_t epilogue = getEpilogueRegisters(problem, accumulators);
   accumulators *= fragments.numSums();
   if (isWgmmaSS())
     return accumulators + 58 + epilogue;

@@ -34,13 +34,17 @@ TYPES = (
     ("f16", "f16", "f32", "f32"),
     ("bf16", "bf16", "f32", "bf16"),
     ("f32", "f32", "f16", "f16"),
-    ("f64", "bf16", "f32", "bf16"),
     ("f16", "f32", "f32", "f32"),
     ("f32", "f64", "f64", "f64"),
     ("f16", "f16", "f32", "f16"),
     ("f32", "f32", "f16", "f32"),
     ("f32", "f32", "f64", "f64"),
     ("f16", "f16", "f32", "bf16"),
+)
+#: The same for GPUs, and from f64 to bf16, for which CPUs lack an instruction.
+GPU_TYPES = (
+    *TYPES,
+    ("f64", "bf16", "f32", "bf16"),
     ("f64", "f64", "f64", "bf16"),
 )
 WIDTHS = {"f16": 16, "bf16": 16, "f32": 32, "f64": 64}
@@ -225,13 +229,13 @@ class Conversions:
         return f"{wrong.sum()} of {wrong.size} elements are wrong" if wrong.any() else None
 
 
-def draw(seed: int, number: int) -> Conversions:
+def draw(seed: int, number: int, types=TYPES) -> Conversions:
     case = ks_cases.draw(seed, number)
     rng = np.random.default_rng([seed, number, 4])
     return Conversions(
         number,
         case.chain,
-        TYPES[number % len(TYPES)],
+        types[number % len(types)],
         str(rng.choice(list(_ACTIVATIONS))),
         case.layout,
         min(case.batch, 64),

@@ -4,6 +4,7 @@
 """Elementwise linalg ops behind products, fused into kernels on an emulated GPU.
 KS_GPU_ELEMENTWISE_CASES (default 20) sets how many of each kind, KS_SEED which."""
 
+import functools
 import itertools
 import os
 import re
@@ -89,7 +90,8 @@ def test_conversions(emulator, tmp_path, first):
     """Casts on all sides: input, bias and residual, and result of another type than the
     product."""
     failures = []
-    for case in draw(first, GROUP, ks_conversions.draw):
+    make = functools.partial(ks_conversions.draw, types=ks_conversions.GPU_TYPES)
+    for case in draw(first, GROUP, make):
         wrong = check_conversions(emulator, tmp_path, case)
         if wrong:
             failures.append(f"{wrong}\n  {case}\n{case.mlir()}")

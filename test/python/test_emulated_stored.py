@@ -192,3 +192,37 @@ def test_rounds_as_written(emulator, tmp_path, dtype, stored, layout):
     expected = ks_cases.narrow(ks_cases.widen(x, dtype), stored)
     assert placed[-1].shape == ((batch, size) if layout == "batch_first" else (size, batch))
     np.testing.assert_array_equal(placed[-1], expected)
+
+
+TWO_PRODUCTS = """
+func.func @layer(%x: tensor<?x24xf32>, %k: tensor<2x12x12x1xf16>, %l: tensor<1x24x24x1xf16>)
+    -> (tensor<?x24xf16>, tensor<?x24xf32>) {
+  %c0 = arith.constant 0 : index
+  %n = tensor.dim %x, %c0 : tensor<?x24xf32>
+  %h = tensor.empty(%n) : tensor<?x24xf16>
+  %c = linalg.map { arith.truncf } ins(%x : tensor<?x24xf32>) outs(%h : tensor<?x24xf16>)
+  %y = ks.matmul <2, 12, 12, 1> ins(%c, %k : tensor<?x24xf16>, tensor<2x12x12x1xf16>)
+    outs(%h : tensor<?x24xf16>) -> tensor<?x24xf16>
+  %z = ks.matmul <1, 24, 24, 1> ins(%c, %l : tensor<?x24xf16>, tensor<1x24x24x1xf16>)
+    outs(%h : tensor<?x24xf16>) -> tensor<?x24xf16>
+  %w = tensor.empty(%n) : tensor<?x24xf32>
+  %r = linalg.map { arith.extf } ins(%z : tensor<?x24xf16>) outs(%w : tensor<?x24xf32>)
+  return %y, %r : tensor<?x24xf16>, tensor<?x24xf32>
+}
+"""
+
+
+@pytest.mark.parametrize("target", ["sm_80", "sm_90"])
+def test_one_cast_for_two_products(emulator, tmp_path, target):
+    """Both load x as it is, and round it: through identities both give it back."""
+    path = tmp_path / "layer.ks"
+    emulate_cases.compile_text(TWO_PRODUCTS, path, target, KS_RUN)
+    emulator.device.reset()
+    x = np.random.default_rng(1).standard_normal((37, 24)).astype(np.float32)
+    k = np.broadcast_to(np.eye(12)[None, :, :, None], (2, 12, 12, 1)).astype(np.float16)
+    weight = np.eye(24, dtype=np.float16)[None, :, :, None]
+    y, z = np.full(x.shape, np.nan, np.float16), np.full(x.shape, np.nan, np.float32)
+    placed = [emulator.device.put(np.ascontiguousarray(array)) for array in (x, k, weight, y, z)]
+    emulator.run(path, list(zip(placed, ("f32", "f16", "f16", "f16", "f32"))), len(x))
+    np.testing.assert_array_equal(placed[3], x.astype(np.float16))
+    np.testing.assert_array_equal(placed[4], x.astype(np.float16).astype(np.float32))

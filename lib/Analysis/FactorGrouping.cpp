@@ -42,7 +42,10 @@ Problem ks::getKernelProblem(const Problem &chain,
   problem.factors.clear();
   for (const FactorGroup &group : groups)
     problem.factors.push_back(group.factor);
-  problem.hasEpilogue &= groups.back().end() == chain.factors.size();
+  bool isLast = groups.back().end() == chain.factors.size();
+  problem.hasEpilogue &= isLast;
+  if (!isLast)
+    problem.storedBytes = 0;
   if (groups.front().first != 0)
     problem.convertedBytes = 0;
   return problem;

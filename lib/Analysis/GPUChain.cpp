@@ -147,7 +147,7 @@ ChainBuffer GPUChainPlan::getBuffer(const Problem &problem,
   if (number == factors.size()) {
     // Each block stores a part of a row from end to end.
     int64_t features = problem.factors.back().pattern.outFeatures();
-    int64_t widest = getWidest(problem.elementBytes());
+    int64_t widest = getWidest(problem.resultBytes());
     buffer.a = cluster;
     buffer.c = buffer.depth = features / cluster;
     buffer.pitch = roundUp(buffer.depth, widest) + widest;
@@ -180,8 +180,9 @@ GPUChainPlan::getBufferBytes(const Problem &problem) const {
   for (size_t number = isStreamed() ? 1 : 0;
        number < factors.size() + (isStaged ? 1 : 0); ++number) {
     ChainBuffer buffer = getBuffer(problem, number);
-    int64_t size =
-        buffer.getElements(problem.batchFirst) * problem.elementBytes();
+    int64_t size = buffer.getElements(problem.batchFirst) *
+                   (number == factors.size() ? problem.resultBytes()
+                                             : problem.elementBytes());
     bytes[number % 2] = std::max(bytes[number % 2], getRoomBytes(size));
   }
   int64_t ring = isStreamed() ? stages * getStageBytes(problem) : 0;
@@ -276,8 +277,8 @@ int64_t GPUChainPlan::getRegisters(const Problem &problem,
     activations += activations / 2 + kSplitTemporaries;
   else if (!fragments.isMma())
     activations += kFmaTemporaries;
-  bool hasEpilogue = problem.hasEpilogue && number + 1 == factors.size();
-  int64_t epilogue = hasEpilogue ? std::max<int64_t>(24, results / 2) : 0;
+  bool isLast = number + 1 == factors.size();
+  int64_t epilogue = isLast ? getEpilogueRegisters(problem, results) : 0;
   // With a ring they need not be loaded far ahead.
   int64_t steps = isStreamed() ? (ahead + 1) / 2 : ahead;
   // Those that are multiplied, and those under way; FMAs take a copy.

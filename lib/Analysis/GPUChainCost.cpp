@@ -73,7 +73,7 @@ static double getSectorCycles(const Problem &problem,
   int64_t together = factor.vector;
   if (factor.vector == p.d)
     together *= factor.fragments.lanesN() * factor.fragments.runN;
-  double bytes = std::min(kSector, toDouble(together * problem.elementBytes()));
+  double bytes = std::min(kSector, toDouble(together * problem.resultBytes()));
   return kConstants.sector / bytes * std::sqrt(kSector / bytes);
 }
 
@@ -117,11 +117,13 @@ BlockWork ks::getChainWork(const Problem &problem, const GPUChainPlan &plan,
                    toDouble(layout.slotsN() * layout.slotsM());
   bool isStored = number + 1 < plan.factors.size() || plan.isStaged;
   bool isRemote = isStored && plan.cluster > 1;
-  int64_t widest = std::max<int64_t>(1, 16 / elementBytes);
+  int64_t storedBytes =
+      number + 1 < plan.factors.size() ? elementBytes : problem.resultBytes();
+  int64_t widest = std::max<int64_t>(1, 16 / storedBytes);
   int64_t run =
       isStored ? getStoreRun(p, layout, factor.vector, next, batchFirst, widest)
                : std::gcd(factor.vector * layout.runN, widest);
-  double bytesOfStore = toDouble(FragmentLayout::lanes * run * elementBytes);
+  double bytesOfStore = toDouble(FragmentLayout::lanes * run * storedBytes);
   double ofStore = std::max(1.0, bytesOfStore / 128);
   if (isRemote)
     ofStore = FragmentLayout::lanes * kConstants.remoteStore;
@@ -195,13 +197,14 @@ GPUCost ks::predictGPUChain(const Problem &problem, const GPUChainPlan &plan,
                                 : target.multiprocessors);
   double clock = target.gigahertz * 1e9;
   // Slices may have the same input.
-  double features =
-      toDouble(plan.getPattern(problem, 0).inFeatures()) +
-      toDouble(
-          plan.getPattern(problem, plan.factors.size() - 1).outFeatures()) /
+  double bytesOfEntry =
+      toDouble(plan.getPattern(problem, 0).inFeatures() *
+               problem.inputBytes()) +
+      toDouble(plan.getPattern(problem, plan.factors.size() - 1).outFeatures() *
+               problem.resultBytes()) /
           toDouble(plan.shares);
-  double ioBytes = tiles * toDouble(plan.entries * plan.slices * plan.shares) *
-                   features * toDouble(problem.elementBytes());
+  double ioBytes =
+      tiles * toDouble(plan.entries * plan.slices * plan.shares) * bytesOfEntry;
 
   GPUCost cost;
   int64_t registers = plan.getRegisters(problem);
@@ -280,10 +283,10 @@ double ks::boundGPUChain(const Problem &problem, const GPUTarget &target,
   // Activations are moved, tiles of instructions are filled, and each factor
   // waits for weights: least where a ring of the planner's brings them.
   double clock = target.gigahertz * 1e9;
-  double features = toDouble(problem.factors.front().pattern.inFeatures() +
-                             problem.factors.back().pattern.outFeatures());
-  double dram = toDouble(batch) * features * toDouble(problem.elementBytes()) /
-                target.dramBandwidth;
+  double bytesOfEntry = toDouble(
+      problem.factors.front().pattern.inFeatures() * problem.inputBytes() +
+      problem.factors.back().pattern.outFeatures() * problem.resultBytes());
+  double dram = toDouble(batch) * bytesOfEntry / target.dramBandwidth;
   double units = 0;
   for (const Problem::Factor &factor : problem.factors) {
     const KSPattern &p = factor.pattern;

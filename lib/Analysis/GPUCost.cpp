@@ -188,7 +188,8 @@ GPUCostModel::GPUCostModel(const Problem &problem, const GPUPlan &plan,
       batchFirst(problem.batchFirst), bytes(problem.elementBytes()),
       traffic(problem, plan) {
   int64_t byShared =
-      target.sharedPerSM / (plan.getSharedBytes(p, batchFirst, bytes) + 1024);
+      target.sharedPerSM /
+      (plan.getSharedBytes(p, batchFirst, bytes, problem.resultBytes()) + 1024);
   int64_t byRegisters =
       target.registersPerSM /
       ((plan.getRegisters(problem) + 7) / 8 * 8 *

@@ -113,25 +113,25 @@ bool GPUPlan::shiftsRows(const KSPattern &p, bool batchFirst,
 }
 
 bool GPUPlan::stagesRows(const KSPattern &p, bool batchFirst,
-                         int64_t elementBytes) const {
+                         int64_t resultBytes) const {
   if (!batchFirst || isBulk || j != p.d)
     return false;
   // Few columns make wider pieces with those of neighbouring n.
   // Wider elements can be stored singly, but for those of different warps.
-  bool isAligned = getAlignment(p.b * p.d * elementBytes) >= kNarrowBytes;
-  if (isAligned && (p.d <= 8 || (elementBytes > 2 && !hasOverlappingWarps())))
+  bool isAligned = getAlignment(p.b * p.d * resultBytes) >= kNarrowBytes;
+  if (isAligned && (p.d <= 8 || (resultBytes > 2 && !hasOverlappingWarps())))
     return false;
-  int64_t piece = fragments.runN * vector * elementBytes;
-  return std::min({getAlignment(p.b * p.d * elementBytes),
-                   getAlignment(fragments.runN * p.d * elementBytes),
+  int64_t piece = fragments.runN * vector * resultBytes;
+  return std::min({getAlignment(p.b * p.d * resultBytes),
+                   getAlignment(fragments.runN * p.d * resultBytes),
                    getAlignment(piece)}) < kNarrowBytes;
 }
 
 int64_t GPUPlan::getStagedRowPitch(const KSPattern &p,
-                                   int64_t elementBytes) const {
+                                   int64_t resultBytes) const {
   // An odd number of pieces: rows begin in different banks.
-  int64_t pieces = (roundUp(n * p.d * elementBytes, 16) / 16 + 1) | 1;
-  return pieces * 16 / elementBytes;
+  int64_t pieces = (roundUp(n * p.d * resultBytes, 16) / 16 + 1) | 1;
+  return pieces * 16 / resultBytes;
 }
 
 int64_t GPUPlan::getSwizzleBytes(const KSPattern &p, bool batchFirst,
@@ -158,14 +158,14 @@ int64_t GPUPlan::getInputBytes(const KSPattern &p, bool batchFirst,
 }
 
 int64_t GPUPlan::getStagedN(const KSPattern &p, bool batchFirst,
-                            int64_t elementBytes) const {
+                            int64_t resultBytes) const {
   constexpr int64_t kLine = 128, kSector = 32, kWidest = 16;
-  int64_t width = kWidest / elementBytes;
+  int64_t width = kWidest / resultBytes;
   if (!isWgmmaRS() || !batchFirst)
     return 0;
   bool isFlat = j == p.d;
   if (isFlat ? p.b * p.d % width != 0
-             : j * elementBytes < kSector || j % width != 0 || p.d % width != 0)
+             : j * resultBytes < kSector || j % width != 0 || p.d % width != 0)
     return 0;
   // Lanes of a row hold `unit` neighbours, this many times.
   int64_t unit = fragments.lanesN() * fragments.runN;
@@ -173,7 +173,7 @@ int64_t GPUPlan::getStagedN(const KSPattern &p, bool batchFirst,
   for (int64_t count = 1; count <= times; ++count) {
     int64_t row = count * unit * j;
     if (times % count == 0 && row % width == 0 &&
-        (row * elementBytes >= kLine || count == times))
+        (row * resultBytes >= kLine || count == times))
       return count * unit;
   }
   return 0;
@@ -181,10 +181,10 @@ int64_t GPUPlan::getStagedN(const KSPattern &p, bool batchFirst,
 
 std::array<int64_t, 4> GPUPlan::getStagedShape(const KSPattern &p,
                                                bool batchFirst,
-                                               int64_t elementBytes) const {
+                                               int64_t resultBytes) const {
   // Sixteen bytes more, so that rows begin in different banks.
   return {warpsM * warpsN, 2, 2 * FragmentLayout::tileEntries,
-          getStagedN(p, batchFirst, elementBytes) * j + 16 / elementBytes};
+          getStagedN(p, batchFirst, resultBytes) * j + 16 / resultBytes};
 }
 
 int64_t GPUPlan::getOperandBytes(const KSPattern &p, bool batchFirst,
@@ -194,21 +194,23 @@ int64_t GPUPlan::getOperandBytes(const KSPattern &p, bool batchFirst,
 }
 
 int64_t GPUPlan::getStagedBytes(const KSPattern &p, bool batchFirst,
-                                int64_t elementBytes) const {
+                                int64_t elementBytes,
+                                int64_t resultBytes) const {
   int64_t bytes = getOperandBytes(p, batchFirst, elementBytes);
-  if (stagesRows(p, batchFirst, elementBytes))
-    return bytes + entries * getStagedRowPitch(p, elementBytes) * elementBytes;
-  if (getStagedN(p, batchFirst, elementBytes) == 0)
+  if (stagesRows(p, batchFirst, resultBytes))
+    return bytes + entries * getStagedRowPitch(p, resultBytes) * resultBytes;
+  if (getStagedN(p, batchFirst, resultBytes) == 0)
     return bytes;
-  int64_t staged = elementBytes;
-  for (int64_t size : getStagedShape(p, batchFirst, elementBytes))
+  int64_t staged = resultBytes;
+  for (int64_t size : getStagedShape(p, batchFirst, resultBytes))
     staged *= size;
   return bytes + staged;
 }
 
 int64_t GPUPlan::getSharedBytes(const KSPattern &p, bool batchFirst,
-                                int64_t elementBytes) const {
-  return getStagedBytes(p, batchFirst, elementBytes) +
+                                int64_t elementBytes,
+                                int64_t resultBytes) const {
+  return getStagedBytes(p, batchFirst, elementBytes, resultBytes) +
          getPartialBytes(batchFirst, elementBytes);
 }
 
@@ -223,6 +225,13 @@ int64_t GPUPlan::getAvailableRegisters() const {
                               : ks::getAvailableRegisters(getThreads());
 }
 
+int64_t ks::getEpilogueRegisters(const Problem &problem, int64_t sums) {
+  constexpr int64_t kLeast = 24;
+  if (problem.widensResult()) // All results may be there before one is stored.
+    return std::max(kLeast, sums);
+  return problem.hasEpilogue ? std::max(kLeast, sums / 2) : 0;
+}
+
 int64_t GPUPlan::getRegisters(const Problem &problem) const {
   bool batchFirst = problem.batchFirst;
   // In registers of 32 bits. What is left is for addresses and copies, found by
@@ -230,8 +239,7 @@ int64_t GPUPlan::getRegisters(const Problem &problem) const {
   int64_t parts = problem.isComplex ? 2 : 1;
   int64_t accumulators =
       getAccumulators(batchFirst) * parts * problem.accumulatorBytes / 4;
-  int64_t epilogue =
-      problem.hasEpilogue ? std::max<int64_t>(24, accumulators / 2) : 0;
+  int64_t epilogue = getEpilogueRegisters(problem, accumulators);
   accumulators *= fragments.numSums();
   if (isWgmmaSS() || planes != 0)
     return accumulators + 58 + epilogue;

@@ -272,7 +272,7 @@ static void checkPlan(Check &check, const Problem &problem,
                   "expected cp_async",
                   plan.j, plan.warpsJ, plan.vector);
     check.require(plan.splits == 1 ||
-                      !plan.stagesRows(p, batchFirst, problem.elementBytes()),
+                      !plan.stagesRows(p, batchFirst, problem.resultBytes()),
                   "splits is {0} where results are put together as rows; "
                   "expected 1",
                   plan.splits);
@@ -359,7 +359,7 @@ static void checkPlan(Check &check, const Problem &problem, const GPUPlan &plan,
                 registers, most, target.name);
   int64_t bytes = plan.getSharedBytes(
       plan.getKernelPattern(problem.factors.front().pattern),
-      problem.batchFirst, problem.elementBytes());
+      problem.batchFirst, problem.elementBytes(), problem.resultBytes());
   // Barriers come before, in a piece as aligned as the ring; without, a driver
   // may have that piece for itself.
   bytes += kBulkAlignment;

@@ -43,6 +43,9 @@ std::string ks::checkLibraryProblem(const Problem &problem) {
   if (problem.getPlanes() != 0)
     return "features are in another order, which a library does not know; "
            "expected their natural one";
+  if (problem.convertsResult())
+    return "the result is converted as it is stored, which a library does not "
+           "do; expected weights and result of one type";
   if (problem.hasEpilogue)
     return "there is an epilogue, which a library does not know; expected none";
   return "";

@@ -57,6 +57,10 @@ void checkStages(Check &check, const Problem &problem, const GPUChainPlan &plan,
 /// Registers that a lane of a block of `threads` can have.
 int64_t getAvailableRegisters(int64_t threads);
 
+/// Registers of temporaries of the epilogue, and of the conversion of results,
+/// of a lane with sums in `sums` registers.
+int64_t getEpilogueRegisters(const Problem &problem, int64_t sums);
+
 /// Bytes of shared memory that `bytes` of activations take.
 int64_t getRoomBytes(int64_t bytes);
 

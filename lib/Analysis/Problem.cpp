@@ -14,15 +14,15 @@ double ks::getMinimumBytes(const Problem &problem, int64_t batch) {
   double inputs =
       static_cast<double>(batch) *
       static_cast<double>(problem.factors.front().pattern.inFeatures());
-  double elements =
+  double results =
       static_cast<double>(batch) *
       static_cast<double>(problem.factors.back().pattern.outFeatures());
+  double weights = 0;
   for (const Problem::Factor &factor : problem.factors)
-    elements += static_cast<double>(factor.storedWeights());
-  int64_t inputBytes =
-      problem.convertsInput() ? problem.convertedBytes : problem.elementBytes();
-  return inputs * static_cast<double>(inputBytes) +
-         elements * static_cast<double>(problem.elementBytes());
+    weights += static_cast<double>(factor.storedWeights());
+  return inputs * static_cast<double>(problem.inputBytes()) +
+         results * static_cast<double>(problem.resultBytes()) +
+         weights * static_cast<double>(problem.elementBytes());
 }
 
 double ks::getFlops(const Problem &problem, int64_t batch) {

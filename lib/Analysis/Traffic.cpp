@@ -42,7 +42,11 @@ static std::pair<double, double> countStores(const KSPattern &p,
                                              const GPUPlan &plan,
                                              bool batchFirst, int64_t bytes) {
   const FragmentLayout &layout = plan.fragments;
-  int64_t piece = plan.vector * (batchFirst ? layout.runN : layout.slotsM());
+  // A lane of wgmma16 has pairs of entries, batch-last, that it may exchange.
+  int64_t vector = plan.isWgmmaSS() && !plan.exchangesEntries(batchFirst, bytes)
+                       ? 1
+                       : plan.vector;
+  int64_t piece = vector * (batchFirst ? layout.runN : layout.slotsM());
   int64_t width = getAccessBytes(piece * bytes);
   // Lanes of a warp meet in lines: those along n if j is contiguous behind n,
   // else those along the batch.
@@ -63,7 +67,7 @@ TileTraffic::TileTraffic(const Problem &problem, const GPUPlan &plan) {
   KSPattern p = getKernelPattern(problem, plan);
   const FragmentLayout &layout = plan.fragments;
   bool batchFirst = problem.batchFirst;
-  int64_t bytes = problem.elementBytes();
+  int64_t bytes = problem.elementBytes(), resultBytes = problem.resultBytes();
   chunks = toDouble(plan.getBlockChunks(p));
   double depth = chunks * toDouble(plan.k);
   steps =
@@ -72,8 +76,8 @@ TileTraffic::TileTraffic(const Problem &problem, const GPUPlan &plan) {
              (problem.isComplex ? 4 : 1);
   inputBytes = toDouble(plan.entries * plan.j * bytes) * depth;
   weightBytes = toDouble(plan.getStageWeightBytes(bytes)) * chunks;
-  outputBytes = toDouble(plan.entries * plan.n) * toDouble(plan.j * bytes) /
-                toDouble(plan.splits);
+  outputBytes = toDouble(plan.entries * plan.n) *
+                toDouble(plan.j * resultBytes) / toDouble(plan.splits);
 
   pieceBytes = layout.runK * plan.vector * bytes;
   bool isShifted = plan.shiftsRows(p, batchFirst, bytes);
@@ -93,24 +97,25 @@ TileTraffic::TileTraffic(const Problem &problem, const GPUPlan &plan) {
                                        layout.partBytes(bytes)) /
                                   kWidest);
 
-  isStaged = plan.getStagedN(p, batchFirst, bytes) != 0;
-  stagedRun = getStagedRun(p, plan, bytes);
+  isStaged = plan.getStagedN(p, batchFirst, resultBytes) != 0;
+  stagedRun = getStagedRun(p, plan, resultBytes);
   if (isStaged) {
     int64_t stored =
-        plan.getAccumulators(batchFirst) * bytes * FragmentLayout::lanes;
+        plan.getAccumulators(batchFirst) * resultBytes * FragmentLayout::lanes;
     stores = toDouble(stored / kWidest / FragmentLayout::lanes);
     storeLines = toDouble(stored) / stagedRun;
-  } else if (plan.stagesRows(p, batchFirst, bytes)) {
+  } else if (plan.stagesRows(p, batchFirst, resultBytes)) {
     // Single elements into shared memory, which takes two at least for what it
-    // could take at a time, and 16 bytes from there and to memory.
+    // could take at a time, and 16 resultBytes from there and to memory.
     constexpr double kElement = 0.06, kElementLines = 0.35;
     double count = toDouble(plan.getAccumulators(batchFirst));
-    stores = count * (toDouble(bytes) / kWidest + kElement);
-    storeLines =
-        count * (toDouble(FragmentLayout::lanes * bytes) / toDouble(kLine) +
-                 kElementLines);
+    stores = count * (toDouble(resultBytes) / kWidest + kElement);
+    storeLines = count * (toDouble(FragmentLayout::lanes * resultBytes) /
+                              toDouble(kLine) +
+                          kElementLines);
   } else {
-    std::tie(stores, storeLines) = countStores(p, plan, batchFirst, bytes);
+    std::tie(stores, storeLines) =
+        countStores(p, plan, batchFirst, resultBytes);
   }
   stores /= toDouble(plan.splits);
   storeLines /= toDouble(plan.splits);
@@ -171,8 +176,8 @@ Traffic ks::getTraffic(const Problem &problem, const GPUPlan &plan,
   traffic.sharedBytes = tiles * tile.getCopiedBytes(plan) + resident;
   traffic.flops = getFlops(problem, batch);
   traffic.paddedFlops = 2 * tiles * tile.products;
-  traffic.blockBytes =
-      plan.getSharedBytes(p, problem.batchFirst, problem.elementBytes());
+  traffic.blockBytes = plan.getSharedBytes(
+      p, problem.batchFirst, problem.elementBytes(), problem.resultBytes());
   traffic.laneRegisters = plan.getRegisters(problem);
   return traffic;
 }

@@ -49,9 +49,7 @@ void ks::buildGPUPipeline(OpPassManager &pm,
   auto toKernels = [&] {
     addCleanUp(pm);
     pm.addPass(createDecomposeToDense());
-    FuseElementwiseOptions elementwise;
-    elementwise.keepResultType = true;
-    pm.addPass(createFuseElementwise(elementwise));
+    pm.addPass(createFuseElementwise());
     // What pays is fused again; on memrefs nothing is.
     pm.addPass(createSplitChains());
     FuseFactorsOptions fuse;

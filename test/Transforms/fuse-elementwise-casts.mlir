@@ -1,13 +1,9 @@
 // Elementwise ops of linalg that change the type: what is loaded and stored is of
-// another type than the product. With keep-result-type, as for GPUs, the result must
-// not be.
+// another type than the product.
 
 // RUN: ks-opt %s --ks-fuse-elementwise | FileCheck %s
-// RUN: ks-opt %s --ks-fuse-elementwise=keep-result-type | FileCheck %s --check-prefix=KEEP
 // RUN: ks-opt %s --ks-fuse-elementwise -o /dev/null \
 // RUN:   --remarks-filter-analyse=".*" --remark-format=emitRemark 2>&1 | FileCheck %s --check-prefix=REMARK
-// RUN: ks-opt %s --ks-fuse-elementwise=keep-result-type -o /dev/null \
-// RUN:   --remarks-filter-analyse=".*" --remark-format=emitRemark 2>&1 | FileCheck %s --check-prefix=KEEP-REMARK
 // RUN: ks-opt %s --ks-fuse-elementwise --ks-fuse-elementwise | FileCheck %s
 // RUN: ks-opt %s --ks-to-cpu="to=kernels threads=1" | FileCheck %s --check-prefix=CPU
 
@@ -19,8 +15,7 @@
 // Behind a product
 //===----------------------------------------------------------------------===//
 
-// GELU in f32, behind and in front of a cast: it returns to the type of the product, so
-// that it is kept.
+// GELU in f32, behind and in front of a cast.
 
 // CHECK-LABEL: func.func @there_and_back(
 //       CHECK:   ks.matmul {{.*}} outs({{.*}} : tensor<?x32xf16>) epilogue {
@@ -31,14 +26,10 @@
 //  CHECK-NEXT:     %[[R:.*]] = arith.mulf %[[W]], %[[E]] : f32
 //  CHECK-NEXT:     ks.yield %[[R]] : f32
 //   CHECK-NOT:   linalg
-//  KEEP-LABEL: func.func @there_and_back(
-//        KEEP:   math.erf
-//    KEEP-NOT:   linalg
 // REMARK: Remark="linalg.generic absorbed into ks.matmul"
 // REMARK: Remark="linalg.erf absorbed into ks.matmul"
 // REMARK: Remark="linalg.mul absorbed into ks.matmul"
 // REMARK: Remark="linalg.map absorbed into ks.matmul"
-// KEEP-REMARK: Remark="linalg.map absorbed into ks.matmul"
 func.func @there_and_back(%x: tensor<?x16xf16>, %k: tensor<4x8x4x1xf16>, %e: tensor<?x32xf16>, %w: tensor<?x32xf32>) -> tensor<?x32xf16> {
   %y = ks.matmul <4, 8, 4, 1> ins(%x, %k : tensor<?x16xf16>, tensor<4x8x4x1xf16>) outs(%e : tensor<?x32xf16>) -> tensor<?x32xf16>
   %v = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
@@ -64,10 +55,6 @@ func.func @there_and_back(%x: tensor<?x16xf16>, %k: tensor<4x8x4x1xf16>, %e: ten
 //  CHECK-NEXT:     %[[R:.*]] = arith.addf %[[V]], %[[B]] : f32
 //  CHECK-NEXT:     ks.yield %[[R]] : f32
 //  CHECK-NEXT:   } -> tensor<?x32xf32>
-//  KEEP-LABEL: func.func @widened(
-//        KEEP:   %[[Y:.*]] = ks.matmul {{.*}} -> tensor<?x32xbf16>
-//        KEEP:   linalg.generic {{.*}} ins(%[[Y]],
-// KEEP-REMARK: Remark="linalg.generic not absorbed into ks.matmul: the result would be of type f32, and the product is of type bf16"
 func.func @widened(%x: tensor<?x16xbf16>, %k: tensor<4x8x4x1xbf16>, %b: tensor<32xf32>, %e: tensor<?x32xbf16>, %w: tensor<?x32xf32>) -> tensor<?x32xf32> {
   %y = ks.matmul <4, 8, 4, 1> ins(%x, %k : tensor<?x16xbf16>, tensor<4x8x4x1xbf16>) outs(%e : tensor<?x32xbf16>) -> tensor<?x32xbf16>
   %r = linalg.generic {indexing_maps = [#id, #feature, #id], iterator_types = ["parallel", "parallel"]}
@@ -84,11 +71,6 @@ func.func @widened(%x: tensor<?x16xbf16>, %k: tensor<4x8x4x1xbf16>, %b: tensor<3
 
 // CHECK-LABEL: func.func @wide_bias(
 //   CHECK-NOT:   linalg
-//  KEEP-LABEL: func.func @wide_bias(
-//        KEEP:   ks.matmul {{.*}} epilogue(%{{.*}} : tensor<32xf32>) {
-//   KEEP-NEXT:   ^bb0(%{{.*}}: f32, %[[B:.*]]: f32):
-//        KEEP:     arith.addf %{{.*}}, %[[B]] : f32
-// KEEP-REMARK: Remark="linalg.generic absorbed into ks.matmul"
 func.func @wide_bias(%x: tensor<?x16xbf16>, %k: tensor<4x8x4x1xbf16>, %b: tensor<32xf32>, %e: tensor<?x32xbf16>) -> tensor<?x32xbf16> {
   %y = ks.matmul <4, 8, 4, 1> ins(%x, %k : tensor<?x16xbf16>, tensor<4x8x4x1xbf16>) outs(%e : tensor<?x32xbf16>) -> tensor<?x32xbf16>
   %r = linalg.generic {indexing_maps = [#id, #feature, #id], iterator_types = ["parallel", "parallel"]}
@@ -119,7 +101,7 @@ func.func @complex_extra(%x: tensor<?x16xf32>, %k: tensor<4x8x4x1xf32>, %b: tens
   return %r : tensor<?x32xf32>
 }
 
-// Only a cast: with one type, everything from there on stays.
+// Only a cast.
 
 // CHECK-LABEL: func.func @narrowed(
 //       CHECK:   ks.matmul {{.*}} outs({{.*}} : tensor<8x?xf16>) epilogue {
@@ -128,10 +110,6 @@ func.func @complex_extra(%x: tensor<?x16xf32>, %k: tensor<4x8x4x1xf32>, %b: tens
 //  CHECK-NEXT:     %[[V:.*]] = arith.extf %[[R]] : f16 to f32
 //  CHECK-NEXT:     ks.yield %[[V]] : f32
 //  CHECK-NEXT:   } -> tensor<8x?xf16>
-//  KEEP-LABEL: func.func @narrowed(
-//        KEEP:   ks.matmul
-//        KEEP:   linalg.map
-// KEEP-REMARK: Remark="linalg.map not absorbed into ks.matmul: the result would be of type f16, and the product is of type f64"
 func.func @narrowed(%x: tensor<8x?xf64>, %k: tensor<1x8x8x1xf64>, %e: tensor<8x?xf64>, %w: tensor<8x?xf16>) -> tensor<8x?xf16> {
   %y = ks.matmul <1, 8, 8, 1> layout(batch_last) ins(%x, %k : tensor<8x?xf64>, tensor<1x8x8x1xf64>) outs(%e : tensor<8x?xf64>) -> tensor<8x?xf64>
   %r = linalg.map { arith.truncf } ins(%y : tensor<8x?xf64>) outs(%w : tensor<8x?xf16>)
@@ -166,11 +144,7 @@ func.func @quantized(%x: tensor<?x8xf32>, %k: tensor<1x8x8x1xf32>, %e: tensor<?x
 //   CPU-LABEL: func.func @input(
 //     CPU-NOT:   linalg
 //         CPU:   ks.chain [<4, 8, 4, 1>, <1, 4, 32, 1>] load_as(f16) ins({{.*}} : tensor<?x16xf32>, tensor<4x8x4x1xf16>, tensor<1x4x32x1xf16>)
-//  KEEP-LABEL: func.func @input(
-//    KEEP-NOT:   linalg
-//        KEEP:   ks.matmul <4, 8, 4, 1> load_as(f16)
 // REMARK: Remark="linalg.map absorbed into what ks.matmul loads"
-// KEEP-REMARK: Remark="linalg.map absorbed into what ks.matmul loads"
 func.func @input(%x: tensor<?x16xf32>, %k: tensor<4x8x4x1xf16>, %l: tensor<1x4x32x1xf16>, %c: tensor<?x16xf16>, %e: tensor<?x32xf16>) -> tensor<?x4xf16> {
   %c0 = arith.constant 0 : index
   %h = linalg.map { arith.truncf } ins(%x : tensor<?x16xf32>) outs(%c : tensor<?x16xf16>)
@@ -208,17 +182,48 @@ func.func @both_sides(%x: tensor<8x?xbf16>, %k: tensor<1x8x8x1xf32>, %e: tensor<
   return %r : tensor<8x?xbf16>
 }
 
-// Two products read it: each would convert it.
+// Two products read it: each converts it, also where the layouts differ.
 
 // CHECK-LABEL: func.func @shared_input(
+//  CHECK-SAME:   %[[X:[^ ]*]]: tensor<8x8xf32>
+//   CHECK-NOT:   linalg
+//       CHECK:   ks.matmul <1, 8, 8, 1> load_as(f16) ins(%[[X]],
+//       CHECK:   ks.matmul <2, 4, 4, 1> layout(batch_last) load_as(f16) ins(%[[X]],
+// REMARK: Remark="linalg.map absorbed into what ks.matmul loads"
+// REMARK: Remark="linalg.map absorbed into what ks.matmul loads"
+func.func @shared_input(%x: tensor<8x8xf32>, %k: tensor<1x8x8x1xf16>, %l: tensor<2x4x4x1xf16>, %c: tensor<8x8xf16>, %e: tensor<8x8xf16>) -> (tensor<8x8xf16>, tensor<8x8xf16>) {
+  %h = linalg.map { arith.truncf } ins(%x : tensor<8x8xf32>) outs(%c : tensor<8x8xf16>)
+  %y = ks.matmul <1, 8, 8, 1> ins(%h, %k : tensor<8x8xf16>, tensor<1x8x8x1xf16>) outs(%e : tensor<8x8xf16>) -> tensor<8x8xf16>
+  %z = ks.matmul <2, 4, 4, 1> layout(batch_last) ins(%h, %l : tensor<8x8xf16>, tensor<2x4x4x1xf16>) outs(%e : tensor<8x8xf16>) -> tensor<8x8xf16>
+  return %y, %z : tensor<8x8xf16>, tensor<8x8xf16>
+}
+
+// All of them have to: a product that has a plan cannot, nor can a residual. So the cast
+// stays, and no one reads what is twice as wide.
+
+// CHECK-LABEL: func.func @shared_with_plan(
 //       CHECK:   linalg.map
 //   CHECK-NOT:   load_as
 // REMARK: Remark="linalg.map not absorbed into what ks.matmul loads: its result is also read by ks.matmul"
-func.func @shared_input(%x: tensor<?x8xf32>, %k: tensor<1x8x8x1xf16>, %l: tensor<2x4x4x1xf16>, %c: tensor<?x8xf16>, %e: tensor<?x8xf16>) -> (tensor<?x8xf16>, tensor<?x8xf16>) {
+// REMARK: Remark="linalg.map not absorbed into what ks.matmul loads: the product has a plan"
+func.func @shared_with_plan(%x: tensor<?x32xf16>, %k: tensor<1x16x32x1xf32>, %l: tensor<1x16x32x1xf32>, %c: tensor<?x32xf32>, %e: tensor<?x16xf32>) -> (tensor<?x16xf32>, tensor<?x16xf32>) {
+  %h = linalg.map { arith.extf } ins(%x : tensor<?x32xf16>) outs(%c : tensor<?x32xf32>)
+  %y = ks.matmul <1, 16, 32, 1> ins(%h, %k : tensor<?x32xf32>, tensor<1x16x32x1xf32>) outs(%e : tensor<?x16xf32>) -> tensor<?x16xf32>
+  %z = ks.matmul <1, 16, 32, 1> ins(%h, %l : tensor<?x32xf32>, tensor<1x16x32x1xf32>) outs(%e : tensor<?x16xf32>)
+    plan #ks.cpu_plan<batch_block = 8, parallel = batch, tiles = [<rows = 2, vectors = 1, lanes = 16, unroll = 1, stationary = weights, packing = <vectors = 1, lanes = 16, n = 16, j = 1>>]>
+    -> tensor<?x16xf32>
+  return %y, %z : tensor<?x16xf32>, tensor<?x16xf32>
+}
+
+// CHECK-LABEL: func.func @shared_with_residual(
+//       CHECK:   linalg.map
+//   CHECK-NOT:   load_as
+// REMARK: Remark="linalg.map not absorbed into what ks.matmul loads: its result is also read by linalg.add"
+func.func @shared_with_residual(%x: tensor<?x8xf32>, %k: tensor<1x8x8x1xf16>, %c: tensor<?x8xf16>, %e: tensor<?x8xf16>) -> tensor<?x8xf16> {
   %h = linalg.map { arith.truncf } ins(%x : tensor<?x8xf32>) outs(%c : tensor<?x8xf16>)
   %y = ks.matmul <1, 8, 8, 1> ins(%h, %k : tensor<?x8xf16>, tensor<1x8x8x1xf16>) outs(%e : tensor<?x8xf16>) -> tensor<?x8xf16>
-  %z = ks.matmul <2, 4, 4, 1> ins(%h, %l : tensor<?x8xf16>, tensor<2x4x4x1xf16>) outs(%e : tensor<?x8xf16>) -> tensor<?x8xf16>
-  return %y, %z : tensor<?x8xf16>, tensor<?x8xf16>
+  %r = linalg.add ins(%y, %h : tensor<?x8xf16>, tensor<?x8xf16>) outs(%e : tensor<?x8xf16>) -> tensor<?x8xf16>
+  return %r : tensor<?x8xf16>
 }
 
 // CHECK-LABEL: func.func @no_conversion(

@@ -31,14 +31,6 @@ func.func @shared(%x: tensor<?x2048xf16>, %k: tensor<1x128x2048x1xf16>, %init: t
 
 // -----
 
-func.func @stored_type(%x: tensor<?x16xf16>, %k: tensor<1x16x16x1xf16>, %init: tensor<?x16xf32>) -> tensor<?x16xf32> {
-  // expected-error @+1 {{'ks.chain' op has outs of 'f32', and kernels for GPUs do not convert results; expected 'f16' (convert after the product)}}
-  %y = ks.chain [<1, 16, 16, 1>, <1, 16, 16, 1>] ins(%x, %k, %k : tensor<?x16xf16>, tensor<1x16x16x1xf16>, tensor<1x16x16x1xf16>) outs(%init : tensor<?x16xf32>) -> tensor<?x16xf32>
-  return %y : tensor<?x16xf32>
-}
-
-// -----
-
 func.func @blas(%x: tensor<?x32xf32>, %k: tensor<1x16x32x1xf32>, %init: tensor<?x16xf32>) -> tensor<?x16xf32> {
   // expected-error @+1 {{which is not for sm_86}}
   %y = ks.matmul <1, 16, 32, 1> ins(%x, %k : tensor<?x32xf32>, tensor<1x16x32x1xf32>) outs(%init : tensor<?x16xf32>)

@@ -34,10 +34,11 @@ def is_emulated(case) -> bool:
     return case.epilogue != "sine"
 
 
-def compile_text(text: str, path: Path, target: str, ks_run: Path) -> None:
+def compile_text(text: str, path: Path, target: str, ks_run: Path, plan: str | None = None) -> None:
     source = path.with_suffix(".mlir")
     source.write_text(text)
     command = [ks_run, source, "--target", target, "--emit", "artifact", "-o", path, "--no-cubin"]
+    command += ["--plan", plan] if plan else []
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(done.stderr)
@@ -89,7 +90,8 @@ class Emulator:
         arrays = [data.x, *arguments, *data.extras, data.out]
         placed = [find(array) for array in arrays]
         try:
-            self.run(path, [(array, case.dtype) for array in placed], case.batch)
+            types = [*[case.dtype] * (len(placed) - 1), case.result_dtype]
+            self.run(path, list(zip(placed, types)), case.batch)
         except ks_runtime.KsError as error:
             return str(device.failure or error)
         got = placed[-1].copy()

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from ks_bounded import Bounded
-from ks_reference import BF16, F16
+from ks_bounded import Bounded, Precision
+from ks_reference import BF16, F16, PRECISIONS
 
 import ks
 
@@ -287,6 +287,19 @@ class Case:
         return f"case{self.number}"
 
     @property
+    def result_dtype(self) -> str:
+        return self.dtype
+
+    @property
+    def precision(self) -> Precision:
+        """That the product rounds its result to."""
+        return PRECISIONS[self.dtype][0]
+
+    def finish(self, value: Bounded) -> Bounded:
+        """What the program does with what the product rounded."""
+        return value
+
+    @property
     def epilogue_case(self) -> EpilogueCase | None:
         return EPILOGUES[self.dtype][self.epilogue] if self.epilogue else None
 
@@ -427,7 +440,7 @@ class Maker:
         values = np.where(self.rng.random(shape) < 0.02, 0.0, values)
         return narrow(values * scale, self.case.dtype)
 
-    def activations(self, features: int) -> np.ndarray:
+    def activations(self, features: int, dtype: str | None = None) -> np.ndarray:
         """NaN, in a frame of NaN if rows have a pitch; rows are of the layout."""
         case = self.case
         rows, columns = case.batch, features
@@ -437,7 +450,7 @@ class Maker:
         if case.is_pitched:
             before, after = (int(k) for k in self.rng.integers(1, 20, 2))
         frame = np.full((rows + 2, before + columns + after), np.nan)
-        frame = narrow(frame, case.dtype)
+        frame = narrow(frame, dtype or case.dtype)
         self.frames.append(frame)
         return frame[1:-1, before : before + columns]
 
@@ -455,5 +468,5 @@ class Maker:
                 extra = self.activations(chain.out_features)
                 extra[...] = self.normal(extra.shape)
                 extras.append(extra)
-        out = self.activations(chain.out_features)
+        out = self.activations(chain.out_features, case.result_dtype)
         return Data(x, weights, extras, out, self.frames)

@@ -34,18 +34,18 @@ TYPES = (
     ("f16", "f16", "f32", "f32"),
     ("bf16", "bf16", "f32", "bf16"),
     ("f32", "f32", "f16", "f16"),
-)
-#: What kernels for GPUs can do: the result has the type of the weights.
-GPU_TYPES = (
-    ("f32", "f16", "f16", "f16"),
-    ("f64", "bf16", "f32", "bf16"),
     ("f16", "f32", "f32", "f32"),
-    ("bf16", "f32", "f32", "f32"),
     ("f32", "f64", "f64", "f64"),
     ("f16", "f16", "f32", "f16"),
-    ("bf16", "bf16", "f32", "bf16"),
     ("f32", "f32", "f16", "f32"),
-    ("f32", "f32", "f64", "f32"),
+    ("f32", "f32", "f64", "f64"),
+    ("f16", "f16", "f32", "bf16"),
+)
+#: The same for GPUs, and from f64 to bf16, for which CPUs lack an instruction.
+GPU_TYPES = (
+    *TYPES,
+    ("f64", "bf16", "f32", "bf16"),
+    ("f64", "f64", "f64", "bf16"),
 )
 WIDTHS = {"f16": 16, "bf16": 16, "f32": 32, "f64": 64}
 

@@ -75,12 +75,16 @@ def reference(case: Case, data: Data, tf32: bool = False) -> Bounded:
         epilogue = lambda v: case.epilogue_case.reference(v, *extras)  # noqa: E731
     weights = [ks_cases.widen(weight, case.dtype) for weight in data.weights]
     patterns = [tuple(p) for p in case.chain]
-    return ks_reference.chain(patterns, weights, columns(data.x), case.dtype, epilogue, tf32)
+    x = columns(data.x)
+    result = ks_reference.chain(
+        patterns, weights, x, case.dtype, epilogue, tf32, stored=case.precision
+    )
+    return case.finish(result)
 
 
 def compare(case: Case, got: np.ndarray, expected: Bounded) -> str | None:
-    """What is wrong with `got`, in the element type and the layout of the case."""
-    wide = ks_cases.widen(got, case.dtype)
+    """What is wrong with `got`, in the type of its result and the layout of the case."""
+    wide = ks_cases.widen(got, case.result_dtype)
     if case.layout == "batch_first":
         wide = wide.T
     error = np.abs(wide - expected.value)
@@ -98,7 +102,7 @@ def compare(case: Case, got: np.ndarray, expected: Bounded) -> str | None:
 
 def compare_paths(case: Case, fused: np.ndarray, unfused: np.ndarray, error) -> str | None:
     """Whether two results of a case differ by more than twice the bound."""
-    x, y = (ks_cases.widen(result, case.dtype) for result in (fused, unfused))
+    x, y = (ks_cases.widen(result, case.result_dtype) for result in (fused, unfused))
     difference = np.abs(x - y)
     if case.layout == "batch_first":
         difference = difference.T
@@ -113,7 +117,7 @@ def compare_paths(case: Case, fused: np.ndarray, unfused: np.ndarray, error) -> 
 
 def run(case: Case, function: ks.CompiledFunction, data: Data) -> str | None:
     """Runs the case into data.out; what is wrong about memory, if anything."""
-    poison = ks_cases.narrow(np.full(data.out.shape, np.nan), case.dtype)
+    poison = ks_cases.narrow(np.full(data.out.shape, np.nan), case.result_dtype)
     data.out[...] = poison
     bits = [frame.tobytes() for frame in data.frames]
     if case.is_bound:

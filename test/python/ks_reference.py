@@ -60,16 +60,26 @@ def factor(pattern, weight, x: Bounded, dtype: str, tf32: bool = False) -> Bound
     )
 
 
-def chain(patterns, weights, x, dtype: str, epilogue=None, tf32: bool = False) -> Bounded:
+def chain(
+    patterns,
+    weights,
+    x,
+    dtype: str,
+    epilogue=None,
+    tf32: bool = False,
+    stored: Precision | None = None,
+) -> Bounded:
     """The chain on x of shape (features, batch); all arrays are wide.
 
-    `epilogue` maps the Bounded accumulator of the last factor.
+    `epilogue` maps the Bounded accumulator of the last factor. The result is `stored` in
+    the type of the chain if nothing else is said.
     """
     storage, accumulator = PRECISIONS[dtype]
     result = Bounded(x, np.zeros(x.shape), accumulator)
     for number, (pattern, weight) in enumerate(zip(patterns, weights)):
         result = factor(pattern, weight, result, dtype, tf32)
-        if epilogue and number + 1 == len(patterns):
+        is_last = number + 1 == len(patterns)
+        if epilogue and is_last:
             result = epilogue(result)
-        result = result.stored_as(storage)
+        result = result.stored_as(stored if stored and is_last else storage)
     return result

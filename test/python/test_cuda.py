@@ -4,10 +4,12 @@
 """ks.compile(target="cuda"): results and frameworks. There is no GPU: the fake driver of
 the unit tests hands kernels to the PTX emulator."""
 
+import dataclasses
 import subprocess
 import sys
 
 import ks_gpu
+import ks_stored
 import numpy as np
 import pytest
 from ks_arrays import CHAIN, dense, random_arrays
@@ -47,6 +49,48 @@ def test_results(gpu, torch, dtype, tolerance, layout):
         assert y.dtype == dtype
         got = ks_gpu.from_bf16(y.array) if dtype == "bfloat16" else y.array
         np.testing.assert_allclose(got, expected, rtol=tolerance, atol=10 * tolerance)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "stored", "tolerance"),
+    [("float16", "float32", 4e-2), ("float32", "bfloat16", 2e-2), ("bfloat16", "float64", 1e-1)],
+)
+def test_results_of_another_type(gpu, torch, dtype, stored, tolerance):
+    """A cast behind the chain: results have its type, as new arrays and as `out`."""
+    kinds = {"float16": "f16", "bfloat16": "bf16", "float32": "f32", "float64": "f64"}
+    case = ks_stored.convert(
+        dataclasses.replace(
+            ks_stored.ks_cases.draw(1, 1),
+            chain=CHAIN,
+            dtype=kinds[dtype],
+            layout="batch_first",
+            is_dynamic=True,
+            epilogue=None,
+        ),
+        kinds[stored],
+        is_cast=True,
+    )
+    x, weights = random_arrays(batch=11, dtype=np.float32)
+    expected = dense(x, weights)
+    arrays = [ks_stored.ks_cases.narrow(array, kinds[dtype]) for array in (x, *weights)]
+    placed = place(gpu, arrays, torch.Tensor, dtype=dtype)
+    f = ks.compile(case.mlir(), target="cuda")
+    y = f(*placed)
+    assert isinstance(y, torch.Tensor)
+    assert y.dtype == stored
+    got = ks_stored.ks_cases.widen(y.array, kinds[stored])
+    np.testing.assert_allclose(got, expected, rtol=tolerance, atol=10 * tolerance)
+    # Rows with a pitch, which begin anywhere.
+    frame = ks_stored.ks_cases.narrow(np.full((11, 50), 5.0), kinds[stored])
+    frame = gpu.put(frame)
+    out = torch.Tensor(frame[:, 7:43], dtype=stored)
+    assert f(*placed, out=out) is out
+    np.testing.assert_array_equal(out.array, y.array)
+    for rest in (frame[:, :7], frame[:, 43:]):
+        assert (ks_stored.ks_cases.widen(rest, kinds[stored]) == 5).all()
+    wrong = torch.Tensor(gpu.put(np.zeros((11, 36), arrays[0].dtype)), dtype=dtype)
+    with pytest.raises(TypeError, match=f"result 0 has dtype .*; expected {stored}"):
+        f(*placed, out=wrong)
 
 
 def test_epilogue_and_strided_rows(gpu, torch):

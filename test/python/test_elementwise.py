@@ -2,7 +2,7 @@
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Elementwise linalg ops around products: fused on CPUs, and not (loops), against NumPy.
-KS_ELEMENTWISE_CASES (default 40) and KS_CONVERSION_CASES (default 22) set how many,
+KS_ELEMENTWISE_CASES (default 40) and KS_CONVERSION_CASES (default 34) set how many,
 KS_SEED which."""
 
 import os
@@ -17,7 +17,7 @@ import pytest
 import ks
 
 CASES = int(os.environ.get("KS_ELEMENTWISE_CASES", "40"))
-CONVERSIONS = int(os.environ.get("KS_CONVERSION_CASES", "22"))
+CONVERSIONS = int(os.environ.get("KS_CONVERSION_CASES", "34"))
 GROUP = 20
 SEED = int(os.environ.get("KS_SEED", "4"))
 

@@ -5,12 +5,16 @@
 fake driver hands its launches to the PTX emulator."""
 
 import ctypes
+import dataclasses
 import json
 from pathlib import Path
 
 import ks_gpu
+import ks_stored
 import numpy as np
 import pytest
+
+import ks
 
 LIBRARY = ks_gpu.BUILD / "lib" / "libKSRunForTests.so"
 pytestmark = pytest.mark.skipif(not LIBRARY.exists(), reason="needs the library KSRunForTests")
@@ -74,6 +78,28 @@ def test_results_are_right(gpu, run, capability, options):
     assert "verify       good" in out
     assert f"loaded       PTX for sm_{capability}" in out
     assert gpu["numModules"] <= modules
+
+
+@pytest.mark.parametrize("layout", ks.LAYOUTS)
+def test_results_of_another_type(run, tmp_path, layout):
+    case = dataclasses.replace(
+        ks_stored.ks_cases.draw(1, 1),
+        chain=ks.Chain([(2, 8, 8, 2), (1, 16, 32, 1)]),
+        dtype="f16",
+        layout=layout,
+        is_dynamic=True,
+        epilogue="bias",
+    )
+    path = tmp_path / "cast.mlir"
+    path.write_text(ks_stored.convert(case, "f32", is_cast=True).mlir())
+    results = ["--out", tmp_path / "y.npy"]
+    code, out, err = run(path, "--batch", 19, *results, "--verify")
+    assert code == 0, out + err
+    assert "verify       good" in out
+    y = np.load(tmp_path / "y.npy")
+    assert y.dtype == np.float32
+    # The program rounds to f16 first.
+    np.testing.assert_array_equal(y, y.astype(np.float16))
 
 
 def test_nothing_of_a_batch(run):

@@ -19,7 +19,10 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import ks_stored
 import pytest
+
+import ks
 
 ROOT = Path(__file__).resolve().parents[2]
 KS_RUN = Path(os.environ.get("KS_BUILD_DIR", ROOT / "build" / "release")) / "bin" / "ks-run"
@@ -88,6 +91,22 @@ def draw_chain(number: int) -> list[str]:
     return [*options, "--kernels", "fused"]
 
 
+def write_stored(number: int, path: Path) -> Path | None:
+    """A problem whose result is of another type; None if it is complex."""
+    rng = random.Random(f"stored {number}")
+    words = draw(number)
+    options = dict(zip(words[::2], words[1::2]))
+    kind = options["--type"]
+    if kind not in ks_stored.WIDTHS:
+        return None
+    chain = ks.Chain([map(int, options["--chain"].split(","))], [options.get("--tied", "")])
+    layout, precision = options["--layout"], options.get("--precision", "ieee")
+    text = chain.mlir(kind, f"batch_{layout}", int(options["--batch"]), precision=precision)
+    stored = rng.choice([name for name in ks_stored.WIDTHS if name != kind])
+    path.write_text(ks_stored.store_as(text, stored))
+    return path
+
+
 class Refused(Exception):
     """ks-run failed."""
 
@@ -129,6 +148,18 @@ def assemble_chain(number: int, target: str) -> str | None:
         return f"{shlex.join(options)}: {error}"
 
 
+def assemble_stored(number: int, target: str, directory: Path) -> str | None:
+    source = write_stored(number, directory / f"{number}.mlir")
+    if source is None:
+        return None
+    options = [str(source), "--target", target]
+    try:
+        wrong = check([*options, *choose_plan(number, options)])
+    except Refused as error:
+        wrong = f"{shlex.join(options)}: {error}"
+    return wrong and f"{wrong}\n{source.read_text()}"
+
+
 def check(options: list[str]) -> str | None:
     report, target = ask(options), options[options.index("--target") + 1]
     for kernel in report["kernels"]:
@@ -145,4 +176,12 @@ def test_kernels_do_not_spill(way, target):
     count = COUNT if way is assemble else COUNT // 4
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         wrong = [w for w in pool.map(lambda n: way(n, target), range(count)) if w]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("target", SHARED_BYTES)
+def test_kernels_that_convert_results_do_not_spill(tmp_path, target):
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        way = lambda number: assemble_stored(number, target, tmp_path)  # noqa: E731
+        wrong = [w for w in pool.map(way, range(COUNT // 2)) if w]
     assert not wrong, "\n".join(wrong)

@@ -206,17 +206,22 @@ struct GPUPlan {
   /// that whole lines are stored: of 16 entries at a time these many rows n,
   /// and the columns j of all warps that differ in them only; 0 if they do not.
   int64_t getStagedN(const KSPattern &p, bool batchFirst,
-                     int64_t elementBytes) const;
+                     int64_t resultBytes) const;
   /// [warps along the batch and n][2, in turns][16 entries][n·j, padded]
   std::array<int64_t, 4> getStagedShape(const KSPattern &p, bool batchFirst,
-                                        int64_t elementBytes) const;
+                                        int64_t resultBytes) const;
   /// Whether a tile's results pass through shared memory as whole rows, [n][d]
   /// of an entry, shifted as rows of X are, since lanes hold pieces of them
   /// that could be stored by few bytes only; and the distance of such rows, in
   /// elements.
   bool stagesRows(const KSPattern &p, bool batchFirst,
-                  int64_t elementBytes) const;
-  int64_t getStagedRowPitch(const KSPattern &p, int64_t elementBytes) const;
+                  int64_t resultBytes) const;
+  int64_t getStagedRowPitch(const KSPattern &p, int64_t resultBytes) const;
+  /// Whether lanes give each other results, so that each has neighbours along
+  /// the batch: of 16 bits, pairs of which a warp would store by half sectors.
+  bool exchangesEntries(bool batchFirst, int64_t resultBytes) const {
+    return isWgmmaSS() && !batchFirst && resultBytes == 2;
+  }
   /// Numbers in the packed weights of a stage, and their bytes.
   int64_t getStageWeights() const {
     return (tiedD ? 1 : j) * n * k * fragments.numParts();
@@ -243,9 +248,9 @@ struct GPUPlan {
   int64_t getOperandBytes(const KSPattern &p, bool batchFirst,
                           int64_t elementBytes) const;
   int64_t getStagedBytes(const KSPattern &p, bool batchFirst,
-                         int64_t elementBytes) const;
+                         int64_t elementBytes, int64_t resultBytes) const;
   int64_t getSharedBytes(const KSPattern &p, bool batchFirst,
-                         int64_t elementBytes) const;
+                         int64_t elementBytes, int64_t resultBytes) const;
 
   /// Registers of a lane, as a guess, and how many it can have.
   int64_t getRegisters(const Problem &problem) const;

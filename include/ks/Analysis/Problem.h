@@ -40,6 +40,8 @@ struct Problem {
   int64_t accumulatorBytes = 4; ///< Of a real of the accumulator type.
   /// Of a real of the input, where it is converted as it is loaded; else 0.
   int64_t convertedBytes = 0;
+  /// Of a real of the result, where it is converted as it is stored; else 0.
+  int64_t storedBytes = 0;
   /// The order of the features that are read, or written, if it is not the
   /// natural one; of one factor.
   std::optional<FeatureOrder> reads, writes;
@@ -55,6 +57,16 @@ struct Problem {
   /// The r of that order.
   int64_t getRedundancy() const {
     return reads ? reads->r : writes ? writes->r : 1;
+  }
+  bool convertsResult() const { return storedBytes != 0; }
+  /// Whether results take more registers than sums.
+  bool widensResult() const { return storedBytes > accumulatorBytes; }
+  /// Bytes of an element of the input and of the result, in memory.
+  int64_t inputBytes() const {
+    return convertsInput() ? convertedBytes : elementBytes();
+  }
+  int64_t resultBytes() const {
+    return convertsResult() ? storedBytes : elementBytes();
   }
 };
 

@@ -140,7 +140,8 @@ struct ConvertKSTilesToNVGPUPass
                     LoadFragmentOp, StoreFragmentOp, StoreLinesOp,
                     StoreIntermediateOp, StoreRowsOp, CopyRowsOp,
                     vector::ExtractOp, vector::ShapeCastOp, arith::ConstantOp,
-                    arith::TruncFOp, scf::ForOp, scf::YieldOp>(expander, op);
+                    arith::TruncFOp, arith::ExtFOp, scf::ForOp, scf::YieldOp>(
+            expander, op);
       }
       expander.finish();
     }

@@ -135,16 +135,19 @@ void TileExpander::expand(arith::ConstantOp op) {
   b.replaceOp(op, assemble(type, makeVectors(b, loc, type, elements)));
 }
 
-void TileExpander::expand(arith::TruncFOp op) {
+template <typename Op> void TileExpander::expandConversion(Op op) {
   auto type = dyn_cast<VectorType>(op.getType());
   if (!type || !isFragment(type))
     return;
   SmallVector<Value> vectors;
   for (Value vector : getVectors(b, loc, op.getIn()))
-    vectors.push_back(
-        arith::TruncFOp::create(b, loc, getInnermostType(type), vector));
+    vectors.push_back(Op::create(b, loc, getInnermostType(type), vector));
   b.replaceOp(op, assemble(type, vectors));
 }
+
+void TileExpander::expand(arith::TruncFOp op) { expandConversion(op); }
+
+void TileExpander::expand(arith::ExtFOp op) { expandConversion(op); }
 
 SmallVector<Value> TileExpander::splitFragments(ValueRange values) {
   SmallVector<Value> split;

@@ -46,7 +46,7 @@ public:
         lane(lane), m(op.getM()), i(op.getI()), n(op.getN()), j(op.getJ()),
         columns(type.getDimSize(0)),
         isSplit(!isBatchFirst && layout.isWeightsFirst() &&
-                isWideVector(columns, type.getElementTypeBitWidth() / 8)),
+                isWideVector(columns, op.getMultipliedBytes())),
         parts(type.getDimSize(3) / (layout.slotsN() * layout.slotsM())) {}
 
   int64_t getParts() const { return parts; }

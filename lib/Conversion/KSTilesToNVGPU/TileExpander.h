@@ -52,6 +52,7 @@ public:
   // What else has fragments, in Registers.cpp.
   void expand(mlir::arith::ConstantOp op);
   void expand(mlir::arith::TruncFOp op);
+  void expand(mlir::arith::ExtFOp op);
   void expand(mlir::scf::ForOp op);
   void expand(mlir::scf::YieldOp op);
   void expand(mlir::vector::ExtractOp op);
@@ -105,6 +106,8 @@ private:
   /// The counterpart of loadElements.
   void storeElements(llvm::ArrayRef<Value> elements, Value memref,
                      ValueRange indices, int64_t width);
+  /// The same conversion of each of the innermost vectors.
+  template <typename Op> void expandConversion(Op op);
   /// A fragment, from its innermost vectors.
   Value assemble(mlir::VectorType type, ValueRange vectors);
   /// The elements of fragments among `values`, and the others as they are.

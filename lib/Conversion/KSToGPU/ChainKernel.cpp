@@ -38,12 +38,12 @@
 using namespace mlir;
 using namespace ks;
 
-/// What factor `t` reads, in shared memory.
+/// What factor `t` reads, in shared memory; behind the last one, results.
 Value ChainKernel::viewActivations(size_t t, Value offset) {
   const ChainBuffer &place = places[t];
   return viewShared(
-      {place.getGroups(batchFirst), place.rows, place.pitch * parts}, real,
-      offset);
+      {place.getGroups(batchFirst), place.rows, place.pitch * parts},
+      t < plan.factors.size() ? real : resultReal, offset);
 }
 
 /// Views of shared memory, of two parts in turns.
@@ -216,11 +216,11 @@ void ChainKernel::finishTask(const Task &task, Value accumulator) {
               task.n, index.add(getFirstJ(), task.j)};
   if (isLast())
     result = applyEpilogue(result, getPatternAttr(), getFragments(), place);
-  result = round(result);
+  result = convert(result, isLast() ? resultReal : real);
   if (isLast() && !plan.isStaged) {
     StoreFragmentOp::create(b, loc, getPatternAttr(), getFragments(), result,
                             output, place.m, place.i, place.n, place.j,
-                            getLayout());
+                            getLayout(), getMultiplied(resultReal));
     return;
   }
   StoreIntermediateOp::create(

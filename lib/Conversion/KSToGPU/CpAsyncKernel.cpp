@@ -64,11 +64,11 @@ Value CpAsyncKernel::loadActivations(Value stage, Value step, VectorType type) {
 }
 
 void CpAsyncKernel::store(Value fragment, const Place &place) {
-  if (!plan.stagesRows(p, batchFirst, getElementBytes()))
+  if (!plan.stagesRows(p, batchFirst, getResultBytes()))
     return ProductKernel::store(fragment, place);
-  int64_t pitch = plan.getStagedRowPitch(p, getElementBytes());
+  int64_t pitch = plan.getStagedRowPitch(p, getResultBytes());
   Value staging =
-      viewShared({plan.entries, pitch * parts}, real,
+      viewShared({plan.entries, pitch * parts}, resultReal,
                  plan.getOperandBytes(p, batchFirst, getElementBytes()));
   StoreRowsOp::create(b, loc, getPattern(), fragments, fragment, output,
                       place.m, i, place.n, place.j, staging,

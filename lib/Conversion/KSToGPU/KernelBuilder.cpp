@@ -24,7 +24,8 @@ KernelBuilder::KernelBuilder(RewriterBase &b, ProductOpInterface op)
       batchFirst(op.getLayout() == Layout::BatchFirst),
       parts(isa<ComplexType>(op.getElementType()) ? 2 : 1),
       real(getRealType(op.getElementType())),
-      accumulatorReal(getRealType(op.getAccumulatorType())) {}
+      accumulatorReal(getRealType(op.getAccumulatorType())),
+      resultReal(getRealType(op.getResultElementType())) {}
 
 SmallVector<Value> KernelBuilder::getOperands() {
   SmallVector<Value> operands{op.getInput()};
@@ -118,21 +119,27 @@ Value KernelBuilder::applyEpilogue(Value accumulator, PatternAttr pattern,
         value);
   };
   SmallVector<Value> arguments{flat(accumulator)};
-  for (Value extra : extras)
+  for (Value extra : extras) {
+    Type element = getElementTypeOrSelf(extra.getType());
     arguments.push_back(flat(LoadFragmentOp::create(
-        b, loc,
-        VectorType::get(type.getShape(), getElementTypeOrSelf(extra.getType())),
-        pattern, fragments, extra, place.m, place.i, place.n, place.j, batch,
-        getLayout())));
+        b, loc, VectorType::get(type.getShape(), element), pattern, fragments,
+        extra, place.m, place.i, place.n, place.j, batch, getLayout(),
+        getMultiplied(element))));
+  }
   Value result = emitVectorEpilogue(b, loc, op.getEpilogue()->front(),
                                     arguments, parts == 2);
-  return vector::ShapeCastOp::create(b, loc, type, result);
+  return vector::ShapeCastOp::create(
+      b, loc,
+      VectorType::get(type.getShape(), getElementTypeOrSelf(result.getType())),
+      result);
 }
 
-Value KernelBuilder::round(Value accumulator) {
-  if (real == accumulatorReal)
-    return accumulator;
-  auto type = cast<VectorType>(accumulator.getType());
-  return arith::TruncFOp::create(b, loc, VectorType::get(type.getShape(), real),
-                                 accumulator);
+Value KernelBuilder::convert(Value fragment, Type to) {
+  auto type = cast<VectorType>(fragment.getType());
+  auto converted = VectorType::get(type.getShape(), to);
+  if (type == converted)
+    return fragment;
+  if (type.getElementTypeBitWidth() < to.getIntOrFloatBitWidth())
+    return arith::ExtFOp::create(b, loc, converted, fragment);
+  return arith::TruncFOp::create(b, loc, converted, fragment);
 }

@@ -57,11 +57,20 @@ protected:
   /// The epilogue on an accumulator.
   Value applyEpilogue(Value accumulator, PatternAttr pattern,
                       FragmentsAttr fragments, const Place &place);
-  /// Rounded to the element type.
-  Value round(Value accumulator);
+  /// Converted to another type: rounded to nearest if that is narrower.
+  Value convert(Value fragment, mlir::Type to);
 
   int64_t getElementBytes() const {
     return parts * real.getIntOrFloatBitWidth() / 8;
+  }
+  /// Of an element of the result.
+  int64_t getResultBytes() const {
+    return parts * resultReal.getIntOrFloatBitWidth() / 8;
+  }
+  /// The type that was multiplied, for fragments of reals of type `type`; null
+  /// if it is that.
+  mlir::TypeAttr getMultiplied(mlir::Type type) {
+    return type == real ? mlir::TypeAttr() : mlir::TypeAttr::get(real);
   }
   mlir::IntegerAttr getInteger(int64_t value) {
     return b.getI64IntegerAttr(value);
@@ -77,7 +86,7 @@ protected:
   bool batchFirst;
   bool overlapsLaunches = false;
   int64_t parts; // Reals of an element.
-  mlir::Type real, accumulatorReal;
+  mlir::Type real, accumulatorReal, resultReal;
 
   // Arguments of the kernel; complex ones as reals.
   Value input, output;

@@ -200,10 +200,10 @@ Value ProductKernel::addPartials(Value partial, Place &place) {
   auto type = cast<VectorType>(partial.getType());
   SmallVector<int64_t> shape(type.getShape());
   int64_t size = shape.back(), count = type.getNumElements() / size;
-  Value partials =
-      viewShared({plan.getWarps(), count, FragmentLayout::lanes, size},
-                 type.getElementType(),
-                 plan.getStagedBytes(p, batchFirst, getElementBytes()));
+  Value partials = viewShared(
+      {plan.getWarps(), count, FragmentLayout::lanes, size},
+      type.getElementType(),
+      plan.getStagedBytes(p, batchFirst, getElementBytes(), getResultBytes()));
   StorePartialsOp::create(b, loc, partial, partials, warp);
   arriveInCluster();
   waitForCluster();
@@ -226,14 +226,15 @@ void ProductKernel::emitTile(Value m, Ring &ring) {
   if (plan.splits > 1)
     accumulator = addPartials(accumulator, place);
   Value result = applyEpilogue(accumulator, getPattern(), fragments, place);
-  store(arrange(round(result)), place);
+  store(arrange(convert(result, resultReal)), place);
   if (plan.splits > 1)
     waitForCluster();
 }
 
 void ProductKernel::store(Value fragment, const Place &place) {
   StoreFragmentOp::create(b, loc, getPattern(), fragments, fragment, output,
-                          place.m, place.i, place.n, place.j, getLayout());
+                          place.m, place.i, place.n, place.j, getLayout(),
+                          getMultiplied(resultReal));
 }
 
 void ProductKernel::forEachTile(Ring ring,

@@ -66,8 +66,8 @@ protected:
   virtual Value finishProduct(const Ring &ring, Value accumulator);
   /// The shape of the accumulator; see #ks.fragments.
   virtual llvm::SmallVector<int64_t> getAccumulatorShape();
-  /// What is stored, from the rounded accumulator.
-  virtual Value arrange(Value rounded) { return rounded; }
+  /// What is stored, from the converted accumulator.
+  virtual Value arrange(Value converted) { return converted; }
   virtual void store(Value fragment, const Place &place);
 
   // --- What they have in common ---
@@ -89,7 +89,8 @@ protected:
     return attr.getPacking().getPackedShape(op.getPatternList().front());
   }
   int64_t getSharedBytes() const {
-    return plan.getSharedBytes(p, batchFirst, getElementBytes());
+    return plan.getSharedBytes(p, batchFirst, getElementBytes(),
+                               getResultBytes());
   }
   PatternAttr getPattern() { return PatternAttr::get(b.getContext(), p); }
 

@@ -50,13 +50,13 @@ SmallVector<int64_t> WgmmaKernel::getAccumulatorShape() {
   return {1, plan.getTilesN(), plan.getTilesM(batchFirst) * plan.vector, 4};
 }
 
-Value WgmmaKernel::arrange(Value rounded) {
-  if (batchFirst)
-    return rounded;
+Value WgmmaKernel::arrange(Value converted) {
+  if (!plan.exchangesEntries(batchFirst, getResultBytes()))
+    return converted;
   SmallVector<int64_t> shape = ProductKernel::getAccumulatorShape();
   shape[1] = plan.getStoredTilesN();
-  return ExchangeEntriesOp::create(b, loc, VectorType::get(shape, real),
-                                   rounded);
+  return ExchangeEntriesOp::create(b, loc, VectorType::get(shape, resultReal),
+                                   converted);
 }
 
 Value WgmmaKernel::emitChunk(const Chunk &chunk, Ring &ring,
@@ -88,7 +88,7 @@ protected:
     return ProductKernel::getAccumulatorShape();
   }
   Value emitChunk(const Chunk &chunk, Ring &ring, Value accumulator) override;
-  Value arrange(Value rounded) override { return rounded; }
+  Value arrange(Value converted) override { return converted; }
   void store(Value fragment, const Place &place) override;
 };
 } // namespace
@@ -121,11 +121,11 @@ Value WgmmaRegistersKernel::emitChunk(const Chunk &chunk, Ring &ring,
 }
 
 void WgmmaRegistersKernel::store(Value fragment, const Place &place) {
-  if (plan.getStagedN(p, batchFirst, getElementBytes()) == 0)
+  if (plan.getStagedN(p, batchFirst, getResultBytes()) == 0)
     return ProductKernel::store(fragment, place);
-  Value staging =
-      viewShared(plan.getStagedShape(p, batchFirst, getElementBytes()), real,
-                 plan.getOperandBytes(p, batchFirst, getElementBytes()));
+  Value staging = viewShared(
+      plan.getStagedShape(p, batchFirst, getResultBytes()), resultReal,
+      plan.getOperandBytes(p, batchFirst, getElementBytes()));
   Value group = index.add(index.mul(partN, plan.warpsM), partM);
   StoreLinesOp::create(b, loc, getPattern(), fragments, fragment, output,
                        place.m, i, place.n, place.j, staging, group, partJ,

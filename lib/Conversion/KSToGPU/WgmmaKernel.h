@@ -27,7 +27,7 @@ protected:
   void emitBlock(ValueRange extra) override;
   Value emitChunk(const Chunk &chunk, Ring &ring, Value accumulator) override;
   Value finishProduct(const Ring &ring, Value accumulator) override;
-  Value arrange(Value rounded) override;
+  Value arrange(Value converted) override;
 
   Value getStageBefore(Value stage);
 

@@ -26,3 +26,12 @@ func.func @load_c1(%s: memref<2x8x72xf16, 3>, %c: index) {
   %f = ks.load_activations <mma16, run_k = 4, run_n = 4> %s[%c, %c, %c] slab 3 shifted[%c] : memref<2x8x72xf16, 3> to vector<3x1x4xf16>
   return
 }
+
+// -----
+
+func.func @multiplied(%y: memref<?x64xf16>, %r: vector<4x1x1x4xf16>, %c: index) {
+  // expected-error @+1 {{attribute 'multiplied' failed to satisfy constraint: any type attribute of f16, bf16, f32 or f64}}
+  ks.store_fragment <1, 16, 16, 4> <mma16, run_k = 2, run_n = 2> %r, %y[%c, %c, %c, %c] multiplied as i16
+    : vector<4x1x1x4xf16> to memref<?x64xf16>
+  return
+}

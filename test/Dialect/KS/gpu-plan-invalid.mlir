@@ -338,13 +338,3 @@ func.func @bulk_conversion(%x: tensor<?x256xf32>, %k: tensor<4x64x64x1xf16>, %in
     -> tensor<?x256xf16>
   return %y : tensor<?x256xf16>
 }
-
-// -----
-
-func.func @stored_type(%x: tensor<?x256xf16>, %k: tensor<1x64x64x4xf16>, %init: tensor<?x256xf32>) -> tensor<?x256xf32> {
-  // expected-error @+1 {{'ks.matmul' op has outs of 'f32', and kernels for GPUs do not convert results; expected 'f16' (convert after the product)}}
-  %y = ks.matmul <1, 64, 64, 4> ins(%x, %k : tensor<?x256xf16>, tensor<1x64x64x4xf16>) outs(%init : tensor<?x256xf32>)
-    plan #ks.gpu_plan<entries = 8, batch_blocks = 1024, vector = 4, warps = [1, 1, 1], stages = 2, splits = 2, copies = cp_async, weights = streamed, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 32, k = 16, j = 4>>
-    -> tensor<?x256xf32>
-  return %y : tensor<?x256xf32>
-}

@@ -79,3 +79,15 @@ func.func @tiles(%x: memref<?x64xf16>, %p: memref<1024xf16>, %y: memref<?x64xf16
     : vector<4x1x1x4xf16> to memref<?x64xf16>
   return
 }
+
+// CHECK-LABEL: func.func @converted(
+//       CHECK:   ks.load_fragment <1, 16, 16, 4> <mma16, run_k = 1, run_n = 1> %{{.*}} batch %{{.*}} layout batch_last multiplied as f16 : memref<64x?xf32> to vector<8x1x1x4xf32>
+//       CHECK:   ks.store_fragment <1, 16, 16, 4> <mma16, run_k = 1, run_n = 1> %{{.*}} multiplied as bf16 : vector<4x1x1x4xf32> to memref<?x64xf32>
+func.func @converted(%x: memref<64x?xf32>, %y: memref<?x64xf32>, %r: vector<4x1x1x4xf32>) {
+  %c = arith.constant 0 : index
+  %e = ks.load_fragment <1, 16, 16, 4> <mma16, run_k = 1, run_n = 1> %x[%c, %c, %c, %c] batch %c layout batch_last multiplied as f16
+    : memref<64x?xf32> to vector<8x1x1x4xf32>
+  ks.store_fragment <1, 16, 16, 4> <mma16, run_k = 1, run_n = 1> %r, %y[%c, %c, %c, %c] multiplied as bf16
+    : vector<4x1x1x4xf32> to memref<?x64xf32>
+  return
+}

@@ -166,7 +166,7 @@ func.func @blas_input_type(%x: tensor<?x32xf16>, %k: tensor<1x16x32x1xf32>, %ini
 
 #own = #ks.cpu_plan<batch_block = 64, parallel = batch, tiles = [<rows = 4, vectors = 2, lanes = 8, unroll = 1, stationary = weights, packing = <vectors = 2, lanes = 8, n = 8, j = 1>>]>
 func.func @blas_result_type(%x: tensor<?x32xf32>, %k: tensor<1x16x32x1xf32>, %init: tensor<?x16xf64>) -> tensor<?x16xf64> {
-  // expected-error @below {{plan does not fit: input, weight and result have several element types; expected one for a BLAS}}
+  // expected-error @below {{plan does not fit: the result is converted as it is stored, which a library does not do; expected weights and result of one type}}
   %y = ks.matmul <1, 16, 32, 1> ins(%x, %k : tensor<?x32xf32>, tensor<1x16x32x1xf32>) outs(%init : tensor<?x16xf64>)
     plan #ks.library_plan<blas, fallback = #own> -> tensor<?x16xf64>
   return %y : tensor<?x16xf64>

@@ -364,12 +364,34 @@ TEST(FactorGrouping, GroupsLongChains) {
   EXPECT_EQ(result.best.kernels.size(), 1u);
 }
 
+TEST(FactorGrouping, ConvertsAtTheEnds) {
+  Problem chain = makeChain(dyadic(4), 512, 2);
+  chain.convertedBytes = 4;
+  chain.storedBytes = 8;
+  chain.hasEpilogue = true;
+  auto getPart = [&](unsigned first, unsigned count) {
+    return getKernelProblem(chain,
+                            *makeGroup(chain.factors, first, count, false));
+  };
+  EXPECT_EQ(getPart(0, 2).convertedBytes, 4);
+  EXPECT_EQ(getPart(0, 2).storedBytes, 0);
+  EXPECT_EQ(getPart(1, 2).convertedBytes, 0);
+  EXPECT_EQ(getPart(1, 2).storedBytes, 0);
+  EXPECT_EQ(getPart(2, 2).convertedBytes, 0);
+  EXPECT_EQ(getPart(2, 2).storedBytes, 8);
+  EXPECT_TRUE(getPart(2, 2).hasEpilogue);
+  EXPECT_EQ(getPart(0, 4).convertedBytes, 4);
+  EXPECT_EQ(getPart(0, 4).storedBytes, 8);
+}
+
 TEST(FactorGrouping, BoundsAreBounds) {
   for (int64_t bytes : {2, 4})
     for (int64_t batch : {8, 512, 4096})
       for (const char *name :
            {"sm_80", "sm_90", "sm_90:library=none", "sm_120"}) {
         Problem chain = makeChain(dyadic(8), batch, bytes);
+        if (batch == 512) // Between f16 and f32, at both ends.
+          chain.convertedBytes = chain.storedBytes = 6 - bytes;
         auto costs = createGPUCosts(chain, *getGPUTarget(name));
         for (unsigned first : {0, 2, 4})
           for (unsigned count = 1; first + count <= 8; count += 2) {

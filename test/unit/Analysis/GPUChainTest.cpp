@@ -117,6 +117,40 @@ void checkBuffers(const Problem &problem, const GPUChainPlan &plan) {
   }
 }
 
+TEST(GPUChain, ResultsOfAnotherType) {
+  Generator generator(2);
+  int64_t planned = 0, staged = 0;
+  GPUTarget target = getTarget("sm_90");
+  for (int number = 0; number < 30; ++number) {
+    Problem problem = generator.draw();
+    if (problem.isComplex)
+      continue;
+    for (int64_t bytes : {2, 4, 8}) {
+      problem.storedBytes = bytes;
+      for (const auto &[plan, cost] : planChainForGPU(problem, target, 5)) {
+        EXPECT_EQ(checkGPUChainPlan(problem, plan, target), "");
+        EXPECT_GE(cost.seconds,
+                  boundGPUChain(problem, target,
+                                problem.batch.value_or(kAssumedGPUBatch)));
+        checkBuffers(problem, plan);
+        ++planned;
+        if (!plan.isStaged)
+          continue;
+        // Rows of the result lie as they go to memory.
+        ++staged;
+        ChainBuffer rows = plan.getBuffer(problem, plan.factors.size());
+        EXPECT_EQ(rows.pitch * bytes % 16, 0);
+        std::array<int64_t, 3> begin = plan.getBufferBytes(problem);
+        size_t which = plan.factors.size() % 2;
+        EXPECT_GE(begin[which + 1] - begin[which],
+                  rows.getElements(true) * bytes);
+      }
+    }
+  }
+  EXPECT_GT(planned, 100);
+  EXPECT_GT(staged, 0);
+}
+
 TEST(GPUChain, PlansAreLegalAndSorted) {
   Generator generator(1);
   int64_t planned = 0, clusters = 0;

@@ -107,6 +107,26 @@ TEST_P(GPUPlannerTest, EachProblemHasALegalPlan) {
   }
 }
 
+/// All ways to store results do so for all types of the result.
+TEST_P(GPUPlannerTest, EachProblemHasALegalPlanForEachTypeOfTheResult) {
+  const GPUTarget &target = GetParam();
+  Generator generator;
+  for (int count = 0; count < 300 && !HasFailure(); ++count) {
+    Problem problem = generator.draw();
+    if (problem.isComplex)
+      continue;
+    for (int64_t bytes : {2, 4, 8}) {
+      problem.storedBytes = bytes;
+      llvm::SmallVector<RankedGPUPlan> plans = planForGPU(problem, target, 2);
+      ASSERT_FALSE(plans.empty());
+      for (const auto &[plan, cost] : plans) {
+        EXPECT_EQ(checkGPUPlan(problem, plan, target), "");
+        EXPECT_TRUE(std::isfinite(cost.seconds));
+      }
+    }
+  }
+}
+
 TEST_P(GPUPlannerTest, BetterMachinesAreNotSlower) {
   const GPUTarget &target = GetParam();
   Generator generator;
@@ -269,6 +289,66 @@ TEST(GPUPlanTest, StagedResultsFillLines) {
   EXPECT_EQ(plan.getStagedN({1, 128, 128, 64}, true, 2), 0);
   plan.fragments.instruction = WarpInstruction::Mma16;
   EXPECT_EQ(plan.getStagedN({1, 128, 128, 8}, true, 2), 0);
+}
+
+TEST(GPUPlanTest, ResultsAreStagedInTheirType) {
+  GPUPlan plan;
+  plan.fragments = {WarpInstruction::WgmmaRS16, 1, 1};
+  plan.isBulk = true;
+  plan.entries = 64;
+  plan.warpsM = 4;
+  plan.n = 16;
+  plan.k = 16;
+  plan.vector = 8;
+  plan.j = 8;
+  KSPattern p{1, 128, 128, 64};
+  // Eight columns are half a sector of f16 and a whole one of f32.
+  EXPECT_EQ(plan.getStagedN(p, true, 2), 0);
+  EXPECT_EQ(plan.getStagedN(p, true, 4), 4);
+  EXPECT_EQ(plan.getStagedShape(p, true, 4),
+            (std::array<int64_t, 4>{4, 2, 16, 4 * 8 + 4}));
+  int64_t operands = plan.getOperandBytes(p, true, 2);
+  EXPECT_EQ(plan.getStagedBytes(p, true, 2, 2), operands);
+  EXPECT_EQ(plan.getStagedBytes(p, true, 2, 4), operands + 4 * 2 * 16 * 36 * 4);
+}
+
+TEST(GPUPlanTest, RowsAreStagedInTheirType) {
+  KSPattern p{2, 10, 11, 67};
+  GPUPlan plan = choose(makeProblem(p));
+  EXPECT_TRUE(plan.stagesRows(p, true, 2));
+  // Ten times 67 elements are whole pieces of 8 bytes of f32 and f64, but the
+  // last warp begins anywhere.
+  EXPECT_TRUE(plan.hasOverlappingWarps());
+  EXPECT_TRUE(plan.stagesRows(p, true, 4));
+  EXPECT_FALSE(plan.stagesRows(p, true, 8));
+  EXPECT_EQ(plan.getStagedBytes(p, true, 2, 4) -
+                plan.getOperandBytes(p, true, 2),
+            plan.entries * plan.getStagedRowPitch(p, 4) * 4);
+}
+
+TEST(GPUPlanTest, PairsOfSixteenBitsAreExchanged) {
+  GPUPlan plan;
+  plan.fragments.instruction = WarpInstruction::Wgmma16;
+  EXPECT_TRUE(plan.exchangesEntries(/*batchFirst=*/false, 2));
+  EXPECT_FALSE(plan.exchangesEntries(/*batchFirst=*/false, 4));
+  EXPECT_FALSE(plan.exchangesEntries(/*batchFirst=*/true, 2));
+  plan.fragments.instruction = WarpInstruction::Mma16;
+  EXPECT_FALSE(plan.exchangesEntries(/*batchFirst=*/false, 2));
+}
+
+TEST(GPUPlannerChoiceTest, WiderResultsTakeLonger) {
+  for (bool batchFirst : {true, false}) {
+    Problem problem = makeProblem({4, 192, 192, 16});
+    problem.batchFirst = batchFirst;
+    auto getSeconds = [&](int64_t bytes) {
+      problem.storedBytes = bytes;
+      return planForGPU(problem, *getGPUTarget("sm_90")).front().cost.seconds;
+    };
+    // As many bytes as without a conversion, then 1.5 and 2.5 times as many.
+    EXPECT_EQ(getSeconds(2), getSeconds(0));
+    EXPECT_GT(getSeconds(4), 1.2 * getSeconds(2));
+    EXPECT_GT(getSeconds(8), 1.2 * getSeconds(4));
+  }
 }
 
 TEST(GPUPlannerChoiceTest, SmallDIsOneSlab) {

@@ -71,7 +71,8 @@ TEST(LibraryCost, IsNoneWhereThereIsNoLibrary) {
       predictLibrary(problem, *getGPUTarget("sm_90:library=none")).has_value());
   EXPECT_EQ(checkLibraryProblem(problem), "");
   Problem epilogue = problem, complex = problem, columns = problem,
-          large = problem, chain = problem;
+          large = problem, chain = problem, input = problem, result = problem;
+  input.convertedBytes = result.storedBytes = 4;
   epilogue.hasEpilogue = true;
   complex.isComplex = true;
   columns.factors[0].pattern = {2, 64, 64, 3};
@@ -82,6 +83,8 @@ TEST(LibraryCost, IsNoneWhereThereIsNoLibrary) {
                                     {complex, "complex"},
                                     {columns, "(2, 64, 64, 3)"},
                                     {large, "sizes of 32 bits"},
+                                    {input, "input is converted"},
+                                    {result, "result is converted"},
                                     {chain, "2 factors"}}) {
     EXPECT_FALSE(predictLibrary(other, getTarget()).has_value());
     EXPECT_NE(checkLibraryProblem(other).find(text), std::string::npos);

@@ -59,6 +59,25 @@ TEST(ProblemTest, TiedWeights) {
   EXPECT_EQ(getFlops(problem, 1), 240);
 }
 
+TEST(ProblemTest, ConvertedOnBothSides) {
+  Problem problem = makeProblem({{6, 64, 64, 1}, {1, 768, 192, 2}});
+  problem.realBytes = 2;
+  EXPECT_FALSE(problem.convertsInput());
+  EXPECT_FALSE(problem.convertsResult());
+  problem.convertedBytes = 8;
+  problem.storedBytes = 4;
+  EXPECT_TRUE(problem.convertsInput());
+  EXPECT_TRUE(problem.convertsResult());
+  EXPECT_EQ(getMinimumBytes(problem, 100),
+            100 * (8 * 384 + 4 * 1536) + 2 * (24576 + 294912));
+  // f32 takes the registers of sums of f16; f64 more.
+  EXPECT_FALSE(problem.widensResult());
+  problem.storedBytes = 8;
+  EXPECT_TRUE(problem.widensResult());
+  problem.accumulatorBytes = 8;
+  EXPECT_FALSE(problem.widensResult());
+}
+
 TEST(ProblemTest, Complex) {
   Problem problem = makeProblem({{2, 3, 4, 5}});
   problem.isComplex = true;

@@ -53,6 +53,18 @@ TEST(TrafficTest, Tile) {
   EXPECT_FALSE(tile.isStaged);
 }
 
+TEST(TrafficTest, ResultsOfAnotherType) {
+  Problem problem = makeProblem({2, 64, 64, 4});
+  TileTraffic tile(problem, makePlan());
+  problem.storedBytes = 4;
+  TileTraffic wide(problem, makePlan());
+  EXPECT_EQ(wide.outputBytes, 2 * tile.outputBytes);
+  EXPECT_EQ(wide.inputBytes, tile.inputBytes);
+  // Two n with four j are 16 bytes of f16, and two accesses of f32.
+  EXPECT_EQ(wide.stores, 2 * tile.stores);
+  EXPECT_GT(wide.storeLines, tile.storeLines);
+}
+
 TEST(TrafficTest, Launch) {
   Problem problem = makeProblem({2, 64, 64, 4});
   GPUPlan plan = makePlan();

@@ -176,8 +176,6 @@ PackingAttrInterface GPUPlanAttr::getPacking(unsigned factor) const {
 
 LogicalResult GPUPlanAttr::verifyPlan(Operation *operation) const {
   auto op = cast<ProductOpInterface>(operation);
-  if (failed(ks::detail::verifyResultType(op)))
-    return failure();
   Problem problem = getProblem(op);
   if (problem.factors.size() != 1)
     return op->emitOpError("plan does not fit: a #ks.gpu_plan is for one "

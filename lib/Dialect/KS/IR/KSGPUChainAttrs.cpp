@@ -118,8 +118,6 @@ PackingAttrInterface GPUChainPlanAttr::getPacking(unsigned factor) const {
 
 LogicalResult GPUChainPlanAttr::verifyPlan(Operation *operation) const {
   auto op = cast<ProductOpInterface>(operation);
-  if (failed(ks::detail::verifyResultType(op)))
-    return failure();
   Problem problem = getProblem(op);
   GPUChainPlan plan = getPlan();
   std::string complaint = checkGPUChainPlan(problem, plan);

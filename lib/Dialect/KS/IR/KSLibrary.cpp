@@ -94,9 +94,6 @@ LogicalResult LibraryPlanAttr::verifyPlan(Operation *operation) const {
           isHost ? checkBlasProblem(problem) : checkLibraryProblem(problem);
       !complaint.empty())
     return op->emitOpError("plan does not fit: ") << complaint;
-  if (isHost && !op.hasOneElementType())
-    return op->emitOpError("plan does not fit: input, weight and result have "
-                           "several element types; expected one for a BLAS");
   return getFallback().verifyPlan(operation);
 }
 

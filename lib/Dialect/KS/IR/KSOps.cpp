@@ -50,6 +50,8 @@ Problem ks::getProblem(ProductOpInterface op) {
     if (FeatureOrderAttr order = matmul.getWritesAttr())
       problem.writes = order.getOrder();
   }
+  if (op.getResultElementType() != op.getElementType())
+    problem.storedBytes = op.getResultElementType().getIntOrFloatBitWidth() / 8;
   return problem;
 }
 

@@ -253,16 +253,6 @@ static LogicalResult verifyMemRefs(ProductOpInterface op) {
   return success();
 }
 
-LogicalResult ks::detail::verifyResultType(Operation *operation) {
-  auto op = cast<ProductOpInterface>(operation);
-  if (op.getResultElementType() == op.getElementType())
-    return success();
-  return op->emitOpError("has outs of ")
-         << op.getResultElementType()
-         << ", and kernels for GPUs do not convert results; expected "
-         << op.getElementType() << " (convert after the product)";
-}
-
 LogicalResult ks::detail::verifyNaturalOrder(Operation *operation) {
   if (getProblem(cast<ProductOpInterface>(operation)).getPlanes() == 0)
     return success();

@@ -70,10 +70,8 @@ ElementwiseCone::View ElementwiseCone::lookThroughMoves(View view) {
 // What can be absorbed
 //===----------------------------------------------------------------------===//
 
-ElementwiseCone::ElementwiseCone(ProductOpInterface product,
-                                 bool keepResultType)
-    : product(product), keepResultType(keepResultType),
-      values{product->getResult(0)} {
+ElementwiseCone::ElementwiseCone(ProductOpInterface product)
+    : product(product), values{product->getResult(0)} {
   auto matmul = dyn_cast<MatmulOp>(*product);
   if (matmul && matmul.getWritesAttr())
     refuse("its features are not in their natural order");
@@ -86,17 +84,11 @@ std::nullopt_t ElementwiseCone::refuse(const Twine &why) {
   return std::nullopt;
 }
 
-/// Whether operands of the product may be of type `element` (C7).
-bool ElementwiseCone::isLoadable(Type element) {
+/// Whether operands and result of the product may be of type `element` (C7).
+bool ElementwiseCone::isElementType(Type element) {
   return element == product.getElementType() ||
          (isRealElementType(product.getElementType()) &&
           isRealElementType(element));
-}
-
-/// Whether the result of the product may be.
-bool ElementwiseCone::isStorable(Type element) {
-  return element == product.getElementType() ||
-         (!keepResultType && isLoadable(element));
 }
 
 /// Of `value`, which is of the layout of the result.
@@ -161,7 +153,8 @@ void ElementwiseCone::grow() {
     }
     values.push_back(step->getResult());
     steps.push_back(std::move(*step));
-    if (isClosed() && isStorable(getElementTypeOrSelf(values.back().getType())))
+    if (isClosed() &&
+        isElementType(getElementTypeOrSelf(values.back().getType())))
       count = steps.size();
   }
   steps.resize(count);
@@ -245,7 +238,7 @@ std::optional<ElementwiseOperand> ElementwiseCone::readExtra(View view) {
     return refuse(
         llvm::formatv("it reads {0} at {1}, {2}", type, view.map, why).str());
   };
-  if (!isLoadable(type.getElementType()))
+  if (!isElementType(type.getElementType()))
     return refuseType("which is of a type that the product cannot load");
   auto feature =
       getAffineDimExpr(product.getFeatureDim(), product->getContext());

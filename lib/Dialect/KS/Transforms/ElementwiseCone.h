@@ -56,9 +56,7 @@ struct ElementwiseStep {
 /// The elementwise ops behind a product that can go into its epilogue.
 class ElementwiseCone {
 public:
-  /// With `keepResultType`, the result is to have the element type of the
-  /// product.
-  ElementwiseCone(ProductOpInterface product, bool keepResultType);
+  explicit ElementwiseCone(ProductOpInterface product);
 
   ProductOpInterface product;
   /// What is absorbed, in order: only the result of the last is read by others.
@@ -79,8 +77,7 @@ private:
   mlir::Operation *getNextUser();
   bool isClosed();
   bool isOutside(mlir::Operation *user);
-  bool isLoadable(mlir::Type element);
-  bool isStorable(mlir::Type element);
+  bool isElementType(mlir::Type element);
   int64_t getNumFeatures(mlir::Value value);
   std::optional<ElementwiseStep> match(mlir::Operation *user);
   bool matchBody(mlir::linalg::LinalgOp op);
@@ -91,7 +88,6 @@ private:
   /// Notes why, and returns what stands for a refusal.
   std::nullopt_t refuse(const mlir::Twine &why);
 
-  bool keepResultType;
   /// The product's result and those of all steps.
   mlir::SmallVector<mlir::Value> values;
 };

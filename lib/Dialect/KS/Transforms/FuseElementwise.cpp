@@ -180,12 +180,12 @@ static void absorb(RewriterBase &b, ElementwiseCone &cone) {
   erase(product);
 }
 
-/// The product loads what `conversion` reads, and converts it itself.
+/// Products load what `conversion` reads, and convert it themselves.
 static void absorb(RewriterBase &b, InputConversion &conversion) {
-  ProductOpInterface product = conversion.product;
-  TypeAttr loadAs = TypeAttr::get(product.getElementType());
-  Value converted = product.getInput();
-  b.modifyOpInPlace(product, [&] { product.setLoadAsAttr(loadAs); });
+  Value converted = conversion.product.getInput();
+  TypeAttr loadAs = TypeAttr::get(conversion.product.getElementType());
+  for (ProductOpInterface reader : conversion.readers)
+    b.modifyOpInPlace(reader, [&] { reader.setLoadAsAttr(loadAs); });
   // Also for who asks for sizes.
   b.replaceAllUsesWith(converted, conversion.source);
   b.eraseOp(conversion.producer);
@@ -204,13 +204,18 @@ static void explain(InputConversion &conversion) {
     return;
   StringRef name = conversion.producer->getName().getStringRef(),
             product = conversion.product->getName().getStringRef();
-  remark::analysis(conversion.producer->getLoc(), getRemark())
-      << (conversion.source
-              ? llvm::formatv("{0} absorbed into what {1} loads", name, product)
-                    .str()
-              : llvm::formatv("{0} not absorbed into what {1} loads: {2}", name,
-                              product, conversion.reason)
-                    .str());
+  if (!conversion.source) {
+    remark::analysis(conversion.producer->getLoc(), getRemark())
+        << llvm::formatv("{0} not absorbed into what {1} loads: {2}", name,
+                         product, conversion.reason)
+               .str();
+    return;
+  }
+  for (ProductOpInterface reader : conversion.readers)
+    remark::analysis(conversion.producer->getLoc(), getRemark())
+        << llvm::formatv("{0} absorbed into what {1} loads", name,
+                         reader->getName().getStringRef())
+               .str();
 }
 
 static void explain(ElementwiseCone &cone) {
@@ -245,7 +250,7 @@ struct FuseElementwisePass
       explain(conversion);
       if (conversion.source)
         absorb(rewriter, conversion);
-      ElementwiseCone cone(product, keepResultType);
+      ElementwiseCone cone(product);
       if (product.getPlanAttr() && !cone.steps.empty()) {
         cone.refused = cone.steps.front().op;
         cone.reason = "the product has a plan";

@@ -78,11 +78,6 @@ struct Sequence {
       return matchPattern(weight, m_Constant());
     });
   }
-  /// Whether input and result have the element type.
-  bool hasOneElementType() {
-    return llvm::all_of(
-        ops, [](ProductOpInterface op) { return op.hasOneElementType(); });
-  }
   /// Whether there are neighbours that may be multiplied with each other.
   bool canMerge() const {
     for (size_t t = 1; t < isMergeable.size(); ++t)
@@ -111,6 +106,7 @@ Sequence::Sequence(ProductOpInterface first) {
   for (ProductOpInterface op = first; op; op = getNext(op))
     ops.push_back(op);
   problem = getProblem(last());
+  problem.convertedBytes = getProblem(first).convertedBytes;
   problem.factors.clear();
   for (ProductOpInterface op : ops) {
     bool isPermitted =
@@ -388,8 +384,7 @@ struct Machine {
     // Libraries as ks-select-plan has them.
     if (cpu) {
       CPUTarget target = *cpu;
-      target.hasLibrary &=
-          !sequence.isConstant() && sequence.hasOneElementType();
+      target.hasLibrary &= !sequence.isConstant();
       return createCPUCosts(sequence.problem, target);
     }
     GPUTarget target = *gpu;

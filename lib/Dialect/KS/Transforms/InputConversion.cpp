@@ -54,6 +54,12 @@ Value InputConversion::refuse(const Twine &why) {
   return {};
 }
 
+/// Whether `reader`, which reads what the producer makes, can convert it.
+bool InputConversion::canConvert(ProductOpInterface reader) {
+  return !reader.getPlanAttr() && !reader.getLoadAsAttr() &&
+         producer->getBlock() == reader->getBlock();
+}
+
 Value InputConversion::match() {
   Value result = product.getInput();
   if (product.getPlanAttr())
@@ -69,21 +75,25 @@ Value InputConversion::match() {
         llvm::formatv("products cannot load elements of type {0}", from));
   if (product.getLoadAsAttr())
     return refuse("the product already converts what it loads");
-  if (producer->getBlock() != product->getBlock())
+  if (!canConvert(product))
     return refuse("it is in another block than the product");
   if (producer.getNumLoops() != 2 ||
       producer.getMatchingIndexingMap(operand) !=
           producer.getMatchingIndexingMap(producer.getDpsInitOperand(0)) ||
       !producer.getMatchingIndexingMap(operand).isPermutation())
     return refuse("it reads at other places than it writes");
-  if (cast<ShapedType>(operand->get().getType())
-          .getDimSize(product.getFeatureDim()) !=
-      cast<ShapedType>(result.getType()).getDimSize(product.getFeatureDim()))
-    return refuse("the number of features that it reads is not known");
-  for (OpOperand &use : result.getUses())
-    if (!isa<tensor::DimOp>(use.getOwner()) &&
-        &use != &product->getOpOperand(0))
+  for (OpOperand &use : result.getUses()) {
+    if (isa<tensor::DimOp>(use.getOwner()))
+      continue;
+    auto reader = dyn_cast<ProductOpInterface>(use.getOwner());
+    if (!reader || use.getOperandNumber() != 0 || !canConvert(reader))
       return refuse("its result is also read by " +
                     use.getOwner()->getName().getStringRef());
+    int64_t axis = reader.getFeatureDim();
+    if (cast<ShapedType>(operand->get().getType()).getDimSize(axis) !=
+        cast<ShapedType>(result.getType()).getDimSize(axis))
+      return refuse("the number of features that it reads is not known");
+    readers.push_back(reader);
+  }
   return operand->get();
 }

@@ -10,8 +10,10 @@
 //
 //   %c = linalg.generic ...  arith.truncf : f32 to f16
 //   %y = ks.matmul ... ins(%c, ...)          ->   %y = ks.matmul ...
-//   load_as(f16)
+//                                                        load_as(f16)
 //                                                        ins(%x, ...)
+//
+// Several products that read %c convert it each.
 //
 //===----------------------------------------------------------------------===//
 
@@ -31,6 +33,8 @@ public:
   explicit InputConversion(ProductOpInterface product);
 
   ProductOpInterface product;
+  /// All products that read what is converted; `product` is one of them.
+  llvm::SmallVector<ProductOpInterface> readers;
   /// Null if there is none that is worth to be told of.
   mlir::linalg::LinalgOp producer;
   /// What the product can read instead; null if the producer stays.
@@ -40,6 +44,7 @@ public:
 
 private:
   mlir::Value match();
+  bool canConvert(ProductOpInterface reader);
   /// Notes why, and returns what stands for a refusal.
   mlir::Value refuse(const mlir::Twine &why);
 };

@@ -293,8 +293,7 @@ std::optional<double> ks::predictLibrary(ProductOpInterface op,
 std::optional<double> ks::predictLibrary(ProductOpInterface op,
                                          const Problem &problem,
                                          const CPUTarget &target) {
-  if (!op.hasOneElementType() ||
-      llvm::any_of(op.getWeightOperands(), isConstantWeight))
+  if (llvm::any_of(op.getWeightOperands(), isConstantWeight))
     return std::nullopt;
   return predictLibrary(problem, target);
 }
@@ -408,8 +407,6 @@ static LogicalResult checkPinned(ProductOpInterface op, const Problem &problem,
 static LogicalResult selectPlan(ProductOpInterface op, const GPUTarget &target,
                                 int64_t assumedBatch, PlanAttrInterface main,
                                 size_t rank) {
-  if (failed(ks::detail::verifyResultType(op)))
-    return failure();
   Problem problem = getProblem(op);
   if (op.getPlanAttr())
     return checkPinned(op, problem, target);

@@ -109,11 +109,6 @@ def KS_ProductOpInterface : OpInterface<"ProductOpInterface",
     ::mlir::Type getResultElementType() {
       return ::mlir::getElementTypeOrSelf($_op.getInit().getType());
     }
-    /// Whether input and result have the element type.
-    bool hasOneElementType() {
-      return getInputElementType() == getElementType() &&
-             getResultElementType() == getElementType();
-    }
     /// The type in which products are accumulated: f32 for f16 and bf16.
     ::mlir::Type getAccumulatorType() {
       return ::ks::getAccumulatorType(getElementType());

@@ -240,8 +240,7 @@ def KS_ChainOp : KS_ProductOp<"chain", [AttrSizedOperandSegments]> {
       there is none.
     * (C7) `outs` and extra operands have the element type, or, if that is
       real, any real ones. The type of `load_as` is real, as that of the input is,
-      and one of both is wider if they differ. Plans for GPUs ask for one type of
-      input and `outs`.
+      and one of both is wider if they differ.
     * (C8) input and `outs` are of rank 2; the feature axis is static and of
       a·c·d elements (first factor) and a·b·d elements (last factor).
     * (C9) the batches of input and `outs` agree where both are static.

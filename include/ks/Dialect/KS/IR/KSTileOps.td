@@ -28,6 +28,10 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 def KS_Real : AnyTypeOf<[F16, BF16, F32, F64]>;
 class KS_Fragment<int rank> : VectorOfRankAndType<[rank], [KS_Real]>;
 def KS_AnyRealMemRef : MemRefOf<[KS_Real]>;
+def KS_RealTypeAttr : ConfinedAttr<TypeAttr, [AttrConstraint<
+    CPred<"::ks::isRealElementType("
+          "::llvm::cast<::mlir::TypeAttr>($_self).getValue())">,
+    "of f16, bf16, f32 or f64">]>;
 
 def KS_Pointer
     : Type<CPred<"::llvm::isa<::mlir::LLVM::LLVMPointerType>($_self)">,
@@ -468,45 +472,76 @@ def KS_ExchangeEntriesOp : KS_TileOp<"exchange_entries"> {
 }
 
 /// Where a fragment of the result lies in memory.
-class KS_ResultFragmentOp<string mnemonic> : KS_TileOp<mnemonic>;
+class KS_ResultFragmentOp<string mnemonic> : KS_TileOp<mnemonic> {
+  code multipliedDeclaration = [{
+    /// Bytes of the reals that were multiplied, which say where entries are.
+    int64_t getMultipliedBytes() {
+      return getFragment().getType().getElementTypeBitWidth() / 8;
+    }
+  }];
+  let extraClassDeclaration = multipliedDeclaration;
+}
 
-def KS_LoadFragmentOp : KS_ResultFragmentOp<"load_fragment"> {
+/// The same of reals of any type.
+class KS_ConvertedFragmentOp<string mnemonic> : KS_ResultFragmentOp<mnemonic> {
+  let extraClassDeclaration = [{
+    /// Bytes of the reals that were multiplied, which say where entries are.
+    int64_t getMultipliedBytes() {
+      ::mlir::Type type = getMultiplied().value_or(
+          getFragment().getType().getElementType());
+      return type.getIntOrFloatBitWidth() / 8;
+    }
+  }];
+}
+
+def KS_LoadFragmentOp : KS_ConvertedFragmentOp<"load_fragment"> {
   let summary = "this lane's part of an operand that is shaped like the result";
   let description = [{
     The elements of `source` at the places of an accumulator; `source` is
     shaped like the result, or of rank 1 along the features. m, n and j are the
-    first of the warp. What lies outside is zero.
+    first of the warp. What lies outside is zero. Where `source` is of another type
+    than the product, `multiplied` is that of the product; see #ks.fragments.
   }];
   let arguments = (ins
     KS_PatternAttr:$pattern, KS_FragmentsAttr:$fragments,
     Arg<KS_AnyRealMemRef, "operand", [MemRead]>:$source,
     Index:$m, Index:$i, Index:$n, Index:$j,
     Index:$batch, // Entries there are.
-    DefaultValuedAttr<KS_LayoutAttr, "::ks::Layout::BatchFirst">:$layout
+    DefaultValuedAttr<KS_LayoutAttr, "::ks::Layout::BatchFirst">:$layout,
+    OptionalAttr<KS_RealTypeAttr>:$multiplied
   );
   let results = (outs KS_Fragment<4>:$fragment);
   let assemblyFormat = [{
     $pattern $fragments $source `[` $m `,` $i `,` $n `,` $j `]` `batch` $batch
-    (`layout` $layout^)? attr-dict `:` type($source) `to` type($fragment)
+    (`layout` $layout^)? (`multiplied` `as` $multiplied^)? attr-dict
+    `:` type($source) `to` type($fragment)
   }];
 }
 
-def KS_StoreFragmentOp : KS_ResultFragmentOp<"store_fragment"> {
+def KS_StoreFragmentOp : KS_ConvertedFragmentOp<"store_fragment"> {
   let summary = "stores this lane's part of the result";
   let description = [{
     m, n and j are the first of the warp. What lies outside of the pattern or
-    the batch is not stored.
+    the batch is not stored. Where the result is of another type than the product,
+    `multiplied` is that of the product; see #ks.fragments.
+
+    ```mlir
+    ks.store_fragment <1, 64, 64, 4> <mma16, run_k = 1, run_n = 1> %y, %out[%m, %i, %n, %j]
+      multiplied as f16 : vector<4x2x2x4xf32> to memref<?x256xf32, strided<[?, 1], offset: ?>>
+    ```
   }];
   let arguments = (ins
     KS_PatternAttr:$pattern, KS_FragmentsAttr:$fragments,
     KS_Fragment<4>:$fragment,
     Arg<KS_AnyRealMemRef, "result", [MemWrite]>:$destination,
     Index:$m, Index:$i, Index:$n, Index:$j,
-    DefaultValuedAttr<KS_LayoutAttr, "::ks::Layout::BatchFirst">:$layout
+    DefaultValuedAttr<KS_LayoutAttr, "::ks::Layout::BatchFirst">:$layout,
+    OptionalAttr<KS_RealTypeAttr>:$multiplied
   );
   let assemblyFormat = [{
     $pattern $fragments $fragment `,` $destination
-    `[` $m `,` $i `,` $n `,` $j `]` (`layout` $layout^)? attr-dict
+    `[` $m `,` $i `,` $n `,` $j `]` (`layout` $layout^)?
+    (`multiplied` `as` $multiplied^)? attr-dict
     `:` type($fragment) `to` type($destination)
   }];
 }
@@ -534,7 +569,7 @@ def KS_StoreLinesOp : KS_ResultFragmentOp<"store_lines"> {
     `part` $part `of` $warps attr-dict
     `:` type($fragment) `to` type($destination) `,` type($staging)
   }];
-  let extraClassDeclaration = [{
+  let extraClassDeclaration = multipliedDeclaration # [{
     ::ks::Layout getLayout() { return ::ks::Layout::BatchFirst; }
   }];
 }
@@ -617,7 +652,7 @@ def KS_StoreRowsOp : KS_ResultFragmentOp<"store_rows"> {
     `first` `[` $firstM `,` $firstN `]` `rows` $rows `threads` $threads attr-dict
     `:` type($fragment) `to` type($destination) `,` type($staging)
   }];
-  let extraClassDeclaration = [{
+  let extraClassDeclaration = multipliedDeclaration # [{
     ::ks::Layout getLayout() { return ::ks::Layout::BatchFirst; }
   }];
 }

@@ -55,9 +55,6 @@ def FuseElementwise : Pass<"ks-fuse-elementwise"> {
     Numbers do not change: the value that the product would have stored is rounded
     as before, and so are all others. The result, and what else is read, may be of
     another real type than the product (C7), so that casts are absorbed, too.
-    Kernels for GPUs do not convert results: with `keep-result-type`, behind a
-    product only casts that lead back to its type are absorbed; input, bias and
-    residual may be of any.
 
     Absorbed is a `linalg.generic`, `map`, `elementwise` or named op without
     reductions that reads the result of the product, or of ops that are absorbed,
@@ -72,8 +69,8 @@ def FuseElementwise : Pass<"ks-fuse-elementwise"> {
     The result goes where the last op wrote. The product moves down to there, so
     that results of other products can be extra operands, too.
 
-    In front of a product, one conversion to another real type is absorbed if
-    nothing else reads its result, and the product is in the same block:
+    In front of products, one conversion to another real type is absorbed if
+    only products in the same block read its result, each of which converts then:
 
     ```mlir
     %c = linalg.generic ... ins(%x : tensor<?x384xf32>) ... { arith.truncf ... }
@@ -97,10 +94,6 @@ def FuseElementwise : Pass<"ks-fuse-elementwise"> {
   }];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::complex::ComplexDialect"
-  ];
-  let options = [
-    Option<"keepResultType", "keep-result-type", "bool", /*default=*/"false",
-           "Refuse what gives the result another type than the product">,
   ];
 }
 

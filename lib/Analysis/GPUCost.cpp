@@ -101,10 +101,10 @@ constexpr struct {
 /// ranks first but for 1 % in the mean.
 constexpr struct {
   double copied, perLine, units; ///< As in FittedOperands.
-  double engineRow;           ///< Cycles of a row that the engine copies.
-  double latency, exponent;   ///< As in FittedOperands.
-  double rows32, partOfRow32; ///< Of the DRAM's bandwidth, by pieces of the
-                              ///< result; and of shorter ones.
+  double engineRow;              ///< Cycles of a row that the engine copies.
+  double latency, exponent;      ///< As in FittedOperands.
+  double rows32, partOfRow32;    ///< Of the DRAM's bandwidth, by pieces of the
+                                 ///< result; and of shorter ones.
 } kPlanes{2.2, 3.9, 1.97, 3.8, 1870, 1.59, 0.92, 0.73};
 
 static Fitted getFitted(const GPUPlan &plan, bool batchFirst) {

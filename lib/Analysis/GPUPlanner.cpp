@@ -26,7 +26,7 @@ public:
   Enumerator(const Problem &problem, const GPUTarget &target, size_t count)
       : problem(problem), target(target),
         p(toKernelPattern(problem.factors.front().pattern, /*isFolded=*/false,
-                           problem.getPlanes())),
+                          problem.getPlanes())),
         batch(problem.batch.value_or(kAssumedGPUBatch)), count(count) {}
 
   llvm::SmallVector<RankedGPUPlan> rank();

@@ -170,7 +170,7 @@ std::optional<double> ks::predictLibrary(const Problem &problem,
   if (p.a != 1 || p.d != 1)
     return predictBlocks(problem, target);
   constexpr double kLaunch = 5e-6, kWarmLaunch = 2.3e-6, kFewLaunch = 2.6e-6,
-                   kOfPeak = 0.87, kOfL2 = 0.7, kOfL2ByFew = 0.35;
+                   kOfPeak = 0.87, kOfL2 = 0.7, kOfL2ByFew = 0.65;
   constexpr int64_t kFew = 16;
   int64_t batch = *problem.batch;
   double bytes = getMinimumBytes(problem, batch);

@@ -52,7 +52,7 @@ struct GPUTarget;
 struct FactorGroup {
   unsigned first = 0; ///< Number of the first factor, in order of application.
   unsigned count = 1;
-  bool isDense = false;   ///< Into (1, N, M, 1); else into their product.
+  bool isDense = false; ///< Into (1, N, M, 1); else into their product.
   /// What it is as one factor.
   Problem::Factor factor;
   /// Whether the next group of the kernel is a kernel of its own, for which
@@ -111,7 +111,8 @@ struct GroupingProblem {
 /// Names of ways to run a chain that readers might expect.
 inline constexpr llvm::StringLiteral kFusedWay = "all factors in one kernel",
                                      kApartWay = "factors apart",
-                             kOrderedWay = "factors apart, ordered between",
+                                     kOrderedWay =
+                                         "factors apart, ordered between",
                                      kMergedWay = "all factors merged",
                                      kDenseWay = "dense",
                                      kFastestWay = "the fastest way";

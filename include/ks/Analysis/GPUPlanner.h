@@ -83,7 +83,7 @@ constexpr int64_t kWgmmaRegisters = 232, kWgmmaCopyRegisters = 40;
 /// planes (`FeatureOrder`) that a factor with d = 1 writes, so many groups are
 /// columns.
 inline KSPattern toKernelPattern(const KSPattern &p, bool isFolded,
-                                  int64_t planes) {
+                                 int64_t planes) {
   if (isFolded)
     return {p.a, p.b * p.d, p.c * p.d, 1};
   return planes != 0 && p.d == 1 ? KSPattern{p.a / planes, p.b, p.c, planes}

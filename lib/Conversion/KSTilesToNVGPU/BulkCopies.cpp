@@ -65,9 +65,9 @@ void TileExpander::copyBoxes(BulkCopyActivationsOp op) {
     Value rank =
         index.rem(gpu::BlockIdOp::create(b, loc, gpu::Dimension::x), cluster);
     if (op.getPlanes())
-      firstJ = index.add(
-          firstJ,
-          index.mul(rank, static_cast<int64_t>(op.getSlab()) / cluster));
+      firstJ =
+          index.add(firstJ, index.mul(rank, static_cast<int64_t>(op.getSlab()) /
+                                                cluster));
     else
       entry = index.add(entry, index.mul(rank, type.getDimSize(2) / cluster));
     base = index.add(base, index.mul(rank, atomBytes / cluster));
@@ -143,10 +143,10 @@ void TileExpander::copyAtomElements(BulkCopyActivationsOp op) {
     b.setInsertionPointToStart(value.thenBlock());
     Value feature =
         op.getPlanes()
-            ? index.add(
-                  index.mul(index.add(index.mul(op.getI(), p.d), j), p.c), k)
-            : index.add(
-                  index.mul(index.add(index.mul(op.getI(), p.c), k), p.d), j);
+            ? index.add(index.mul(index.add(index.mul(op.getI(), p.d), j), p.c),
+                        k)
+            : index.add(index.mul(index.add(index.mul(op.getI(), p.c), k), p.d),
+                        j);
     Value loaded = memref::LoadOp::create(
         b, loc, op.getSource(),
         isBatchFirst ? ValueRange{m, feature} : ValueRange{feature, m});

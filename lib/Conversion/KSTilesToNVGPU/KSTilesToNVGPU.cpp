@@ -136,12 +136,12 @@ struct ConvertKSTilesToNVGPUPass
                     BulkCopyWeightsOp, ArriveInClusterOp, LoadWeightsOp,
                     LoadActivationsOp, LoadAtomsOp, WarpMmaOp, JoinPartsOp,
                     StorePartialsOp, AddPartialsOp, WarpgroupMmaOp,
-                    WarpgroupMmaRegistersOp, WarpgroupMmaPlanesOp, WarpgroupWaitOp, ExchangeEntriesOp,
-                    LoadFragmentOp, StoreFragmentOp, StoreLinesOp,
-                    StoreIntermediateOp, StoreRowsOp, CopyRowsOp,
-                    vector::ExtractOp, vector::ShapeCastOp, arith::ConstantOp,
-                    arith::TruncFOp, arith::ExtFOp, scf::ForOp, scf::YieldOp>(
-            expander, op);
+                    WarpgroupMmaRegistersOp, WarpgroupMmaPlanesOp,
+                    WarpgroupWaitOp, ExchangeEntriesOp, LoadFragmentOp,
+                    StoreFragmentOp, StoreLinesOp, StoreIntermediateOp,
+                    StoreRowsOp, CopyRowsOp, vector::ExtractOp,
+                    vector::ShapeCastOp, arith::ConstantOp, arith::TruncFOp,
+                    arith::ExtFOp, scf::ForOp, scf::YieldOp>(expander, op);
       }
       expander.finish();
     }

@@ -308,9 +308,8 @@ public:
     int64_t at = 0;
     for (int64_t n = 0; n < tilesN; ++n)
       for (int64_t half : {0, 1})
-        for (Value real :
-             getElements(b, loc,
-                         getVector(b, loc, accumulator, {column, n, half})))
+        for (Value real : getElements(
+                 b, loc, getVector(b, loc, accumulator, {column, n, half})))
           sums = LLVM::InsertValueOp::create(b, loc, sums, real, at++);
     return sums;
   }
@@ -416,8 +415,8 @@ void TileExpander::expand(WarpgroupMmaPlanesOp op) {
                              /*swizzle=*/0));
   Value place = index.add(index.mul(op.getColumn(), planeBytes),
                           index.mul(op.getRow(), rowBytes));
-  place = index.add(place, index.mul(op.getStage(),
-                                     planes[1] * planes[2] * rowBytes));
+  place = index.add(place,
+                    index.mul(op.getStage(), planes[1] * planes[2] * rowBytes));
   Value planeBase =
       describe(b, loc, index, op.getActivations(), place,
                getDescriptor(/*leading=*/16, /*stride=*/8 * rowBytes,

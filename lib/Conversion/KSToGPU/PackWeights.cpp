@@ -127,8 +127,8 @@ static void reorder(IndexBuilder &index, GPUPackingAttr packing,
                     const KSPattern &p, Source &source) {
   int64_t r = packing.getRedundancy(), planes = packing.getPlanes();
   if (p.d == 1) {
-    source.i = index.add(index.mul(source.i, planes),
-                         index.min(source.j, planes - 1));
+    source.i =
+        index.add(index.mul(source.i, planes), index.min(source.j, planes - 1));
     source.j = index.constant(0);
     source.n = index.add(index.mul(index.rem(source.n, r), p.b / r),
                          index.div(source.n, r));

@@ -164,8 +164,7 @@ private:
     wait(getFull(stage), ring[1]);
     // Of the four warps that multiply together.
     constexpr int64_t kRows = 64;
-    Value row =
-        index.mul(index.div(partM, FragmentLayout::wgmmaWarps), kRows);
+    Value row = index.mul(index.div(partM, FragmentLayout::wgmmaWarps), kRows);
     Value sum = WarpgroupMmaPlanesOp::create(
         b, loc, accumulator.getType(), weightStages,
         plan.isResident ? chunk.k : stage,

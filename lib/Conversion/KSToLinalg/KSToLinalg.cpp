@@ -117,9 +117,9 @@ private:
   /// The result of op, whose features it writes in `order`.
   Value store(Value natural, const FeatureOrder &order) {
     SmallVector<int64_t> stored{order.a, order.q, order.r, order.p};
-    Value value = copyFeatures(
-        expand(natural, {order.a, order.p, order.r, order.q}),
-        expand(op.getInit(), stored), {0, 1, 2, 3}, {0, 3, 2, 1});
+    Value value =
+        copyFeatures(expand(natural, {order.a, order.p, order.r, order.q}),
+                     expand(op.getInit(), stored), {0, 1, 2, 3}, {0, 3, 2, 1});
     return op.isOnTensors() ? collapse(value, stored) : Value();
   }
 

@@ -40,8 +40,8 @@ static ProductOpInterface createWithEpilogue(OpBuilder &b,
         b, op->getLoc(), init.getType(), matmul.getPatternAttr(),
         matmul.getInput(), matmul.getWeight(), extras, init,
         matmul.getLayoutAttr(), matmul.getPrecisionAttr(),
-        matmul.getFastmathAttr(), matmul.getLoadAsAttr(),
-        matmul.getReadsAttr(), matmul.getWritesAttr(), /*plan=*/{},
+        matmul.getFastmathAttr(), matmul.getLoadAsAttr(), matmul.getReadsAttr(),
+        matmul.getWritesAttr(), /*plan=*/{},
         /*epilogueRegionsCount=*/1);
   } else {
     auto chain = cast<ChainOp>(*op);

@@ -165,8 +165,7 @@ static Value createMerged(OpBuilder &b, Sequence &sequence,
 /// The op of one kernel, which may read or write features in an order.
 static ProductOpInterface createKernel(RewriterBase &b, Sequence &sequence,
                                        ArrayRef<FactorGroup> kernel,
-                                       Value input,
-                                       FeatureOrderAttr reads = {},
+                                       Value input, FeatureOrderAttr reads = {},
                                        FeatureOrderAttr writes = {}) {
   ProductOpInterface last = sequence.last();
   bool isLast = kernel.back().end() == sequence.patterns.size();
@@ -195,11 +194,10 @@ static ProductOpInterface createKernel(RewriterBase &b, Sequence &sequence,
   Location loc = last->getLoc();
   Operation *op;
   if (kernel.size() == 1)
-    op = MatmulOp::create(b, loc, init.getType(),
-                          cast<PatternAttr>(patterns.front()), input,
-                          weights.front(), extras, init, layout, precision,
-                          fastmath, loadAs, reads, writes, /*plan=*/{},
-                          epilogues);
+    op = MatmulOp::create(
+        b, loc, init.getType(), cast<PatternAttr>(patterns.front()), input,
+        weights.front(), extras, init, layout, precision, fastmath, loadAs,
+        reads, writes, /*plan=*/{}, epilogues);
   else
     op = ChainOp::create(b, loc, init.getType(), b.getArrayAttr(patterns),
                          input, weights, extras, init, layout, precision,

@@ -104,6 +104,9 @@ static bool usesTensorCores(const Problem &problem) {
 /// Tiles of results, which SMs are given one by one.
 static constexpr int64_t kTile = 64;
 
+/// Entries that are few for a dense product.
+static constexpr int64_t kFew = 16;
+
 /// Batches that find weights and activations in L2.
 static bool isWarm(const Problem &problem, const GPUTarget &target) {
   constexpr int64_t kWarmBatch = 512;
@@ -171,7 +174,6 @@ std::optional<double> ks::predictLibrary(const Problem &problem,
     return predictBlocks(problem, target);
   constexpr double kLaunch = 5e-6, kWarmLaunch = 2.3e-6, kFewLaunch = 2.6e-6,
                    kOfPeak = 0.87, kOfL2 = 0.7, kOfL2ByFew = 0.65;
-  constexpr int64_t kFew = 16;
   int64_t batch = *problem.batch;
   double bytes = getMinimumBytes(problem, batch);
   bool isInL2 = isWarm(problem, target);
@@ -206,6 +208,12 @@ std::optional<double> ks::predictLibrary(const Problem &problem,
          (kCall +
           std::max(getMinimumBytes(problem, batch) / target.memoryBandwidth,
                    getFlops(problem, batch) / (kOfPeak * perSecond)));
+}
+
+double ks::getSlowdown(const Problem &problem) {
+  constexpr double kFewEntries = 1.5;
+  const KSPattern &p = problem.factors.front().pattern;
+  return p.a == 1 && p.d == 1 && *problem.batch < kFew ? kFewEntries : 1;
 }
 
 double ks::getSlowdown(const Problem &problem, unsigned factor,

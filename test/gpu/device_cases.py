@@ -36,10 +36,12 @@ def import_cases():
     return ks_cases
 
 
-def draw_case(seed: int, number: int, is_long: bool):
+def draw_case(seed: int, number: int, is_long: bool, is_ordered: bool = False):
     """One of two to ten small factors, or of up to four larger ones; after import_cases."""
     import ks_cases
 
+    if is_ordered:
+        return ks_cases.draw_ordered(seed, number)
     return (ks_cases.draw_long if is_long else ks_cases.draw)(seed, number)
 
 

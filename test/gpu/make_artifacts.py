@@ -26,7 +26,7 @@ def compile_case(options, number: int) -> str | None:
     if options.library:
         case = draw_blocks(options.seed, number, is_large=True)
     else:
-        case = draw_case(options.seed, number, options.long)
+        case = draw_case(options.seed, number, options.long, options.kernels == "ordered")
     source = options.out / f"{number}.mlir"
     text = mlir(case)
     source.write_text(ask_for_kernels(text, options.kernels) if options.kernels else text)
@@ -48,7 +48,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--count", type=int, default=100)
-    parser.add_argument("--kernels", choices=["apart", "fused"], help="how chains shall run")
+    parser.add_argument("--kernels", choices=["apart", "ordered", "fused"],
+                        help="how chains shall run; ordered: of chains for which that is")  # fmt: skip
     parser.add_argument("--long", action="store_true", help="chains of two to ten factors")
     parser.add_argument("--library", action="store_true", help="factors by cublasLt")
     parser.add_argument("--out", type=Path, required=True)

@@ -118,6 +118,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--long", action="store_true", help="if make_artifacts.py was told so")
     parser.add_argument("--library", action="store_true", help="the same; needs cublasLt")
+    parser.add_argument("--ordered", action="store_true", help="if it was told --kernels ordered")
     parser.add_argument("--jobs", type=int, default=8)
     options = parser.parse_args()
     paths = sorted(options.artifacts.glob("*.ks"), key=lambda path: int(path.stem))
@@ -127,7 +128,7 @@ def main() -> int:
         if options.library:
             case = draw_blocks(options.seed, number, is_large=True)
         else:
-            case = draw_case(options.seed, number, options.long)
+            case = draw_case(options.seed, number, options.long, options.ordered)
         tasks.append((case, path, options.runtime))
     failures = 0
     if options.jobs > 1:

@@ -14,7 +14,7 @@
 // where the peak is that of the unit it multiplies with: tensor cores for f16,
 // bf16 and tf32, and FMAs for f32 and f64. Small batches find weights and
 // activations in L2, as those of our own kernels are predicted to: then the
-// launch is 2.3 µs and the bandwidth 70 % of L2's (2.6 µs and half of that for
+// launch is 2.3 µs and the bandwidth 70 % of L2's (2.6 µs and 65 % of it for
 // less than 16 entries), else 5 µs and that of DRAM. A product of few tiles of
 // 64x64 has a few SMs and what those can take. Rows that tensor cores cannot be
 // fed by, of other than multiples of 16 bytes, take 7 times as long. On an H100
@@ -120,6 +120,11 @@ constexpr double kBeyondL2 = 1.5;
 /// factor, of a problem whose batch is known; 1 if it is not dense.
 double getSlowdown(const Problem &problem, unsigned factor,
                    const CPUTarget &target);
+
+/// The same on a GPU, for the one factor of `problem`: of a dense product of
+/// few entries, where cublasLt was compared with on an H100 (384 to 1536, 768
+/// to 3072 and 1024 to 4096 features, batch 1: 1.2 to 1.7).
+double getSlowdown(const Problem &problem);
 
 } // namespace ks
 

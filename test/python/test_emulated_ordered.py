@@ -72,8 +72,8 @@ IDS = ["r1", "r2", "r3"]
 
 
 def make_case(chain: ks.Chain, dtype: str = "f16", **fixed):
-    common = dict(chain=chain, dtype=dtype, batch=100, epilogue=None, is_dynamic=True)
-    return draw(0, **common, **{"is_pitched": False, "is_small": False, **fixed})
+    common = dict(batch=100, epilogue=None, is_dynamic=True, is_pitched=False, is_small=False)
+    return draw(0, chain=chain, dtype=dtype, **{**common, **fixed})
 
 
 @pytest.mark.parametrize("chain", CHAINS, ids=IDS)

@@ -253,6 +253,126 @@ TEST(FactorGrouping, BlocksLeaveAWayForAllChains) {
   }
 }
 
+/// One for each kernel, and what is asked for an order of the features between
+/// two, which are kernels with one group each.
+class OrderCosts : public KernelCosts {
+public:
+  explicit OrderCosts(double ordered) : ordered(ordered) {}
+
+  std::optional<double> predict(llvm::ArrayRef<FactorGroup> groups) override {
+    if (isOrderedPair(groups))
+      return ordered;
+    return groups.size() == 1 ? std::optional(1.0) : std::nullopt;
+  }
+  double bound(llvm::ArrayRef<FactorGroup> groups) override {
+    return isOrderedPair(groups) ? ordered * 0.9 : 0.9;
+  }
+  unsigned getMaxGroups() const override { return 1; }
+  bool canOrder(const FactorGroup &writer, const FactorGroup &reader) override {
+    return getOrder(reader.factor.pattern, writer.factor.pattern).has_value();
+  }
+
+private:
+  double ordered;
+};
+
+TEST(FactorGrouping, OrdersFeaturesWhereThatIsFaster) {
+  GroupingProblem problem = makeProblem(
+      {factor(64, 256, 64, 1), factor(1, 172, 256, 64)}, /*isMergeable=*/false);
+  OrderCosts faster(1.5);
+  Grouping grouping = groupFactors(problem, faster).best;
+  checkCovers(problem, grouping);
+  ASSERT_EQ(grouping.kernels.size(), 1u);
+  EXPECT_TRUE(isOrderedPair(grouping.kernels.front()));
+  EXPECT_TRUE(grouping.kernels.front().front().writesOrder);
+  EXPECT_FALSE(grouping.kernels.front().back().writesOrder);
+  EXPECT_DOUBLE_EQ(grouping.seconds, 1.5);
+
+  OrderCosts slower(2.5);
+  GroupingResult result = groupFactors(problem, slower);
+  checkCovers(problem, result.best);
+  EXPECT_EQ(result.best.kernels.size(), 2u);
+  for (const FactorKernel &kernel : result.best.kernels)
+    EXPECT_FALSE(isOrderedPair(kernel));
+  // What it would have cost is told.
+  bool isTold = false;
+  for (const Alternative &other : result.rejected)
+    if (other.name == kOrderedWay) {
+      isTold = true;
+      EXPECT_DOUBLE_EQ(other.grouping.seconds, 2.5);
+      checkCovers(problem, other.grouping);
+    }
+  EXPECT_TRUE(isTold);
+}
+
+TEST(FactorGrouping, OrdersAreBetweenTwo) {
+  // Each of three could have an order with the next one.
+  GroupingProblem problem = makeProblem(
+      {factor(64, 32, 32, 1), factor(2, 32, 32, 32), factor(1, 16, 16, 128)},
+      /*isMergeable=*/false);
+  OrderCosts costs(1.5);
+  Grouping grouping = groupFactors(problem, costs).best;
+  checkCovers(problem, grouping);
+  ASSERT_EQ(grouping.kernels.size(), 2u);
+  EXPECT_TRUE(isOrderedPair(grouping.kernels[0]));
+  EXPECT_EQ(grouping.kernels[1].size(), 1u);
+  // None where no pair has columns.
+  problem = makeProblem({factor(2, 256, 256, 1), factor(1, 512, 512, 1)},
+                        /*isMergeable=*/false);
+  GroupingResult result = groupFactors(problem, costs);
+  EXPECT_EQ(result.best.kernels.size(), 2u);
+  for (const Alternative &other : result.rejected)
+    EXPECT_NE(other.name, kOrderedWay);
+}
+
+TEST(FactorGrouping, OrderedPairsAreTwoKernels) {
+  std::vector<Problem::Factor> chain{factor(64, 256, 64, 1),
+                                     factor(1, 172, 256, 64)};
+  FactorKernel kernel{*makeGroup(chain, 0, 1, false),
+                      *makeGroup(chain, 1, 1, false)};
+  EXPECT_FALSE(isOrderedPair(kernel));
+  FactorKernel fused = kernel;
+  kernel.front().writesOrder = true;
+  EXPECT_TRUE(isOrderedPair(kernel));
+  EXPECT_FALSE(isOrderedPair(llvm::ArrayRef(kernel).take_front()));
+  EXPECT_FALSE(kernel == fused);
+}
+
+TEST(FactorGrouping, KnowsWhereOrdersAre) {
+  std::vector<Problem::Factor> factors{factor(64, 256, 64, 1),
+                                       factor(1, 172, 256, 64)};
+  FactorGroup writer = *makeGroup(factors, 0, 1, false),
+              reader = *makeGroup(factors, 1, 1, false);
+  FactorKernel pair{writer, reader};
+  pair.front().writesOrder = true;
+  auto canOrder = [&](const Problem &chain, llvm::StringRef target) {
+    return createGPUCosts(chain, *getGPUTarget(target))
+        ->canOrder(writer, reader);
+  };
+  Problem chain = makeChain(factors, 4096, 2);
+  EXPECT_TRUE(canOrder(chain, "sm_90"));
+  EXPECT_FALSE(canOrder(chain, "sm_80"));
+  EXPECT_FALSE(canOrder(makeChain(factors, 4096, 4), "sm_90"));
+  EXPECT_FALSE(canOrder(makeChain(factors, 1, 2), "sm_90"));
+  Problem last = chain;
+  last.batchFirst = false;
+  EXPECT_FALSE(canOrder(last, "sm_90"));
+  Problem converting = chain;
+  converting.convertedBytes = 4;
+  EXPECT_FALSE(canOrder(converting, "sm_90"));
+
+  auto costs = createGPUCosts(chain, *getGPUTarget("sm_90"));
+  std::optional<double> seconds = costs->predict(pair);
+  ASSERT_TRUE(seconds);
+  EXPECT_LE(costs->bound(pair), *seconds);
+  // Planes of 20 k have no plan, and so no price.
+  factors = {factor(64, 256, 20, 1), factor(1, 172, 256, 64)};
+  pair[0].factor = factors[0];
+  auto others =
+      createGPUCosts(makeChain(factors, 4096, 2), *getGPUTarget("sm_90"));
+  EXPECT_EQ(others->predict(pair), std::nullopt);
+}
+
 TEST(FactorGrouping, MergesNothingWithoutPermission) {
   GroupingProblem problem = makeProblem(dyadic(5), /*isMergeable=*/false);
   RandomCosts costs(3, 1);

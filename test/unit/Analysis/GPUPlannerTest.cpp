@@ -12,8 +12,6 @@
 
 #include <cmath>
 #include <random>
-#include <tuple>
-#include <utility>
 
 using namespace ks;
 
@@ -257,94 +255,6 @@ TEST(GPUPlannerChoiceTest, ManyWeightsAreSweptInParts) {
       EXPECT_EQ(plan.sweeps % groups, 0);
   }
   EXPECT_EQ(choose(makeProblem({4, 64, 64, 16}), "sm_90").sweeps, 1);
-}
-
-/// Between (a·p, r·q, c, 1), which writes, and (a, b, p·r, q), which reads.
-std::pair<Problem, Problem> makeOrdered(const FeatureOrder &o, int64_t b,
-                                        int64_t c) {
-  Problem writer;
-  writer.realBytes = 2;
-  writer.batchFirst = true;
-  writer.batch = 4096;
-  Problem reader = writer;
-  writer.factors.push_back({{o.a * o.p, o.r * o.q, c, 1}, false, false});
-  writer.writes = o;
-  reader.factors.push_back({{o.a, b, o.p * o.r, o.q}, false, false});
-  reader.reads = o;
-  return {writer, reader};
-}
-
-TEST(GPUPlannerOrderTest, PlansAreLegalAndOfPlanes) {
-  const GPUTarget sm90 = *getGPUTarget("sm_90");
-  std::mt19937 random(3);
-  auto pick = [&](int64_t low, int64_t high) {
-    return std::uniform_int_distribution<int64_t>(low, high)(random);
-  };
-  for (int count = 0; count < 60; ++count) {
-    // Rows of k are multiples of 16 bytes.
-    FeatureOrder o{pick(1, 4), 8 * pick(1, 8), pick(1, 4), pick(2, 70)};
-    auto [writer, reader] = makeOrdered(o, pick(1, 300), 8 * pick(1, 40));
-    for (Problem *problem : {&writer, &reader}) {
-      Problem::Factor &factor = problem->factors.front();
-      factor.tiedA = pick(0, 3) == 0;
-      factor.tiedD = problem->reads && pick(0, 3) == 0;
-      problem->hasEpilogue = problem->reads && pick(0, 1);
-      SCOPED_TRACE(testing::Message()
-                   << o.a << "," << o.p << "," << o.r << "," << o.q << " reads "
-                   << bool(problem->reads));
-      auto plans = planForGPU(*problem, sm90, 3);
-      ASSERT_FALSE(plans.empty());
-      for (const auto &[plan, cost] : plans) {
-        EXPECT_EQ(checkGPUPlan(*problem, plan, sm90), "");
-        EXPECT_EQ(plan.planes, problem->reads ? o.q : o.p);
-        EXPECT_EQ(plan.tiedD, problem->reads ? factor.tiedD : factor.tiedA);
-        EXPECT_GT(cost.seconds, 0);
-      }
-    }
-  }
-}
-
-TEST(GPUPlannerOrderTest, ThereMayBeNoPlan) {
-  const GPUTarget sm90 = *getGPUTarget("sm_90");
-  auto [writer, reader] = makeOrdered({1, 64, 4, 64}, 172, 64);
-  for (const Problem &problem : {writer, reader}) {
-    EXPECT_FALSE(planForGPU(problem, sm90).empty());
-    EXPECT_TRUE(planForGPU(problem, *getGPUTarget("sm_80")).empty());
-    Problem single = problem;
-    single.realBytes = 4;
-    EXPECT_TRUE(planForGPU(single, sm90).empty());
-    single.tf32 = true;
-    EXPECT_TRUE(planForGPU(single, sm90).empty());
-    Problem last = problem;
-    last.batchFirst = false;
-    EXPECT_TRUE(planForGPU(last, sm90).empty());
-  }
-  // Rows of k that are no multiple of 16 bytes.
-  std::tie(writer, reader) = makeOrdered({1, 12, 1, 8}, 16, 20);
-  EXPECT_TRUE(planForGPU(writer, sm90).empty());
-  EXPECT_TRUE(planForGPU(reader, sm90).empty());
-  // One plane.
-  EXPECT_TRUE(
-      planForGPU(makeOrdered({2, 1, 8, 4}, 16, 16).first, sm90).empty());
-  EXPECT_TRUE(
-      planForGPU(makeOrdered({2, 8, 2, 1}, 16, 16).second, sm90).empty());
-}
-
-TEST(GPUPlannerOrderTest, OtherPlanesDoNotFit) {
-  const GPUTarget sm90 = *getGPUTarget("sm_90");
-  auto [writer, reader] = makeOrdered({1, 64, 4, 32}, 172, 64);
-  GPUPlan plan = planForGPU(reader, sm90).front().plan;
-  EXPECT_EQ(checkGPUPlan(reader, plan, sm90), "");
-  plan.planes = 16;
-  EXPECT_EQ(checkGPUPlan(reader, plan, sm90),
-            "planes is 16; expected 32, which the order of features says");
-  plan = planForGPU(writer, sm90).front().plan;
-  EXPECT_TRUE((plan.getKernelPattern(writer.factors.front().pattern) ==
-               KSPattern{1, 128, 64, 64}));
-  writer.writes.reset();
-  EXPECT_EQ(checkGPUPlan(writer, plan, sm90),
-            "planes is 64; expected 0, which the order of features does not "
-            "ask for");
 }
 
 TEST(GPUPlanTest, FoldedPatternsAreDense) {

@@ -48,8 +48,7 @@ gpu.module @kernels {
   }
 
   // Two planes of 64 k, of which rows are swizzled by 128 bytes: both operands are in
-  // shared memory. Steps of a column follow each other in memory; the next column's
-  // plane is 8 KiB further on.
+  // shared memory. The next column's plane is 8 KiB further on.
   // CHECK-LABEL: gpu.func @planes(
   //   CHECK-DAG:   %[[W:.*]] = arith.constant 68720001024 : i64
   //   CHECK-DAG:   %[[WD:.*]] = arith.ori %{{.*}}, %[[W]] : i64
@@ -57,8 +56,8 @@ gpu.module @kernels {
   //   CHECK-DAG:   %[[XD:.*]] = arith.ori %{{.*}}, %[[X]] : i64
   //       CHECK:   nvvm.wgmma.fence.aligned
   //       CHECK:   nvvm.wgmma.mma_async %[[XD]], %[[WD]], {{.*}} <m = 64, n = 32, k = 16>, D[<f32>, <one>], A[<f16>, <one>, <row>], B[<f16>, <one>, <col>]
-  // CHECK-COUNT-3: nvvm.wgmma.mma_async
   //       CHECK:   %[[PLANE:.*]] = arith.constant 512 : i64
+  // CHECK-COUNT-3: nvvm.wgmma.mma_async
   //       CHECK:   %[[NEXT:.*]] = arith.addi %[[XD]], %[[PLANE]] : i64
   //       CHECK:   nvvm.wgmma.mma_async %[[NEXT]],
   // CHECK-COUNT-3: nvvm.wgmma.mma_async

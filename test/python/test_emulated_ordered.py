@@ -45,7 +45,7 @@ def draw(number: int, **fixed):
 def test_random_chains(emulator, tmp_path, first):
     failures, run, ordered = [], 0, 0
     for number in range(first, first + GROUP):
-        case = draw(number)
+        case = draw(number, is_dynamic=True)  # small batches that are known have no orders
         if not emulate_cases.is_emulated(case):
             continue
         try:
@@ -101,6 +101,13 @@ def test_unaligned_input(emulator, tmp_path, chain, dtype):
     assert wrong is None
 
 
+def test_known_batch(emulator, tmp_path):
+    case = make_case(CHAINS[2], batch=600, is_dynamic=False)
+    wrong, planes = check(emulator, tmp_path / "layer.ks", case)
+    assert planes == 2
+    assert wrong is None
+
+
 def test_epilogue_of_the_reader(emulator, tmp_path):
     case = make_case(CHAINS[1], epilogue="bias, residual, relu")
     wrong, planes = check(emulator, tmp_path / "layer.ks", case)
@@ -109,18 +116,19 @@ def test_epilogue_of_the_reader(emulator, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("chain", "dtype", "layout", "target"),
+    ("chain", "dtype", "layout", "target", "is_dynamic"),
     [
-        (CHAINS[0], "f32", "batch_first", "sm_90"),
-        (CHAINS[0], "f16", "batch_last", "sm_90"),
-        (CHAINS[0], "f16", "batch_first", "sm_80"),
-        (ks.Chain([(1, 24, 32, 1), (1, 20, 24, 1)]), "f16", "batch_first", "sm_90"),
+        (CHAINS[0], "f32", "batch_first", "sm_90", True),
+        (CHAINS[0], "f16", "batch_last", "sm_90", True),
+        (CHAINS[0], "f16", "batch_first", "sm_80", True),
+        (CHAINS[0], "f16", "batch_first", "sm_90", False),
+        (ks.Chain([(1, 24, 32, 1), (1, 20, 24, 1)]), "f16", "batch_first", "sm_90", True),
     ],
-    ids=["f32", "batch_last", "sm_80", "d1"],
+    ids=["f32", "batch_last", "sm_80", "small_batch", "d1"],
 )
-def test_there_is_none(emulator, tmp_path, chain, dtype, layout, target):
+def test_there_is_none(emulator, tmp_path, chain, dtype, layout, target, is_dynamic):
     """The way that is asked for is not there; the fastest one is."""
-    case = make_case(chain, dtype, layout=layout)
+    case = make_case(chain, dtype, layout=layout, is_dynamic=is_dynamic)
     source, path = tmp_path / "layer.mlir", tmp_path / "layer.ks"
     emulate_cases.compile_text(ask_for_kernels(mlir(case), "ordered"), path, target, KS_RUN)
     command = [KS_RUN, source, "--target", target, "--emit", "plans"]

@@ -102,7 +102,7 @@ def test_unaligned_input(emulator, tmp_path, chain, dtype):
 
 
 def test_known_batch(emulator, tmp_path):
-    case = make_case(CHAINS[2], batch=600, is_dynamic=False)
+    case = make_case(CHAINS[2], batch=1030, is_dynamic=False)
     wrong, planes = check(emulator, tmp_path / "layer.ks", case)
     assert planes == 2
     assert wrong is None

@@ -266,7 +266,7 @@ void Search::listKernels(unsigned maxGroups) {
     }
 }
 
-/// All kernels that begin with `groups`, which is left as it was.
+/// Pairs with an order of features between them that begin with `writer`.
 void Search::listOrderedPairs(const FactorGroup &writer) {
   for (const FactorGroup &reader : groupsAt[writer.end()])
     if (costs.canOrder(writer, reader)) {
@@ -277,6 +277,7 @@ void Search::listOrderedPairs(const FactorGroup &writer) {
     }
 }
 
+/// All kernels that begin with `groups`, which is left as it was.
 void Search::listKernels(FactorKernel &groups, unsigned maxGroups) {
   candidates.push_back({groups, costs.bound(groups), /*isKnown=*/false});
   unsigned end = groups.back().end();

@@ -485,7 +485,8 @@ void Enumerator::addPlans(bool hasWgmma) {
 llvm::SmallVector<RankedGPUPlan> Enumerator::rank() {
   bool hasWgmma = target.wgmma16PerClock > 0 && !problem.convertsInput();
   if (problem.getPlanes() != 0) {
-    if (hasWgmma && problem.realBytes == 2)
+    // Packings of one plane would not say whether it is read or written.
+    if (hasWgmma && problem.realBytes == 2 && problem.getPlanes() > 1)
       addPlanesPlans();
   } else {
     addPlans(hasWgmma);

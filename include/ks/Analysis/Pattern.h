@@ -79,7 +79,9 @@ std::optional<KSPattern> getProduct(const KSPattern &left,
 struct FeatureOrder {
   int64_t a = 1, p = 1, r = 1, q = 1;
 
-  bool operator==(const FeatureOrder &o) const = default;
+  bool operator==(const FeatureOrder &o) const {
+    return a == o.a && p == o.p && r == o.r && q == o.q;
+  }
 };
 
 /// The order between `right` and `left`, which reads what that one writes; none

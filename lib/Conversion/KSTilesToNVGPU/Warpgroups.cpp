@@ -390,8 +390,6 @@ void TileExpander::expand(WarpgroupMmaRegistersOp op) {
   b.replaceOp(op, assemble(type, results));
 }
 
-/// The wait has no operands; an empty piece of code that takes and returns the
-/// registers keeps what uses them behind it.
 void TileExpander::expand(WarpgroupMmaPlanesOp op) {
   VectorType type = op.getResult().getType();
   int64_t columns = type.getDimSize(0), tilesN = type.getDimSize(1);
@@ -443,6 +441,8 @@ void TileExpander::expand(WarpgroupMmaPlanesOp op) {
   b.replaceOp(op, assemble(type, results));
 }
 
+/// The wait has no operands; an empty piece of code that takes and returns the
+/// registers keeps what uses them behind it.
 void TileExpander::expand(WarpgroupWaitOp op) {
   NVVM::WgmmaWaitGroupSyncOp::create(b, loc, 0);
   VectorType type = op.getResult().getType();

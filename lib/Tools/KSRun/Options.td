@@ -30,7 +30,7 @@ defm layout : Value<"layout", "first|last", "Where the batch is, for --chain (de
 defm precision : Value<"precision", "ieee|tf32", "Precision of f32, for --chain (default ieee)">;
 def frozen : Switch<"frozen", "For --chain: weights do not change after packing">;
 def reassoc : Switch<"reassoc", "For --chain: factors may be multiplied with each other, if they are frozen">;
-defm kernels : Value<"kernels", "apart|fused|dense", "How factors of --chain share kernels (default: as is predicted to be the fastest)">;
+defm kernels : Value<"kernels", "apart|ordered|fused|dense", "How factors of --chain share kernels (default: as is predicted to be the fastest)">;
 defm tied : Value<"tied", "a;d;ad;-", "Per factor, the axes along which its weight is shared">;
 defm seed : Value<"seed", "N", "Seed of random arguments (default 1)">;
 defm target : Value<"target", "NAME", "Machine: host (default), a kind of CPU, cuda (the GPU of this machine), sm_80 and later (compiles only; several, with commas, for --emit artifact)">;

@@ -47,6 +47,31 @@ gpu.module @kernels {
     gpu.return
   }
 
+  // Two planes of 64 k, of which rows are swizzled by 128 bytes: both operands are in
+  // shared memory. The next column's plane is 8 KiB further on.
+  // CHECK-LABEL: gpu.func @planes(
+  //   CHECK-DAG:   %[[W:.*]] = arith.constant 68720001024 : i64
+  //   CHECK-DAG:   %[[WD:.*]] = arith.ori %{{.*}}, %[[W]] : i64
+  //   CHECK-DAG:   %[[X:.*]] = arith.constant 4611686293305360384 : i64
+  //   CHECK-DAG:   %[[XD:.*]] = arith.ori %{{.*}}, %[[X]] : i64
+  //       CHECK:   nvvm.wgmma.fence.aligned
+  //       CHECK:   nvvm.wgmma.mma_async %[[XD]], %[[WD]], {{.*}} <m = 64, n = 32, k = 16>, D[<f32>, <one>], A[<f16>, <one>, <row>], B[<f16>, <one>, <col>]
+  //       CHECK:   %[[PLANE:.*]] = arith.constant 512 : i64
+  // CHECK-COUNT-3: nvvm.wgmma.mma_async
+  //       CHECK:   %[[NEXT:.*]] = arith.addi %[[XD]], %[[PLANE]] : i64
+  //       CHECK:   nvvm.wgmma.mma_async %[[NEXT]],
+  // CHECK-COUNT-3: nvvm.wgmma.mma_async
+  //   CHECK-NOT:   nvvm.wgmma.mma_async
+  //       CHECK:   nvvm.wgmma.commit.group.sync.aligned
+  //       CHECK:   nvvm.wgmma.wait.group.sync.aligned 1
+  gpu.func @planes(%w: memref<2x4x8x4x16x8xf16, 3>, %x: memref<2x1x512x64xf16, 3>, %acc: vector<2x4x2x2xf32>, %out: memref<2xf32>) kernel {
+    %c = arith.constant 0 : index
+    %s = ks.warpgroup_mma_planes %w[%c, %c, %c], %x[%c, %c, %c] of 64, %acc : memref<2x4x8x4x16x8xf16, 3>, memref<2x1x512x64xf16, 3> to vector<2x4x2x2xf32>
+    %e = vector.extract %s[0, 0, 0] : vector<2xf32> from vector<2x4x2x2xf32>
+    vector.store %e, %out[%c] : memref<2xf32>, vector<2xf32>
+    gpu.return
+  }
+
   // What uses the registers stays behind the wait.
   // CHECK-LABEL: gpu.func @wait(
   //       CHECK:   nvvm.wgmma.wait.group.sync.aligned 0

@@ -249,6 +249,84 @@ TEST(PatternTest, NotChainable) {
   EXPECT_EQ(getProduct({4, 2, 2, 1}, {2, 2, 2, 2}), std::nullopt);
 }
 
+TEST(PatternTest, KnownOrders) {
+  // Monarch: each group that writes is one k of all columns.
+  EXPECT_EQ(getOrder({1, 4, 4, 4}, {4, 4, 4, 1}), (FeatureOrder{1, 4, 1, 4}));
+  // A Block-Tensor-Train of rank 4.
+  EXPECT_EQ(getOrder({1, 172, 256, 64}, {64, 256, 64, 1}),
+            (FeatureOrder{1, 64, 4, 64}));
+  // The one that reads has groups, too.
+  EXPECT_EQ(getOrder({2, 6, 8, 3}, {8, 6, 5, 1}), (FeatureOrder{2, 4, 2, 3}));
+}
+
+TEST(PatternTest, NoOrder) {
+  // The one that reads has no columns.
+  EXPECT_EQ(getOrder({1, 2, 5, 1}, {1, 5, 3, 1}), std::nullopt);
+  EXPECT_EQ(getOrder({1, 7, 12, 1}, {4, 3, 5, 1}), std::nullopt);
+  // The one that writes has columns.
+  EXPECT_EQ(getOrder({1, 2, 2, 4}, {2, 2, 2, 2}), std::nullopt);
+  // Its groups are those of the one that reads.
+  EXPECT_EQ(getOrder({2, 3, 4, 5}, {2, 20, 6, 1}), std::nullopt);
+  // They are not chainable.
+  EXPECT_EQ(getOrder({1, 128, 128, 3}, {6, 64, 256, 1}), std::nullopt);
+  EXPECT_EQ(getOrder({1, 2, 3, 2}, {4, 2, 2, 1}), std::nullopt);
+}
+
+/// All pairs of small patterns: an order has the sizes of both, and two planes
+/// or more on either side.
+TEST(PatternTest, OrdersFitBothPatterns) {
+  int ordered = 0;
+  std::vector<KSPattern> patterns = getAllPatterns(4);
+  for (const KSPattern &left : patterns)
+    for (const KSPattern &right : patterns) {
+      std::optional<FeatureOrder> order = getOrder(left, right);
+      if (!order)
+        continue;
+      ++ordered;
+      ASSERT_EQ(right.d, 1);
+      ASSERT_GE(order->p, 2);
+      ASSERT_GE(order->q, 2);
+      ASSERT_EQ(order->r, *getRedundancy(left, right));
+      ASSERT_EQ(left.a, order->a);
+      ASSERT_EQ(left.c, order->p * order->r);
+      ASSERT_EQ(left.d, order->q);
+      ASSERT_EQ(right.a, order->a * order->p);
+      ASSERT_EQ(right.b, order->r * order->q);
+    }
+  EXPECT_GT(ordered, 100);
+}
+
+/// Where features are stored is a permutation, in which both factors find
+/// neighbours as the header says.
+TEST(PatternTest, OrdersArePermutations) {
+  std::mt19937 random(11);
+  auto pick = [&] {
+    return std::uniform_int_distribution<int64_t>(1, 7)(random);
+  };
+  for (int trial = 0; trial < 200; ++trial) {
+    FeatureOrder o{pick(), pick(), pick(), pick()};
+    auto place = [&](int64_t i, int64_t x, int64_t s, int64_t y) {
+      return ((i * o.q + y) * o.r + s) * o.p + x;
+    };
+    std::vector<int64_t> stored(o.a * o.p * o.r * o.q, -1);
+    for (int64_t i = 0; i < o.a; ++i)
+      for (int64_t x = 0; x < o.p; ++x)
+        for (int64_t s = 0; s < o.r; ++s)
+          for (int64_t y = 0; y < o.q; ++y) {
+            int64_t at = place(i, x, s, y);
+            ASSERT_LT(at, static_cast<int64_t>(stored.size()));
+            ASSERT_EQ(stored[at], -1);
+            stored[at] = ((i * o.p + x) * o.r + s) * o.q + y;
+            // To the one that reads: all k of group i and column y.
+            ASSERT_EQ(at / (o.p * o.r), i * o.q + y);
+            // To the one that writes: groups of row n are neighbours.
+            ASSERT_EQ(at - x, place(i, 0, s, y));
+          }
+    for (int64_t feature : stored)
+      ASSERT_GE(feature, 0);
+  }
+}
+
 /// For all pairs of small patterns: the pair is chainable if the definition
 /// says so, and then the product of the supports is r times that of the
 /// product.

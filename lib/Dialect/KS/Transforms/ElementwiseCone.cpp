@@ -72,11 +72,7 @@ ElementwiseCone::View ElementwiseCone::lookThroughMoves(View view) {
 
 ElementwiseCone::ElementwiseCone(ProductOpInterface product)
     : product(product), values{product->getResult(0)} {
-  auto matmul = dyn_cast<MatmulOp>(*product);
-  if (matmul && matmul.getWritesAttr())
-    refuse("its features are not in their natural order");
-  else
-    grow();
+  grow();
 }
 
 std::nullopt_t ElementwiseCone::refuse(const Twine &why) {
@@ -162,6 +158,9 @@ void ElementwiseCone::grow() {
 }
 
 std::optional<ElementwiseStep> ElementwiseCone::match(Operation *user) {
+  auto matmul = dyn_cast<MatmulOp>(*product);
+  if (matmul && matmul.getWritesAttr())
+    return refuse("its features are not in their natural order");
   auto op = dyn_cast<linalg::LinalgOp>(user);
   if (!op)
     return refuse("it is no op of linalg (move it behind the elementwise ops)");

@@ -224,7 +224,8 @@ static ProductOpInterface createOrderedPair(RewriterBase &b, Sequence &sequence,
 static void rewrite(RewriterBase &b, Sequence &sequence,
                     const Grouping &grouping) {
   bool isThere = grouping.kernels.size() == 1 && sequence.ops.size() == 1 &&
-                 !grouping.hasMerged();
+                 !grouping.hasMerged() &&
+                 !isOrderedPair(grouping.kernels.front());
   if (isThere)
     return;
   ProductOpInterface last = sequence.last();

@@ -57,6 +57,7 @@ Value InputConversion::refuse(const Twine &why) {
 /// Whether `reader`, which reads what the producer makes, can convert it.
 bool InputConversion::canConvert(ProductOpInterface reader) {
   return !reader.getPlanAttr() && !reader.getLoadAsAttr() &&
+         getProblem(reader).getPlanes() == 0 &&
          producer->getBlock() == reader->getBlock();
 }
 
@@ -75,6 +76,8 @@ Value InputConversion::match() {
         llvm::formatv("products cannot load elements of type {0}", from));
   if (product.getLoadAsAttr())
     return refuse("the product already converts what it loads");
+  if (getProblem(product).getPlanes() != 0)
+    return refuse("the product has features in another order");
   if (!canConvert(product))
     return refuse("it is in another block than the product");
   if (producer.getNumLoops() != 2 ||

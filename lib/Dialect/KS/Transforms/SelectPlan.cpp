@@ -420,8 +420,8 @@ static LogicalResult selectPlan(ProductOpInterface op, const GPUTarget &target,
     return op->emitOpError("has features in another order, for which there is "
                            "no plan on ")
            << target.name
-           << "; expected f16 or bf16 in planes of multiples of 16 bytes on a "
-              "target with wgmma, or no reads and writes";
+           << "; expected f16 or bf16 in two or more planes of multiples of 16 "
+              "bytes on a target with wgmma, or no reads and writes";
   Choice choice = chooseAlone(op, problem, target, main, rank);
   const GPUPlan &plan = choice.ranked.front().plan;
   if (choice.isLibrary) {

@@ -127,7 +127,8 @@ def FuseFactors : Pass<"ks-fuse-factors"> {
     would have cost.
 
     A function can ask for another way than the one that is predicted to be the
-    fastest, by its attribute `ks.kernels`: "apart", "fused" (all factors in one
+    fastest, by its attribute `ks.kernels`: "apart", "ordered" (apart, with an order
+    of features between them where there can be one), "fused" (all factors in one
     kernel, as they are) or "dense". Where there is no such kernel, or permissions
     are missing, the fastest way is taken.
 

@@ -180,8 +180,7 @@ private:
     // In a chain of short kernels each takes longer than in a row of its own
     // kind, by which it is predicted: fitted to nine chains.
     constexpr double kAmongOthers = 1.35;
-    bool isAmongOthers =
-        chain.factors.size() > 1 && *chain.batch <= kFewBlocks;
+    bool isAmongOthers = chain.factors.size() > 1 && *chain.batch <= kFewBlocks;
     kernel *= std::max(isAmongOthers ? kAmongOthers : 1, getSlowdown(problem));
     double library = predictLibrary(problem, target).value_or(kernel);
     known->second = {std::min(kernel, library), library < kernel};

@@ -14,7 +14,7 @@
 //       CHECK:   %[[Y:.*]] = ks.matmul <1, 172, 256, 64> reads <1, 64, 4, 64> ins(%[[H]],
 //       CHECK:   return %[[Y]]
 // REMARK: Remark="target sm_90, batch 4096: 2 factors in 2 kernels; predicted [[US:.*]] us"
-// REMARK: Remark="kernel 0: and one more, with an order between them: factor 0, factor 1: [[US]] us"
+// REMARK: Remark="kernel 0: two kernels, with an order between them: factor 0, factor 1: [[US]] us"
 // REMARK: Remark="rejected factors apart: 2 kernels, {{.*}} us"
 // REMARK: Remark="rejected the fastest way: {{.*}} us"
 func.func @matmuls(%x: tensor<?x4096xf16>, %k0: tensor<64x256x64x1xf16>, %k1: tensor<1x172x256x64xf16>,

@@ -32,8 +32,7 @@ struct Target {
 class IntermediateStore {
 public:
   IntermediateStore(OpBuilder &b, StoreIntermediateOp op, Value lane)
-      : b(b), index(b, op.getLoc()),
-        map(b, op, op.getFragment().getType(), lane),
+      : index(b, op.getLoc()), map(b, op, op.getFragment().getType(), lane),
         p(op.getPattern().getPattern()), buffer(op.getBuffer().getBuffer()),
         layout(op.getFragments().getLayout()), type(op.getFragment().getType()),
         batchFirst(op.getLayout() == Layout::BatchFirst) {}
@@ -97,7 +96,6 @@ public:
   }
 
 private:
-  OpBuilder &b;
   IndexBuilder index;
   ResultMap map;
   KSPattern p;

@@ -301,7 +301,7 @@ static std::string describe(const FactorKernel &kernel) {
   std::string text;
   llvm::raw_string_ostream os(text);
   if (isOrderedPair(kernel))
-    os << "and one more, with an order between them: ";
+    os << "two kernels, with an order between them: ";
   llvm::interleaveComma(kernel, os, [&](const FactorGroup &group) {
     const KSPattern &p = group.factor.pattern;
     if (group.count == 1) {

@@ -366,8 +366,7 @@ static Choice chooseAlone(ProductOpInterface op, const Problem &problem,
   choice.librarySeconds = predictLibrary(op, problem, target);
   if (!choice.librarySeconds || rank != 0)
     return choice;
-  double kernel =
-      choice.ranked.front().cost.seconds * getSlowdown(problem);
+  double kernel = choice.ranked.front().cost.seconds * getSlowdown(problem);
   double allowance = mainLibrary  ? kSecondPacking
                      : mainKernel ? 1 / kSecondPacking
                                   : 1;

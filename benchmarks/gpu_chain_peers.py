@@ -248,7 +248,7 @@ def special(case: ChainCase, weights: list[Tensor], xs: list[Tensor], ys: list[T
 
     # K is the product of blocks with the last factor leftmost; x gets its transpose.
     blocks = [weight[0, :, :, 0].t().contiguous() for weight in reversed(weights)]
-    return lambda at: library.gekmm(xs[at], blocks)
+    return lambda at: library.gemkm(xs[at], blocks)
 
 
 def has_own_matrix(case: ChainCase) -> bool:

@@ -163,8 +163,6 @@ double GPUCostModel::getRowEfficiency(int64_t batch) const {
   return fitted.rows16 * toDouble(piece) / 16 / split;
 }
 
-/// Multiprocessors that can work. Clusters are placed in groups of 14 to 18
-/// multiprocessors, of which larger ones leave some.
 /// Of planes, input is read in long pieces, and the result written in those of
 /// a slab's columns, which L2 puts together.
 double GPUCostModel::getPlanesEfficiency() const {
@@ -176,6 +174,8 @@ double GPUCostModel::getPlanesEfficiency() const {
   return (in + out) / (in + out / ofResult);
 }
 
+/// Multiprocessors that can work. Clusters are placed in groups of 14 to 18
+/// multiprocessors, of which larger ones leave some.
 double GPUCostModel::getMultiprocessors() const {
   int64_t count = target.multiprocessors;
   return toDouble(plan.getClusterBlocks() > 2 ? count * 10 / 11 : count);

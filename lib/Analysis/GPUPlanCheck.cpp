@@ -316,10 +316,8 @@ static void checkPlan(Check &check, const Problem &problem,
   if (plan.isBulk)
     checkBulk(check, problem, plan);
   const Problem::Factor &factor = problem.factors.front();
-  // Columns may be groups.
-  bool sharesColumns = problem.writes ? factor.tiedA : factor.tiedD;
   check.require(plan.tiedA == factor.tiedA &&
-                    plan.tiedD == (sharesColumns && !plan.isFolded),
+                    plan.tiedD == (problem.sharesColumns() && !plan.isFolded),
                 "packed weights are {0}tied along a and {1}tied along d; "
                 "expected what the weight is",
                 plan.tiedA ? "" : "not ", plan.tiedD ? "" : "not ");

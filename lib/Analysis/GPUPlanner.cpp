@@ -436,9 +436,8 @@ void Enumerator::addPlanesPlans(int64_t vector, int64_t warpsJ) {
   plan.vector = vector;
   plan.warpsJ = warpsJ;
   plan.j = vector * warpsJ;
-  const Problem::Factor &factor = problem.factors.front();
-  plan.tiedA = factor.tiedA;
-  plan.tiedD = problem.writes ? factor.tiedA : factor.tiedD;
+  plan.tiedA = problem.factors.front().tiedA;
+  plan.tiedD = problem.sharesColumns();
   constexpr int64_t kGroup = FragmentLayout::wgmmaWarps;
   int64_t tileN = plan.fragments.tileN();
   for (int64_t tilesN : {1, 2, 3, 4, 6, 8, 12, 16, 24, 32})

@@ -106,7 +106,7 @@ TileTraffic::TileTraffic(const Problem &problem, const GPUPlan &plan) {
     storeLines = toDouble(stored) / stagedRun;
   } else if (plan.stagesRows(p, batchFirst, resultBytes)) {
     // Single elements into shared memory, which takes two at least for what it
-    // could take at a time, and 16 resultBytes from there and to memory.
+    // could take at a time, and 16 bytes from there and to memory.
     constexpr double kElement = 0.06, kElementLines = 0.35;
     double count = toDouble(plan.getAccumulators(batchFirst));
     stores = count * (toDouble(resultBytes) / kWidest + kElement);

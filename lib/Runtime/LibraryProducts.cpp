@@ -26,41 +26,6 @@
 using namespace ks;
 using namespace ks::cublas;
 
-/// What an algorithm was chosen for.
-struct LibraryProducts::Key {
-  LibraryProduct product;
-  int64_t batch = 0;
-  int64_t inputPitch = 0, resultPitch = 0; ///< In elements.
-  /// Of the first elements of all matrices.
-  uint32_t inputAlignment = 0, resultAlignment = 0;
-
-  explicit Key(const LibraryCall &call);
-  bool operator==(const Key &) const = default;
-};
-
-/// An algorithm, and the descriptions it goes with.
-struct LibraryProducts::Prepared {
-  Prepared(const Key &key, const Functions &functions)
-      : key(key), functions(functions) {}
-  Prepared(const Prepared &) = delete;
-  Prepared &operator=(const Prepared &) = delete;
-  ~Prepared() {
-    for (cublasLtMatrixLayout_t layout : {a, b, d})
-      if (layout)
-        functions.cublasLtMatrixLayoutDestroy(layout);
-    if (descriptor)
-      functions.cublasLtMatmulDescDestroy(descriptor);
-  }
-  /// Describes the product and its matrices.
-  Status describe();
-
-  const Key key;
-  const Functions &functions;
-  cublasLtMatmulDesc_t descriptor = nullptr;
-  cublasLtMatrixLayout_t a = nullptr, b = nullptr, d = nullptr;
-  cublasLtMatmulAlgo_t algorithm = {};
-};
-
 namespace {
 
 /// Where the matrices of a product are, in elements.
@@ -77,7 +42,7 @@ Steps getSteps(const LibraryProduct &product, int64_t rows, int64_t pitch) {
   // Batch-first, d = 1: features are columns.
   int64_t row = product.isBatchFirst ? 1 : pitch;
   int64_t group = rows * product.d * row;
-  bool isAlongD = product.a < product.d;
+  bool isAlongD = product.isCallAlongD();
   return {product.isBatchFirst ? pitch : product.d * pitch,
           isAlongD ? row : group, isAlongD ? group : row};
 }
@@ -87,9 +52,52 @@ Steps getWeightSteps(const LibraryProduct &product) {
   int64_t matrix = product.n * product.m;
   int64_t group = product.getStrideA() * matrix,
           column = product.getStrideD() * matrix;
-  bool isAlongD = product.a < product.d;
+  bool isAlongD = product.isCallAlongD();
   return {product.m, isAlongD ? column : group, isAlongD ? group : column};
 }
+
+} // namespace
+
+/// What an algorithm was chosen for.
+struct LibraryProducts::Key {
+  LibraryProduct product;
+  int64_t batch = 0;
+  int64_t inputPitch = 0, resultPitch = 0; ///< In elements.
+  /// Of the first elements of all matrices.
+  uint32_t inputAlignment = 0, resultAlignment = 0;
+
+  explicit Key(const LibraryCall &call);
+  bool operator==(const Key &) const = default;
+};
+
+/// An algorithm, and the descriptions it goes with.
+struct LibraryProducts::Prepared {
+  Prepared(const Key &key, const Functions &functions)
+      : key(key), functions(functions),
+        input(getSteps(key.product, key.product.m, key.inputPitch)),
+        result(getSteps(key.product, key.product.n, key.resultPitch)),
+        weights(getWeightSteps(key.product)) {}
+  Prepared(const Prepared &) = delete;
+  Prepared &operator=(const Prepared &) = delete;
+  ~Prepared() {
+    for (cublasLtMatrixLayout_t layout : {a, b, d})
+      if (layout)
+        functions.cublasLtMatrixLayoutDestroy(layout);
+    if (descriptor)
+      functions.cublasLtMatmulDescDestroy(descriptor);
+  }
+  /// Describes the product and its matrices.
+  Status describe();
+
+  const Key key;
+  const Functions &functions;
+  const Steps input, result, weights;
+  cublasLtMatmulDesc_t descriptor = nullptr;
+  cublasLtMatrixLayout_t a = nullptr, b = nullptr, d = nullptr;
+  cublasLtMatmulAlgo_t algorithm = {};
+};
+
+namespace {
 
 /// The largest power of two that divides the addresses of all matrices, up to
 /// what the library can make use of.
@@ -223,30 +231,27 @@ Status LibraryProducts::Prepared::describe() {
   auto count = static_cast<int32_t>(product.getCallProducts());
   auto create = [&](cublasLtMatrixLayout_t &layout, int64_t rows,
                     int64_t columns, const Steps &steps) {
-    cublasStatus_t result = functions.cublasLtMatrixLayoutCreate(
+    cublasStatus_t created = functions.cublasLtMatrixLayoutCreate(
         &layout, type, static_cast<uint64_t>(rows),
         static_cast<uint64_t>(columns), steps.pitch);
-    if (result == CUBLAS_STATUS_SUCCESS && count > 1)
-      result = functions.cublasLtMatrixLayoutSetAttribute(
+    if (created == CUBLAS_STATUS_SUCCESS && count > 1)
+      created = functions.cublasLtMatrixLayoutSetAttribute(
           layout, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &count, sizeof(count));
-    if (result == CUBLAS_STATUS_SUCCESS && count > 1)
-      result = functions.cublasLtMatrixLayoutSetAttribute(
+    if (created == CUBLAS_STATUS_SUCCESS && count > 1)
+      created = functions.cublasLtMatrixLayoutSetAttribute(
           layout, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &steps.product,
           sizeof(steps.product));
-    return result;
+    return created;
   };
-  cublasStatus_t result = functions.cublasLtMatmulDescCreate(
+  cublasStatus_t status = functions.cublasLtMatmulDescCreate(
       &descriptor, getComputeType(product),
       product.type == KS_F64 ? CUDA_R_64F : CUDA_R_32F);
   auto then = [&](auto step) {
-    if (result == CUBLAS_STATUS_SUCCESS)
-      result = step();
+    if (status == CUBLAS_STATUS_SUCCESS)
+      status = step();
   };
   bool first = product.isBatchFirst;
   int64_t n = product.n, m = product.m;
-  Steps input = getSteps(product, m, key.inputPitch),
-        output = getSteps(product, n, key.resultPitch),
-        weights = getWeightSteps(product);
   cublasOperation_t transposed = CUBLAS_OP_T;
   if (first)
     then([&] {
@@ -260,10 +265,10 @@ Status LibraryProducts::Prepared::describe() {
                  : create(a, key.batch, m, input);
   });
   then([&] {
-    return first ? create(d, n, key.batch, output)
-                 : create(d, key.batch, n, output);
+    return first ? create(d, n, key.batch, result)
+                 : create(d, key.batch, n, result);
   });
-  return toStatus(functions, result, "describing the product");
+  return toStatus(functions, status, "describing the product");
 }
 
 Status LibraryProducts::findAlgorithm(const Key &key,
@@ -277,7 +282,7 @@ Status LibraryProducts::findAlgorithm(const Key &key,
   // Parts of sums are not rounded to the element type before they are added.
   preferences.set(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
                   CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE);
-  uint32_t weights = getAlignment(nullptr, getWeightSteps(product), product);
+  uint32_t weights = getAlignment(nullptr, prepared.weights, product);
   bool first = product.isBatchFirst;
   preferences.set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES,
                   first ? weights : key.inputAlignment);
@@ -338,20 +343,16 @@ Status LibraryProducts::run(const LibraryCall &call, void *workspace,
   bool isDouble = product.type == KS_F64;
   const void *one = isDouble ? static_cast<const void *>(&one64) : &one32;
   const void *zero = isDouble ? static_cast<const void *>(&zero64) : &zero32;
-  const Key &key = prepared->key;
-  Steps input = getSteps(product, product.m, key.inputPitch),
-        output = getSteps(product, product.n, key.resultPitch),
-        weights = getWeightSteps(product);
+  size_t workspaceBytes = getWorkspaceBytes(product, call.getBatch());
+  bool first = product.isBatchFirst;
   for (int64_t number = 0; number < product.getNumCalls(); ++number) {
-    const void *x = getStart(call.input, input, number, product);
-    const void *w = getStart(call.weights, weights, number, product);
-    void *y = getStart(call.result, output, number, product);
-    bool first = product.isBatchFirst;
+    const void *x = getStart(call.input, prepared->input, number, product);
+    const void *w = getStart(call.weights, prepared->weights, number, product);
+    void *y = getStart(call.result, prepared->result, number, product);
     cublasStatus_t result = functions.cublasLtMatmul(
         handle, prepared->descriptor, one, first ? w : x, prepared->a,
         first ? x : w, prepared->b, zero, y, prepared->d, y, prepared->d,
-        &prepared->algorithm, workspace,
-        getWorkspaceBytes(product, call.getBatch()), stream);
+        &prepared->algorithm, workspace, workspaceBytes, stream);
     if (Status status = toStatus(functions, result, "launching it"))
       return status;
   }

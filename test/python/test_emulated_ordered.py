@@ -45,7 +45,7 @@ def draw(number: int, **fixed):
 def test_random_chains(emulator, tmp_path, first):
     failures, run, ordered = [], 0, 0
     for number in range(first, first + GROUP):
-        case = draw(number, is_dynamic=True)  # small batches that are known have no orders
+        case = draw(number)
         if not emulate_cases.is_emulated(case):
             continue
         try:

@@ -92,9 +92,8 @@ public:
   /// The most groups that a kernel can have.
   virtual unsigned getMaxGroups() const = 0;
   /// Whether `reader` may read what `writer` left in an order.
-  virtual bool canOrder(const FactorGroup &writer, const FactorGroup &reader) {
-    (void)writer;
-    (void)reader;
+  virtual bool canOrder(const FactorGroup & /*writer*/,
+                        const FactorGroup & /*reader*/) {
     return false;
   }
   /// Rows and columns of blocks, of which smaller ones take as long.

@@ -42,9 +42,10 @@
 // tf32. Whether this or our own kernel's prediction is less was right for 29 of
 // them in f16, 31 in bf16, 34 in f32 and 31 in tf32, and the others lose 6 % at
 // most, 0.5 % of the time of all. Nobody has measured many calls, nor f64:
-// these are not predicted. Batch-first there is one pattern, (4, 1792, 448, 1)
-// in f16, of which this is 0.98 to 1.00: so it is priced 1.1 times as high, for
-// all that is not known.
+// these are not predicted, nor are blocks of less than 128 batch-first, which
+// share lines with their neighbours. Batch-first there is one pattern, (4,
+// 1792, 448, 1) in f16, of which this is 0.98 to 1.00: so it is priced 1.1
+// times as high, for all that is not known.
 //
 // A BLAS on a CPU, in the scale of predictCPU, takes
 //

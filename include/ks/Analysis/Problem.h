@@ -54,6 +54,10 @@ struct Problem {
   int64_t getPlanes() const {
     return reads ? reads->q : writes ? writes->p : 0;
   }
+  /// Whether the columns that a kernel of the one factor sees share a weight.
+  bool sharesColumns() const {
+    return writes ? factors.front().tiedA : factors.front().tiedD;
+  }
   /// The r of that order.
   int64_t getRedundancy() const {
     return reads ? reads->r : writes ? writes->r : 1;

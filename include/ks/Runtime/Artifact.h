@@ -129,10 +129,12 @@ struct LibraryProduct {
   /// Matrices W from one i, or j, to the next.
   int64_t getStrideA() const { return isTiedA ? 0 : isTiedD ? 1 : d; }
   int64_t getStrideD() const { return isTiedD ? 0 : 1; }
-  /// How often the library is called, and of how many products each call is:
-  /// of all j of an i, or all i of a j.
-  int64_t getNumCalls() const { return a < d ? a : d; }
-  int64_t getCallProducts() const { return a < d ? d : a; }
+  /// Whether a call is of all products of an i, one for each j, and not of all
+  /// of a j.
+  bool isCallAlongD() const { return a < d; }
+  /// How often the library is called, and of how many products each call is.
+  int64_t getNumCalls() const { return isCallAlongD() ? a : d; }
+  int64_t getCallProducts() const { return isCallAlongD() ? d : a; }
   bool operator==(const LibraryProduct &o) const {
     return a == o.a && n == o.n && m == o.m && d == o.d &&
            isTiedA == o.isTiedA && isTiedD == o.isTiedD && type == o.type &&

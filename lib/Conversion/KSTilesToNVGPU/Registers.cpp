@@ -108,9 +108,8 @@ Value ks::getPair(OpBuilder &b, Location loc, Value vector, int64_t first) {
                                         known.getElements().slice(first, 2));
 }
 
-/// The vectors of a fragment of type `type`, from all of its elements.
-static SmallVector<Value> makeVectors(OpBuilder &b, Location loc,
-                                      VectorType type, ValueRange elements) {
+SmallVector<Value> ks::makeVectors(OpBuilder &b, Location loc, VectorType type,
+                                   ValueRange elements) {
   VectorType innermost = getInnermostType(type);
   SmallVector<Value> vectors;
   for (; !elements.empty();

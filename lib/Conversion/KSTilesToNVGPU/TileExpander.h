@@ -169,6 +169,11 @@ inline bool isWideVector(int64_t columns, int64_t elementBytes) {
 /// The innermost vectors of a fragment, in row-major order.
 llvm::SmallVector<mlir::Value>
 getVectors(mlir::OpBuilder &b, mlir::Location loc, mlir::Value fragment);
+/// Those of a fragment of `type`, from all of its elements.
+llvm::SmallVector<mlir::Value> makeVectors(mlir::OpBuilder &b,
+                                           mlir::Location loc,
+                                           mlir::VectorType type,
+                                           mlir::ValueRange elements);
 /// One of them.
 mlir::Value getVector(mlir::OpBuilder &b, mlir::Location loc,
                       mlir::Value fragment, llvm::ArrayRef<int64_t> at);

@@ -59,14 +59,18 @@ Value WgmmaKernel::arrange(Value converted) {
                                    converted);
 }
 
+Value WgmmaKernel::multiplyStage(const Chunk &chunk, Value stage,
+                                 Value accumulator) {
+  return WarpgroupMmaOp::create(b, loc, accumulator.getType(), weightStages,
+                                getWeightStage(chunk, stage), inputStages,
+                                stage, warpM, accumulator, getLayout());
+}
+
 Value WgmmaKernel::emitChunk(const Chunk &chunk, Ring &ring,
                              Value accumulator) {
   Value stage = ring[0];
   wait(getFull(stage), ring[1]);
-  Value sum =
-      WarpgroupMmaOp::create(b, loc, accumulator.getType(), weightStages,
-                             plan.isResident ? chunk.k : stage, inputStages,
-                             stage, warpM, accumulator, getLayout());
+  Value sum = multiplyStage(chunk, stage, accumulator);
   // The chunk before has been read.
   release(getStageBefore(stage), index.less(index.constant(0), chunk.k));
   advance(ring);
@@ -108,7 +112,7 @@ Value WgmmaRegistersKernel::emitChunk(const Chunk &chunk, Ring &ring,
   for (int64_t step = 0; step < steps; ++step) {
     accumulator = WarpgroupMmaRegistersOp::create(
         b, loc, accumulator.getType(), weightStages,
-        plan.isResident ? chunk.k : stage, index.constant(step),
+        getWeightStage(chunk, stage), index.constant(step),
         plan.tiedD ? index.constant(0) : warpJ, warpTile, activations,
         accumulator, /*pending=*/steps > 1);
     if (step == 0) // The chunk before has been read.
@@ -160,20 +164,18 @@ private:
             plan.getAtomDepth()};
   }
   Value emitChunk(const Chunk &chunk, Ring &ring, Value accumulator) override {
-    Value stage = ring[0];
-    wait(getFull(stage), ring[1]);
+    return WgmmaKernel::emitChunk(chunk, ring, accumulator);
+  }
+  Value multiplyStage(const Chunk &chunk, Value stage,
+                      Value accumulator) override {
     // Of the four warps that multiply together.
     constexpr int64_t kRows = 64;
     Value row = index.mul(index.div(partM, FragmentLayout::wgmmaWarps), kRows);
-    Value sum = WarpgroupMmaPlanesOp::create(
+    return WarpgroupMmaPlanesOp::create(
         b, loc, accumulator.getType(), weightStages,
-        plan.isResident ? chunk.k : stage,
-        plan.tiedD ? index.constant(0) : warpJ, warpTile, inputStages, stage,
-        row, warpJ, getInteger(plan.entries), accumulator);
-    // The chunk before has been read.
-    release(getStageBefore(stage), index.less(index.constant(0), chunk.k));
-    advance(ring);
-    return sum;
+        getWeightStage(chunk, stage), plan.tiedD ? index.constant(0) : warpJ,
+        warpTile, inputStages, stage, row, warpJ, getInteger(plan.entries),
+        accumulator);
   }
 };
 } // namespace

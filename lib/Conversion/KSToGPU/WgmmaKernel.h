@@ -26,10 +26,16 @@ protected:
   llvm::SmallVector<int64_t> getAccumulatorShape() override;
   void emitBlock(ValueRange extra) override;
   Value emitChunk(const Chunk &chunk, Ring &ring, Value accumulator) override;
+  /// Multiplies a chunk, which lies in `stage`, from shared memory.
+  virtual Value multiplyStage(const Chunk &chunk, Value stage,
+                              Value accumulator);
   Value finishProduct(const Ring &ring, Value accumulator) override;
   Value arrange(Value converted) override;
 
   Value getStageBefore(Value stage);
+  Value getWeightStage(const Chunk &chunk, Value stage) {
+    return plan.isResident ? chunk.k : stage;
+  }
 
 private:
   void copyAll();

@@ -1,5 +1,4 @@
-//===- FactorGroupingTest.cpp - Tests of the grouping of factors -*- C++
-//-*-===//
+//===- FactorGroupingTest.cpp - Tests of the grouping of factors ----------===//
 //
 // Part of the KS project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -11,7 +10,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "ks/Analysis/FactorGrouping.h"
+#include "GroupingTestUtil.h"
+
 #include "ks/Analysis/CPUPlanner.h"
 #include "ks/Analysis/GPUPlanner.h"
 
@@ -28,10 +28,6 @@ namespace {
 
 constexpr double kNever = std::numeric_limits<double>::infinity();
 
-Problem::Factor factor(int64_t a, int64_t b, int64_t c, int64_t d) {
-  return {{a, b, c, d}, false, false};
-}
-
 /// N = 2^count, as count factors of 2×2 blocks.
 std::vector<Problem::Factor> dyadic(unsigned count) {
   std::vector<Problem::Factor> factors;
@@ -39,14 +35,6 @@ std::vector<Problem::Factor> dyadic(unsigned count) {
     factors.push_back(
         factor(int64_t(1) << (count - 1 - t), 2, 2, int64_t(1) << t));
   return factors;
-}
-
-GroupingProblem makeProblem(llvm::ArrayRef<Problem::Factor> factors,
-                            bool isMergeable = true) {
-  GroupingProblem problem;
-  problem.factors.assign(factors.begin(), factors.end());
-  problem.isMergeable.assign(factors.size(), isMergeable);
-  return problem;
 }
 
 /// A random cost for each kernel, some of which do not exist.
@@ -117,16 +105,6 @@ double findBest(const GroupingProblem &problem, const RandomCosts &costs,
       best = std::min(best, findBest(problem, costs, first + count, next));
     }
   return best;
-}
-
-void checkCovers(const GroupingProblem &problem, const Grouping &grouping) {
-  unsigned next = 0;
-  for (const FactorKernel &kernel : grouping.kernels)
-    for (const FactorGroup &group : kernel) {
-      EXPECT_EQ(group.first, next);
-      next = group.end();
-    }
-  EXPECT_EQ(next, problem.factors.size());
 }
 
 //===----------------------------------------------------------------------===//

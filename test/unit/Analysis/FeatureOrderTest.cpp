@@ -11,7 +11,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "ks/Analysis/FactorGrouping.h"
+#include "GroupingTestUtil.h"
+
 #include "ks/Analysis/GPUPlanner.h"
 
 #include "gtest/gtest.h"
@@ -121,18 +122,6 @@ TEST(FeatureOrderTest, OtherPlanesDoNotFit) {
 // Groupings
 //===----------------------------------------------------------------------===//
 
-Problem::Factor factor(int64_t a, int64_t b, int64_t c, int64_t d) {
-  return {{a, b, c, d}, false, false};
-}
-
-/// None of whose factors may be merged.
-GroupingProblem makeProblem(llvm::ArrayRef<Problem::Factor> factors) {
-  GroupingProblem problem;
-  problem.factors.assign(factors.begin(), factors.end());
-  problem.isMergeable.assign(factors.size(), false);
-  return problem;
-}
-
 Problem makeChain(llvm::ArrayRef<Problem::Factor> factors, int64_t batch,
                   int64_t bytes) {
   Problem problem;
@@ -140,16 +129,6 @@ Problem makeChain(llvm::ArrayRef<Problem::Factor> factors, int64_t batch,
   problem.batch = batch;
   problem.realBytes = bytes;
   return problem;
-}
-
-void checkCovers(const GroupingProblem &problem, const Grouping &grouping) {
-  unsigned next = 0;
-  for (const FactorKernel &kernel : grouping.kernels)
-    for (const FactorGroup &group : kernel) {
-      EXPECT_EQ(group.first, next);
-      next = group.end();
-    }
-  EXPECT_EQ(next, problem.factors.size());
 }
 
 /// One for each kernel, and what is asked for an order of the features between
@@ -176,8 +155,8 @@ private:
 };
 
 TEST(FeatureOrderTest, OrdersFeaturesWhereThatIsFaster) {
-  GroupingProblem problem =
-      makeProblem({factor(64, 256, 64, 1), factor(1, 172, 256, 64)});
+  GroupingProblem problem = makeProblem(
+      {factor(64, 256, 64, 1), factor(1, 172, 256, 64)}, /*isMergeable=*/false);
   OrderCosts faster(1.5);
   Grouping grouping = groupFactors(problem, faster).best;
   checkCovers(problem, grouping);
@@ -207,7 +186,8 @@ TEST(FeatureOrderTest, OrdersFeaturesWhereThatIsFaster) {
 TEST(FeatureOrderTest, OrdersAreBetweenTwo) {
   // Each of three could have an order with the next one.
   GroupingProblem problem = makeProblem(
-      {factor(64, 32, 32, 1), factor(2, 32, 32, 32), factor(1, 16, 16, 128)});
+      {factor(64, 32, 32, 1), factor(2, 32, 32, 32), factor(1, 16, 16, 128)},
+      /*isMergeable=*/false);
   OrderCosts costs(1.5);
   Grouping grouping = groupFactors(problem, costs).best;
   checkCovers(problem, grouping);
@@ -215,7 +195,8 @@ TEST(FeatureOrderTest, OrdersAreBetweenTwo) {
   EXPECT_TRUE(isOrderedPair(grouping.kernels[0]));
   EXPECT_EQ(grouping.kernels[1].size(), 1u);
   // None where no pair has columns.
-  problem = makeProblem({factor(2, 256, 256, 1), factor(1, 512, 512, 1)});
+  problem = makeProblem({factor(2, 256, 256, 1), factor(1, 512, 512, 1)},
+                        /*isMergeable=*/false);
   GroupingResult result = groupFactors(problem, costs);
   EXPECT_EQ(result.best.kernels.size(), 2u);
   for (const Alternative &other : result.rejected)

@@ -340,7 +340,7 @@ static bool selectLibrary(ProductOpInterface op, const Problem &problem,
 /// How a product of one factor may run: by the library, if it is there and
 /// `isLibrary`, and by the first of the plans.
 struct Choice {
-  SmallVector<RankedGPUPlan> ranked;
+  SmallVector<RankedGPUPlan> ranked;    ///< None for some orders of features.
   std::optional<double> librarySeconds; ///< None if it cannot.
   bool isLibrary = false;
 };
@@ -360,7 +360,8 @@ static Choice chooseAlone(ProductOpInterface op, const Problem &problem,
   else
     choice.ranked =
         planForGPU(problem, target, static_cast<unsigned>(rank + 2));
-  // There is always one.
+  if (choice.ranked.empty())
+    return choice;
   rank = std::min(rank, choice.ranked.size() - 1);
   choice.ranked.erase(choice.ranked.begin(), choice.ranked.begin() + rank);
   choice.librarySeconds = predictLibrary(op, problem, target);
@@ -415,13 +416,13 @@ static LogicalResult selectPlan(ProductOpInterface op, const GPUTarget &target,
     problem.batch = assumedBatch;
   if (problem.factors.size() != 1)
     return selectChainPlan(op, problem, isAssumed, target, rank);
-  if (problem.getPlanes() != 0 && planForGPU(problem, target).empty())
+  Choice choice = chooseAlone(op, problem, target, main, rank);
+  if (choice.ranked.empty())
     return op->emitOpError("has features in another order, for which there is "
                            "no plan on ")
            << target.name
            << "; expected f16 or bf16 in two or more planes of multiples of 16 "
               "bytes on a target with wgmma, or no reads and writes";
-  Choice choice = chooseAlone(op, problem, target, main, rank);
   const GPUPlan &plan = choice.ranked.front().plan;
   if (choice.isLibrary) {
     setPlan(op, getLibraryPlanAttr(op, plan));

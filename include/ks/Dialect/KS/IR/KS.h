@@ -78,7 +78,7 @@ llvm::LogicalResult reifyInitShape(mlir::DestinationStyleOpInterface op,
 
 // Shared by ks.matmul and ks.chain.
 llvm::LogicalResult verifyProductOp(mlir::Operation *op);
-/// What kernels for CPUs and libraries ask for: no order of features.
+/// What kernels for CPUs ask for: features in their natural order.
 llvm::LogicalResult verifyNaturalOrder(mlir::Operation *op);
 llvm::SmallVector<mlir::Range> getProductDomain(mlir::Operation *op,
                                                 mlir::OpBuilder &b);

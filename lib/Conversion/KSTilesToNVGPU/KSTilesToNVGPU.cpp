@@ -139,7 +139,8 @@ struct ConvertKSTilesToNVGPUPass
                     WarpgroupMmaRegistersOp, WarpgroupMmaPlanesOp,
                     WarpgroupWaitOp, ExchangeEntriesOp, LoadFragmentOp,
                     StoreFragmentOp, StoreLinesOp, StoreIntermediateOp,
-                    StoreRowsOp, CopyRowsOp, vector::ExtractOp,
+                    StorePlanesOp, StoreRowsOp, CopyRowsOp, vector::ExtractOp,
+                    vector::InsertStridedSliceOp,
                     vector::ShapeCastOp, arith::ConstantOp, arith::TruncFOp,
                     arith::ExtFOp, scf::ForOp, scf::YieldOp>(expander, op);
       }

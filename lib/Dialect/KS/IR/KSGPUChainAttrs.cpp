@@ -77,7 +77,8 @@ GPUChainFactorAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 
 LogicalResult
 GPUChainPlanAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t,
-                         int64_t, int64_t, int64_t, int64_t, int64_t, bool,
+                         int64_t, int64_t, int64_t, int64_t, int64_t, int64_t,
+                         bool,
                          ArrayRef<GPUChainFactorAttr> factors) {
   // C1
   if (factors.empty())
@@ -93,6 +94,7 @@ GPUChainPlan GPUChainPlanAttr::getPlan() const {
   plan.cluster = getCluster();
   plan.warps = getWarps();
   plan.stages = getStages();
+  plan.batchBlocks = getBatchBlocks();
   plan.isStaged = getStaged();
   for (GPUChainFactorAttr attr : getFactors()) {
     GPUPackingAttr packing = attr.getPacking();

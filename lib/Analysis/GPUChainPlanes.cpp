@@ -47,7 +47,7 @@ ChainPlanes::ChainPlanes(const Problem &problem, const GPUChainPlan &plan)
   lastBytes = (two.tiedD ? 1 : stageColumns) * rows * last.c * bytes;
   int64_t firstBytes = inputBytes + (one.tiedA ? 1 : groups) * groupBytes;
   stageBytes = roundUp(std::max(firstBytes, lastBytes), kBulkAlignment);
-  planeBytes = columns * kEntries * last.c * bytes;
+  planeBytes = columns * kPlaneRows * last.c * bytes;
 
   // As many as make a line, or all that a warp has.
   constexpr int64_t kLine = 128;

@@ -75,12 +75,20 @@ struct ChainPlanes {
   /// [warp][buffer][entry][element]
   std::array<int64_t, 4> getStagedShape(int64_t resultBytes) const;
   int64_t getSharedBytes(int64_t stages) const {
-    return kBulkAlignment + stages * stageBytes + planeBytes + stagedBytes;
+    return kBulkAlignment + stages * stageBytes +
+           (reusesPlanes() ? std::max(planeBytes, stagedBytes)
+                           : planeBytes + stagedBytes);
   }
+  /// Whether the lines of results take the place of the planes, which nobody
+  /// reads any more.
+  bool reusesPlanes() const { return blocksN == 1; }
   /// Registers of a lane.
   int64_t getRegisters(const Problem &problem) const;
 
   static constexpr int64_t kEntries = 64;
+  /// Rows of a plane: two more, so that lanes, which store to four planes at a
+  /// time, meet in no banks.
+  static constexpr int64_t kPlaneRows = kEntries + 2;
   static constexpr int64_t kWarps = 8;
 };
 

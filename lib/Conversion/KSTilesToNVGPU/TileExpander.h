@@ -43,6 +43,7 @@ public:
   void expand(WarpgroupMmaPlanesOp op);
   void expand(WarpgroupWaitOp op);
   void expand(ExchangeEntriesOp op);
+  void expand(InterleaveColumnsOp op);
   void expand(LoadFragmentOp op);
   void expand(StoreFragmentOp op);
   void expand(StoreLinesOp op);

@@ -40,6 +40,8 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
+#include "llvm/Support/SaveAndRestore.h"
+
 using namespace mlir;
 using namespace ks;
 
@@ -88,7 +90,12 @@ private:
   void multiplyBlock(Value blockN, Value position);
   Value multiplyColumns(Value place, int64_t column, int64_t ofStage,
                         Value firstN);
+  Value interleave(Value fragment, ArrayRef<int64_t> shape, Type element) {
+    return InterleaveColumnsOp::create(b, loc, VectorType::get(shape, element),
+                                       fragment);
+  }
   void synchronizeMultipliers();
+  Value pin(Value number);
 
   Value viewInput(Value place) {
     return viewShared({1, planes.first.c / planes.inputRow,
@@ -97,7 +104,7 @@ private:
   }
   Value viewPlanes() {
     return viewShared({1, planes.last.c / planes.planeRow,
-                       planes.columns * planes.kEntries, planes.planeRow},
+                       planes.columns * planes.kPlaneRows, planes.planeRow},
                       real,
                       index.add(begin, plan.stages * planes.stageBytes));
   }
@@ -314,7 +321,7 @@ void ChainPlanesKernel::multiplySet(Value firstGroup, Value position) {
   SmallVector<int64_t> shape{1, factor.getTilesN(), 2, 2};
   SmallVector<Value> results;
   for (int64_t stage = 0; stage < planes.set / planes.groups; ++stage) {
-    Value at = index.add(position, stage);
+    Value at = pin(index.add(position, stage));
     wait(getFull(at), at, /*isFree=*/false);
     Value place = getPlace(at), groups = viewInput(place);
     SmallVector<Value> sums;
@@ -325,7 +332,7 @@ void ChainPlanesKernel::multiplySet(Value firstGroup, Value position) {
           b, loc, VectorType::get(shape, accumulatorReal),
           viewWeights(0, 1, index.add(place, behind)), zero, zero, zero,
           groups, zero, zero, index.constant(g), getInteger(planes.kEntries),
-          getZero(shape, accumulatorReal)));
+          getZero(shape, accumulatorReal), b.getUnitAttr()));
     }
     for (Value sum : sums)
       results.push_back(
@@ -336,7 +343,7 @@ void ChainPlanesKernel::multiplySet(Value firstGroup, Value position) {
     result = convert(result, real);
   Value row = index.mul(index.rem(warp, FragmentLayout::wgmmaWarps),
                         2 * FragmentLayout::tileEntries);
-  StorePlanesOp::create(b, loc, results, viewPlanes(), firstGroup, row,
+  StorePlanesOp::create(b, loc, results, viewPlanes(), firstGroup, pin(row),
                         getInteger(planes.columns));
 }
 
@@ -373,8 +380,8 @@ Value ChainPlanesKernel::multiplyColumns(Value place, int64_t column,
       b, loc, VectorType::get(shape, accumulatorReal), weightsOfStage, zero,
       index.constant(factor.tiedD ? 0 : ofStage),
       index.mul(warpgroup, tiles), viewPlanes(), zero, zero,
-      index.constant(column), getInteger(planes.kEntries),
-      getZero(shape, accumulatorReal));
+      index.constant(column), getInteger(planes.kPlaneRows),
+      getZero(shape, accumulatorReal), b.getUnitAttr());
   sum = WarpgroupWaitOp::create(b, loc, sum.getType(), sum);
   Value m = index.add(firstM,
                       index.mul(index.rem(warp, FragmentLayout::wgmmaWarps),
@@ -384,46 +391,66 @@ Value ChainPlanesKernel::multiplyColumns(Value place, int64_t column,
       sum,
       PatternAttr::get(b.getContext(), problem.factors.back().pattern),
       getFragments(), {m, sliceI, firstN, j});
-  return convert(sum, resultReal);
+  // Results of both share registers.
+  return interleave(sum, {1, tiles, 2, 4}, resultReal);
 }
 
 /// Rows n of a block, of all columns of the slice.
 void ChainPlanesKernel::multiplyBlock(Value blockN, Value position) {
+  llvm::SaveAndRestore<Value> restore(begin, pin(begin));
   int64_t tiles = plan.factors.back().getTilesN() / 2;
   int64_t stages = planes.columns / planes.stageColumns;
   Value firstN = index.add(index.mul(blockN, planes.rows),
                            index.mul(warpgroup, planes.rows / 2));
-  Value results = getZero({planes.columns, tiles, 2, 2}, resultReal);
+  Value results = getZero({planes.columns / 2, tiles, 2, 4}, resultReal);
   position = index.add(position, index.mul(blockN, stages));
   for (int64_t stage = 0; stage < stages; ++stage) {
-    Value at = index.add(position, stage);
+    Value at = pin(index.add(position, stage));
     wait(getFull(at), at, /*isFree=*/false);
     Value place = getPlace(at);
     for (int64_t j = 0; j < planes.stageColumns; j += 2) {
       int64_t column = stage * planes.stageColumns + j;
       results = vector::InsertStridedSliceOp::create(
           b, loc, multiplyColumns(place, column, j, firstN), results,
-          ArrayRef<int64_t>{column, 0, 0, 0}, ArrayRef<int64_t>{1, 1, 1, 1});
+          ArrayRef<int64_t>{column / 2, 0, 0, 0}, ArrayRef<int64_t>{1, 1, 1, 1});
     }
     release(at);
   }
   // All have read the planes.
-  if (planes.blocksN == 1)
+  if (planes.reusesPlanes())
     synchronizeMultipliers();
   Value staging = viewShared(
       planes.getStagedShape(getResultBytes()), resultReal,
-      index.add(begin, plan.stages * planes.stageBytes + planes.planeBytes));
+      index.add(begin,
+                plan.stages * planes.stageBytes +
+                    (planes.reusesPlanes() ? 0 : planes.planeBytes)));
   Value m = index.add(firstM,
                       index.mul(index.rem(warp, FragmentLayout::wgmmaWarps),
                                 2 * FragmentLayout::tileEntries));
   StoreLinesOp::create(
       b, loc, PatternAttr::get(b.getContext(), problem.factors.back().pattern),
-      getFragments(), results, output, m, sliceI, firstN,
+      getFragments(), interleave(results, {planes.columns, tiles, 2, 2}, resultReal),
+      output, m, sliceI, firstN,
       index.mul(sliceJ, planes.columns), staging, warp, index.constant(0),
       getInteger(1));
 }
 
+/// The same number, known only here. What follows from it stays here, too: LLVM
+/// would take addresses and descriptors out of the loop over tiles, one by one,
+/// to registers that are not there.
+Value ChainPlanesKernel::pin(Value number) {
+  Type type = b.getI64Type();
+  Value known = arith::IndexCastOp::create(b, loc, type, number);
+  Value here = NVVM::InlinePtxOp::create(b, loc, TypeRange(type), known,
+                                         ValueRange(), "mov.b64 {$w0}, {$r0};",
+                                         /*predicate=*/Value())
+                   .getResult(0);
+  return arith::IndexCastOp::create(b, loc, b.getIndexType(), here);
+}
+
 void ChainPlanesKernel::multiplyTile(Value position) {
+  llvm::SaveAndRestore<Value> restore(begin, pin(begin));
+  position = pin(position);
   multiplyFirst(position);
   // wgmma reads by another proxy than stores write.
   NVVM::FenceProxyOp::create(
@@ -435,8 +462,8 @@ void ChainPlanesKernel::multiplyTile(Value position) {
   Value first = index.add(position, planes.firstStages);
   emitLoop(planes.blocksN,
            [&](Value blockN) { multiplyBlock(blockN, first); });
-  if (planes.blocksN > 1)
-    synchronizeMultipliers();
+  // The planes are free.
+  synchronizeMultipliers();
 }
 
 //===----------------------------------------------------------------------===//

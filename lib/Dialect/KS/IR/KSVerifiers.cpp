@@ -325,6 +325,27 @@ LogicalResult ExchangeEntriesOp::verify() {
   return success();
 }
 
+LogicalResult InterleaveColumnsOp::verify() {
+  VectorType from = getSource().getType(), to = getResult().getType();
+  VectorType apart = isApart() ? to : from, together = isApart() ? from : to;
+  bool keepsTypes = isApart() ? from.getElementType() == to.getElementType()
+                              : from.getElementTypeBitWidth() >=
+                                    to.getElementTypeBitWidth();
+  if (apart.getDimSize(0) != 2 * together.getDimSize(0) ||
+      apart.getDimSize(1) != together.getDimSize(1) ||
+      apart.getDimSize(2) != together.getDimSize(2) ||
+      2 * apart.getDimSize(3) != together.getDimSize(3) || !keepsTypes)
+    return emitOpError("is from ")
+           << from << " to " << to
+           << "; expected [2 * c][n][m][s] to [c][n][m][2 * s], of the same or a "
+              "narrower type, or back, of the same";
+  for (Operation *user : getResult().getUsers())
+    if (isApart() && !isa<StoreLinesOp>(user))
+      return emitOpError("puts columns apart for ")
+             << user->getName() << "; expected ks.store_lines";
+  return success();
+}
+
 LogicalResult StorePlanesOp::verify() {
   // C1
   TypeRange types = getFragments().getTypes();

@@ -223,13 +223,13 @@ std::vector<GPUChainPlan> ks::listChainPlanes(const Problem &problem,
         int64_t bytes = problem.elementBytes();
         one.n = first.b;
         one.groups = getLargestDivisor(
-            first.a, std::min<int64_t>(64, stageKB * 1024 /
-                                               (ChainPlanes::kEntries *
-                                                first.c * bytes)));
+            first.a, std::min<int64_t>(
+                         64, stageKB * 1024 /
+                                 (ChainPlanes::kEntries * first.c * bytes)));
         two.n = rows;
-        two.vector = 2 * getLargestDivisor(
-                             columns / 2,
-                             stageKB * 1024 / (2 * rows * left.c * bytes));
+        two.vector =
+            2 * getLargestDivisor(columns / 2,
+                                  stageKB * 1024 / (2 * rows * left.c * bytes));
         ChainPlanes planes(problem, plan);
         int64_t room = target.sharedPerBlock - kBulkAlignment -
                        planes.getSharedBytes(/*stages=*/0);
@@ -243,7 +243,8 @@ std::vector<GPUChainPlan> ks::listChainPlanes(const Problem &problem,
 GPUCost ks::predictChainPlanes(const Problem &problem, const GPUChainPlan &plan,
                                const GPUTarget &target, int64_t batch) {
   // Fitted to Monarch matrices of 1024 and 4096 features on an H100.
-  constexpr double kLaunch = 3.5e-6, kIngest = 1.17, kStored = 0.3;
+  constexpr double kLaunch = 3.5e-6, kIngest = 1.17, kStored = 0.3,
+                   kLatency = 0.72e-6; // Of a stage, from L2.
   ChainPlanes planes(problem, plan);
   const GPUChainFactor &one = plan.factors[0], &two = plan.factors[1];
   int64_t tiles = divideUp(std::max<int64_t>(1, batch), plan.entries);
@@ -254,11 +255,11 @@ GPUCost ks::predictChainPlanes(const Problem &problem, const GPUChainPlan &plan,
       planes.blocksN * (planes.columns / planes.stageColumns);
   int64_t inputBytes = planes.firstStages * planes.inputBytes;
   int64_t bytesIn =
-      inputBytes + planes.first.a / (one.tiedA ? planes.groups : 1) *
-                       planes.groupBytes +
+      inputBytes +
+      planes.first.a / (one.tiedA ? planes.groups : 1) * planes.groupBytes +
       columnStages * planes.lastBytes;
-  int64_t bytesOut = plan.entries * planes.last.b * planes.columns *
-                     problem.resultBytes();
+  int64_t bytesOut =
+      plan.entries * planes.last.b * planes.columns * problem.resultBytes();
   // The engine and stores write, the tensor cores read: each plane twice, for
   // both halves of the rows n.
   int64_t bytesShared = 2 * bytesIn +
@@ -279,7 +280,9 @@ GPUCost ks::predictChainPlanes(const Problem &problem, const GPUChainPlan &plan,
   cost.dramBytes = getMinimumBytes(problem, batch);
   cost.l2Bytes = toDouble(tiles * plan.slices * bytesIn);
   cost.dram = cost.dramBytes / target.dramBandwidth;
-  cost.l2 = perBlock * toDouble(bytesIn) / (kIngest * perSM);
+  double underWay = toDouble((plan.stages - 1) * bytesIn / planes.numStages);
+  cost.l2 = perBlock * toDouble(bytesIn) /
+            std::min(kIngest * perSM, underWay / kLatency);
   cost.shared = perBlock * toDouble(bytesShared) / (128 * clock);
   cost.units = perBlock * toDouble(products) / (target.wgmma16PerClock * clock);
   // Nothing is multiplied while a tile is stored.

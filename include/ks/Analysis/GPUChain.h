@@ -173,7 +173,8 @@ struct GPUChainPlan {
   bool operator==(const GPUChainPlan &o) const {
     return entries == o.entries && slices == o.slices && shares == o.shares &&
            cluster == o.cluster && warps == o.warps && stages == o.stages &&
-           batchBlocks == o.batchBlocks && isStaged == o.isStaged && factors == o.factors;
+           batchBlocks == o.batchBlocks && isStaged == o.isStaged &&
+           factors == o.factors;
   }
 
   // --- Derived ---

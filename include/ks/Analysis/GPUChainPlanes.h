@@ -11,11 +11,11 @@
 //
 // Both factors multiply matrices whose k are contiguous. A group of the input
 // is a row of c elements of memory, which the copy engine brings as it is. Of
-// the intermediate, each column j of the slice is a *plane*, [entry][k]: results
-// of the first factor are n = q J + j of group i, in the order of the slice,
-// and k = i r + q of column j, where r is the chain's redundancy and J the
-// columns of the slice. A lane has the same columns of all groups and all q, so
-// that with 8 / r groups at a time it stores 16 bytes to each plane.
+// the intermediate, each column j of the slice is a *plane*, [entry][k]:
+// results of the first factor are n = q J + j of group i, in the order of the
+// slice, and k = i r + q of column j, where r is the chain's redundancy and J
+// the columns of the slice. A lane has the same columns of all groups and all
+// q, so that with 8 / r groups at a time it stores 16 bytes to each plane.
 //
 // The last factor computes two columns at a time, whole sums over k, and rounds
 // them. So a lane's results of all J columns wait in half of the registers that

@@ -138,10 +138,9 @@ struct ConvertKSTilesToNVGPUPass
                     StorePartialsOp, AddPartialsOp, WarpgroupMmaOp,
                     WarpgroupMmaRegistersOp, WarpgroupMmaPlanesOp,
                     WarpgroupWaitOp, ExchangeEntriesOp, InterleaveColumnsOp,
-                    LoadFragmentOp,
-                    StoreFragmentOp, StoreLinesOp, StoreIntermediateOp,
-                    StorePlanesOp, StoreRowsOp, CopyRowsOp, vector::ExtractOp,
-                    vector::InsertStridedSliceOp,
+                    LoadFragmentOp, StoreFragmentOp, StoreLinesOp,
+                    StoreIntermediateOp, StorePlanesOp, StoreRowsOp, CopyRowsOp,
+                    vector::ExtractOp, vector::InsertStridedSliceOp,
                     vector::ShapeCastOp, arith::ConstantOp, arith::TruncFOp,
                     arith::ExtFOp, scf::ForOp, scf::YieldOp>(expander, op);
       }

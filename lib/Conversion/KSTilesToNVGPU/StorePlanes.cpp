@@ -20,8 +20,7 @@ using namespace mlir;
 using namespace ks;
 
 void TileExpander::expand(StorePlanesOp op) {
-  auto fragmentType =
-      cast<VectorType>(op.getFragments().front().getType());
+  auto fragmentType = cast<VectorType>(op.getFragments().front().getType());
   auto type = cast<MemRefType>(op.getDestination().getType());
   int64_t tilesN = fragmentType.getDimSize(1),
           tilesM = fragmentType.getDimSize(2);
@@ -29,7 +28,8 @@ void TileExpander::expand(StorePlanesOp op) {
   auto columns = static_cast<int64_t>(op.getColumns());
   int64_t redundancy = tilesN * kTile / columns;
   int64_t depth = type.getDimSize(3), entries = type.getDimSize(2) / columns;
-  int64_t bytes = getElementBytes(op.getDestination()), rowBytes = depth * bytes;
+  int64_t bytes = getElementBytes(op.getDestination()),
+          rowBytes = depth * bytes;
   auto count = static_cast<int64_t>(op.getFragments().size()) * redundancy;
   int64_t width = getCommonPowerOfTwo(kWidestBytes / bytes, {count, depth});
 
@@ -42,10 +42,9 @@ void TileExpander::expand(StorePlanesOp op) {
       for (Value fragment : op.getFragments())
         for (int64_t q = 0; q < redundancy; ++q) {
           int64_t slot = q * (columns / kLanesN) + z;
-          elements.push_back(
-              getElement(b, loc,
-                         getVector(b, loc, fragment, {0, slot / 2, tile}),
-                         slot % 2));
+          elements.push_back(getElement(
+              b, loc, getVector(b, loc, fragment, {0, slot / 2, tile}),
+              slot % 2));
         }
       Value entry = index.add(op.getRow(), laneM);
       Value j = withOffset(index, laneJ, z * kLanesN);

@@ -313,8 +313,9 @@ void TileExpander::expand(ExchangeEntriesOp op) {
   b.replaceOp(op, assemble(to, makeVectors(b, loc, to, elements)));
 }
 
-/// The same numbers in the same registers, from here on: LLVM would convert
-/// sums only when they are stored, and keep all of them until then.
+/// The same numbers, from here on: LLVM, and ptxas, would convert sums only
+/// when they are stored, and keep all of them until then. They move nothing
+/// across an exchange between lanes, here of each with itself.
 static Value keepHere(OpBuilder &b, Location loc, Value vector) {
   auto type = cast<VectorType>(vector.getType());
   int64_t words = type.getDimSize(0) * type.getElementTypeBitWidth() / 32;
@@ -329,8 +330,7 @@ static Value keepHere(OpBuilder &b, Location loc, Value vector) {
                                         word, constant(0), constant(31),
                                         NVVM::ShflKind::bfly, UnitAttr()));
   return vector::BitCastOp::create(
-      b, loc, type,
-      vector::FromElementsOp::create(b, loc, wordsType, kept));
+      b, loc, type, vector::FromElementsOp::create(b, loc, wordsType, kept));
 }
 
 void TileExpander::expand(InterleaveColumnsOp op) {
@@ -348,8 +348,7 @@ void TileExpander::expand(InterleaveColumnsOp op) {
               b, loc, getVector(b, loc, op.getSource(), {2 * c + s % 2, n, m}),
               s / 2));
         Value vector = vector::FromElementsOp::create(
-            b, loc,
-            VectorType::get({to.getDimSize(3)}, from.getElementType()),
+            b, loc, VectorType::get({to.getDimSize(3)}, from.getElementType()),
             elements);
         if (from.getElementType() != to.getElementType())
           vector = arith::TruncFOp::create(

@@ -70,8 +70,7 @@ Value WgmmaBuilder::multiply(Value descriptorA, Value descriptorB, Value sums,
       type, type, NVVM::WGMMATypesAttr::get(context, NVVM::WGMMATypes::f32),
       NVVM::WGMMAScaleOutAttr::get(context, isFresh ? NVVM::WGMMAScaleOut::zero
                                                     : NVVM::WGMMAScaleOut::one),
-      scale,
-      scale, NVVM::MMALayoutAttr::get(context, NVVM::MMALayout::row),
+      scale, scale, NVVM::MMALayoutAttr::get(context, NVVM::MMALayout::row),
       NVVM::MMALayoutAttr::get(context, layout), NVVM::MMAIntOverflowAttr());
 }
 

@@ -105,8 +105,7 @@ private:
   Value viewPlanes() {
     return viewShared({1, planes.last.c / planes.planeRow,
                        planes.columns * planes.kPlaneRows, planes.planeRow},
-                      real,
-                      index.add(begin, plan.stages * planes.stageBytes));
+                      real, index.add(begin, plan.stages * planes.stageBytes));
   }
   /// Packed weights of a stage, [stage][step][j][tile][lane][position].
   Value viewWeights(size_t number, int64_t columns, Value place);
@@ -169,9 +168,8 @@ void ChainPlanesKernel::createBarriers() {
       Value at = index.constant(stage);
       nvgpu::MBarrierInitOp::create(b, loc, barriers, index.constant(1),
                                     getFull(at), Value());
-      nvgpu::MBarrierInitOp::create(b, loc, barriers,
-                                    index.constant(plan.warps), getEmpty(at),
-                                    Value());
+      nvgpu::MBarrierInitOp::create(
+          b, loc, barriers, index.constant(plan.warps), getEmpty(at), Value());
     }
     NVVM::FenceMbarrierInitOp::create(b, loc);
   });
@@ -185,8 +183,8 @@ void ChainPlanesKernel::wait(Value barrier, Value position, bool isFree) {
   Value turn = index.rem(index.div(position, plan.stages), 2);
   Value isOdd = index.less(index.constant(0), turn);
   if (isFree)
-    isOdd = arith::XOrIOp::create(
-        b, loc, isOdd, arith::ConstantIntOp::create(b, loc, 1, 1));
+    isOdd = arith::XOrIOp::create(b, loc, isOdd,
+                                  arith::ConstantIntOp::create(b, loc, 1, 1));
   nvgpu::MBarrierTryWaitParityOp::create(b, loc, barriers, isOdd,
                                          index.constant(kTicks), barrier);
 }
@@ -238,10 +236,9 @@ void ChainPlanesKernel::copyGroups(Value number, Value position) {
   Value bytes = BulkCopyActivationsOp::create(
       b, loc, PatternAttr::get(b.getContext(), getInputPattern()), map, input,
       firstM, zero, zero, group, viewInput(getPlace(position)), zero, barriers,
-      getFull(position), getInteger(planes.inputRow),
-      getInteger(planes.groups), b.getBoolAttr(false),
-      getInteger(planes.inputRow * getElementBytes()), getInteger(1),
-      getLayout(), b.getUnitAttr());
+      getFull(position), getInteger(planes.inputRow), getInteger(planes.groups),
+      b.getBoolAttr(false), getInteger(planes.inputRow * getElementBytes()),
+      getInteger(1), getLayout(), b.getUnitAttr());
   const GPUChainFactor &factor = plan.factors.front();
   int64_t count = factor.tiedA ? 1 : planes.groups;
   int64_t parts = plan.getSlice(problem, 0).parts;
@@ -252,10 +249,9 @@ void ChainPlanesKernel::copyGroups(Value number, Value position) {
       block = index.add(index.mul(block, parts), sliceJ);
       Value place = index.add(getPlace(position),
                               planes.inputBytes + g * planes.groupBytes);
-      BulkCopyWeightsOp::create(
-          b, loc, weights[0], index.mul(block, elements),
-          viewShared({1, elements}, real, place), zero, barriers,
-          getFull(position));
+      BulkCopyWeightsOp::create(b, loc, weights[0], index.mul(block, elements),
+                                viewShared({1, elements}, real, place), zero,
+                                barriers, getFull(position));
     }
     nvgpu::MBarrierArriveExpectTxOp::create(
         b, loc, barriers, index.add(bytes, count * planes.groupBytes),
@@ -269,25 +265,24 @@ void ChainPlanesKernel::copyColumns(Value number, Value position) {
   wait(getEmpty(position), position, /*isFree=*/true);
   const GPUChainFactor &factor = plan.factors.back();
   int64_t stages = planes.columns / planes.stageColumns;
-  int64_t blocksJ =
-      problem.factors.back().pattern.d / planes.stageColumns;
+  int64_t blocksJ = problem.factors.back().pattern.d / planes.stageColumns;
   Value zero = index.constant(0);
   Value block = factor.tiedA ? zero : sliceI;
   if (!factor.tiedD)
-    block = index.add(index.mul(block, blocksJ),
-                      index.add(index.mul(sliceJ, stages),
-                                index.rem(number, stages)));
-  block = index.add(index.mul(block, planes.blocksN),
-                    index.div(number, stages));
+    block = index.add(
+        index.mul(block, blocksJ),
+        index.add(index.mul(sliceJ, stages), index.rem(number, stages)));
+  block =
+      index.add(index.mul(block, planes.blocksN), index.div(number, stages));
   int64_t elements = planes.lastBytes / getElementBytes();
   doIf(index.less(lane, 1), [&] {
-    BulkCopyWeightsOp::create(b, loc, weights[1], index.mul(block, elements),
-                              viewShared({1, elements}, real,
-                                         getPlace(position)),
-                              zero, barriers, getFull(position));
-    nvgpu::MBarrierArriveExpectTxOp::create(
-        b, loc, barriers, index.constant(planes.lastBytes), getFull(position),
-        Value());
+    BulkCopyWeightsOp::create(
+        b, loc, weights[1], index.mul(block, elements),
+        viewShared({1, elements}, real, getPlace(position)), zero, barriers,
+        getFull(position));
+    nvgpu::MBarrierArriveExpectTxOp::create(b, loc, barriers,
+                                            index.constant(planes.lastBytes),
+                                            getFull(position), Value());
   });
 }
 
@@ -330,13 +325,12 @@ void ChainPlanesKernel::multiplySet(Value firstGroup, Value position) {
           planes.inputBytes + (factor.tiedA ? 0 : g * planes.groupBytes);
       sums.push_back(WarpgroupMmaPlanesOp::create(
           b, loc, VectorType::get(shape, accumulatorReal),
-          viewWeights(0, 1, index.add(place, behind)), zero, zero, zero,
-          groups, zero, zero, index.constant(g), getInteger(planes.kEntries),
+          viewWeights(0, 1, index.add(place, behind)), zero, zero, zero, groups,
+          zero, zero, index.constant(g), getInteger(planes.kEntries),
           getZero(shape, accumulatorReal), b.getUnitAttr()));
     }
     for (Value sum : sums)
-      results.push_back(
-          WarpgroupWaitOp::create(b, loc, sum.getType(), sum));
+      results.push_back(WarpgroupWaitOp::create(b, loc, sum.getType(), sum));
     release(at);
   }
   for (Value &result : results)
@@ -378,18 +372,17 @@ Value ChainPlanesKernel::multiplyColumns(Value place, int64_t column,
       viewWeights(1, factor.tiedD ? 1 : planes.stageColumns, place);
   Value sum = WarpgroupMmaPlanesOp::create(
       b, loc, VectorType::get(shape, accumulatorReal), weightsOfStage, zero,
-      index.constant(factor.tiedD ? 0 : ofStage),
-      index.mul(warpgroup, tiles), viewPlanes(), zero, zero,
-      index.constant(column), getInteger(planes.kPlaneRows),
-      getZero(shape, accumulatorReal), b.getUnitAttr());
+      index.constant(factor.tiedD ? 0 : ofStage), index.mul(warpgroup, tiles),
+      viewPlanes(), zero, zero, index.constant(column),
+      getInteger(planes.kPlaneRows), getZero(shape, accumulatorReal),
+      b.getUnitAttr());
   sum = WarpgroupWaitOp::create(b, loc, sum.getType(), sum);
-  Value m = index.add(firstM,
-                      index.mul(index.rem(warp, FragmentLayout::wgmmaWarps),
-                                2 * FragmentLayout::tileEntries));
+  Value m =
+      index.add(firstM, index.mul(index.rem(warp, FragmentLayout::wgmmaWarps),
+                                  2 * FragmentLayout::tileEntries));
   Value j = index.add(index.mul(sliceJ, planes.columns), column);
   sum = applyEpilogue(
-      sum,
-      PatternAttr::get(b.getContext(), problem.factors.back().pattern),
+      sum, PatternAttr::get(b.getContext(), problem.factors.back().pattern),
       getFragments(), {m, sliceI, firstN, j});
   // Results of both share registers.
   return interleave(sum, {1, tiles, 2, 4}, resultReal);
@@ -412,7 +405,8 @@ void ChainPlanesKernel::multiplyBlock(Value blockN, Value position) {
       int64_t column = stage * planes.stageColumns + j;
       results = vector::InsertStridedSliceOp::create(
           b, loc, multiplyColumns(place, column, j, firstN), results,
-          ArrayRef<int64_t>{column / 2, 0, 0, 0}, ArrayRef<int64_t>{1, 1, 1, 1});
+          ArrayRef<int64_t>{column / 2, 0, 0, 0},
+          ArrayRef<int64_t>{1, 1, 1, 1});
     }
     release(at);
   }
@@ -421,18 +415,17 @@ void ChainPlanesKernel::multiplyBlock(Value blockN, Value position) {
     synchronizeMultipliers();
   Value staging = viewShared(
       planes.getStagedShape(getResultBytes()), resultReal,
-      index.add(begin,
-                plan.stages * planes.stageBytes +
-                    (planes.reusesPlanes() ? 0 : planes.planeBytes)));
-  Value m = index.add(firstM,
-                      index.mul(index.rem(warp, FragmentLayout::wgmmaWarps),
-                                2 * FragmentLayout::tileEntries));
+      index.add(begin, plan.stages * planes.stageBytes +
+                           (planes.reusesPlanes() ? 0 : planes.planeBytes)));
+  Value m =
+      index.add(firstM, index.mul(index.rem(warp, FragmentLayout::wgmmaWarps),
+                                  2 * FragmentLayout::tileEntries));
   StoreLinesOp::create(
       b, loc, PatternAttr::get(b.getContext(), problem.factors.back().pattern),
-      getFragments(), interleave(results, {planes.columns, tiles, 2, 2}, resultReal),
-      output, m, sliceI, firstN,
-      index.mul(sliceJ, planes.columns), staging, warp, index.constant(0),
-      getInteger(1));
+      getFragments(),
+      interleave(results, {planes.columns, tiles, 2, 2}, resultReal), output, m,
+      sliceI, firstN, index.mul(sliceJ, planes.columns), staging, warp,
+      index.constant(0), getInteger(1));
 }
 
 /// The same number, known only here. What follows from it stays here, too: LLVM
@@ -460,8 +453,7 @@ void ChainPlanesKernel::multiplyTile(Value position) {
                                  NVVM::SharedSpace::shared_cta));
   synchronizeMultipliers();
   Value first = index.add(position, planes.firstStages);
-  emitLoop(planes.blocksN,
-           [&](Value blockN) { multiplyBlock(blockN, first); });
+  emitLoop(planes.blocksN, [&](Value blockN) { multiplyBlock(blockN, first); });
   // The planes are free.
   synchronizeMultipliers();
 }
@@ -477,9 +469,9 @@ void ChainPlanesKernel::placeBlock() {
   lane = index.rem(thread, FragmentLayout::lanes);
   warpgroup = index.div(warp, FragmentLayout::wgmmaWarps);
   int64_t columnSlices = plan.getSlice(problem, 0).columnSlices;
-  SmallVector<Value> at = index.delinearize(
-      gpu::BlockIdOp::create(b, loc, gpu::Dimension::x),
-      {1, plan.slices / columnSlices, columnSlices});
+  SmallVector<Value> at =
+      index.delinearize(gpu::BlockIdOp::create(b, loc, gpu::Dimension::x),
+                        {1, plan.slices / columnSlices, columnSlices});
   firstTile = at[0];
   sliceI = at[1];
   sliceJ = at[2];
@@ -489,11 +481,10 @@ void ChainPlanesKernel::placeBlock() {
 /// before it.
 void ChainPlanesKernel::forEachTile(function_ref<void(Value)> body) {
   Value first = index.mul(firstTile, plan.entries);
-  Value blocks = index.div(
-      gpu::GridDimOp::create(b, loc, gpu::Dimension::x), plan.slices);
-  auto loop =
-      scf::ForOp::create(b, loc, first, batch, index.mul(blocks, plan.entries),
-                         index.constant(0));
+  Value blocks =
+      index.div(gpu::GridDimOp::create(b, loc, gpu::Dimension::x), plan.slices);
+  auto loop = scf::ForOp::create(
+      b, loc, first, batch, index.mul(blocks, plan.entries), index.constant(0));
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
   firstM = loop.getInductionVar();
@@ -526,9 +517,8 @@ void ChainPlanesKernel::emitBody(ValueRange arguments) {
   b.setInsertionPointToStart(isMultiplier.elseBlock());
   NVVM::SetMaxRegisterOp::create(b, loc, kWgmmaCopyRegisters,
                                  NVVM::SetMaxRegisterAction::decrease);
-  doIf(index.less(warp, plan.warps + 1), [&] {
-    forEachTile([&](Value position) { copyTile(position); });
-  });
+  doIf(index.less(warp, plan.warps + 1),
+       [&] { forEachTile([&](Value position) { copyTile(position); }); });
 }
 
 void ChainPlanesKernel::lower(KernelModule &kernels, StringRef name) {

@@ -78,8 +78,7 @@ GPUChainFactorAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 LogicalResult
 GPUChainPlanAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t,
                          int64_t, int64_t, int64_t, int64_t, int64_t, int64_t,
-                         bool,
-                         ArrayRef<GPUChainFactorAttr> factors) {
+                         bool, ArrayRef<GPUChainFactorAttr> factors) {
   // C1
   if (factors.empty())
     return emitError() << "plan has no factors; expected at least one";

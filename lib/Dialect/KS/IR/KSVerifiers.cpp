@@ -328,17 +328,17 @@ LogicalResult ExchangeEntriesOp::verify() {
 LogicalResult InterleaveColumnsOp::verify() {
   VectorType from = getSource().getType(), to = getResult().getType();
   VectorType apart = isApart() ? to : from, together = isApart() ? from : to;
-  bool keepsTypes = isApart() ? from.getElementType() == to.getElementType()
-                              : from.getElementTypeBitWidth() >=
-                                    to.getElementTypeBitWidth();
+  bool keepsTypes =
+      isApart() ? from.getElementType() == to.getElementType()
+                : from.getElementTypeBitWidth() >= to.getElementTypeBitWidth();
   if (apart.getDimSize(0) != 2 * together.getDimSize(0) ||
       apart.getDimSize(1) != together.getDimSize(1) ||
       apart.getDimSize(2) != together.getDimSize(2) ||
       2 * apart.getDimSize(3) != together.getDimSize(3) || !keepsTypes)
-    return emitOpError("is from ")
-           << from << " to " << to
-           << "; expected [2 * c][n][m][s] to [c][n][m][2 * s], of the same or a "
-              "narrower type, or back, of the same";
+    return emitOpError("is from ") << from << " to " << to
+                                   << "; expected [2 * c][n][m][s] to "
+                                      "[c][n][m][2 * s], of the same or a "
+                                      "narrower type, or back, of the same";
   for (Operation *user : getResult().getUsers())
     if (isApart() && !isa<StoreLinesOp>(user))
       return emitOpError("puts columns apart for ")
@@ -363,11 +363,11 @@ LogicalResult StorePlanesOp::verify() {
   auto type = cast<MemRefType>(getDestination().getType());
   if (columns < 4 || columns % 4 != 0 || rows % columns != 0 ||
       type.getRank() != 4 || type.getDimSize(2) % columns != 0)
-    return emitOpError("has ")
-           << columns << " columns for " << rows << " rows n and planes of type "
-           << type
-           << "; expected a multiple of 4 that divides the rows n and the third "
-              "of four dimensions";
+    return emitOpError("has ") << columns << " columns for " << rows
+                               << " rows n and planes of type " << type
+                               << "; expected a multiple of 4 that divides the "
+                                  "rows n and the third "
+                                  "of four dimensions";
   return success();
 }
 

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "ks/Analysis/GPUChain.h"
+#include "ks/Analysis/GPUChainPlanes.h"
 
 #include "PlanCheck.h"
 #include "Rounding.h"
@@ -290,7 +290,15 @@ int64_t GPUChainPlan::getRegisters(const Problem &problem,
          epilogue;
 }
 
+int64_t GPUChainPlan::getSharedBytes(const Problem &problem) const {
+  if (isPlanes())
+    return ChainPlanes(problem, *this).getSharedBytes(stages);
+  return getBufferBytes(problem).back();
+}
+
 int64_t GPUChainPlan::getRegisters(const Problem &problem) const {
+  if (isPlanes())
+    return ChainPlanes(problem, *this).getRegisters(problem);
   int64_t most = 0;
   for (size_t number = 0; number < factors.size(); ++number)
     most = std::max(most, getRegisters(problem, number));
@@ -400,6 +408,11 @@ static void checkPlan(Check &check, const Problem &problem,
   if (!check.isGood())
     return;
   checkSlices(check, problem, plan);
+  if (check.isGood() && plan.isPlanes())
+    return checkPlanes(check, problem, plan);
+  check.require(plan.batchBlocks == 0,
+                "batch_blocks is {0}; expected none without wgmma16_rs",
+                plan.batchBlocks);
   for (size_t number = 0; check.isGood() && number < plan.factors.size();
        ++number)
     checkFactor(check, problem, plan, number);
@@ -435,6 +448,10 @@ static void checkPlan(Check &check, const Problem &problem,
   checkPlan(check, problem, plan);
   if (!check.isGood())
     return;
+  check.require(!plan.isPlanes() || target.wgmma16PerClock > 0,
+                "factors have instruction wgmma16_rs; expected mma16 on {0}, "
+                "which has no wgmma",
+                target.name);
   check.require(plan.cluster == 1 || target.capability >= 90,
                 "cluster is {0}; expected 1 on {1}", plan.cluster, target.name);
   int64_t bytes = plan.getSharedBytes(problem) + kBulkAlignment;

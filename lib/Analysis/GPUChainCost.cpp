@@ -8,6 +8,8 @@
 
 #include "GPUChainCost.h"
 
+#include "ks/Analysis/GPUChainPlanes.h"
+
 #include "Rounding.h"
 
 #include "llvm/ADT/STLExtras.h"
@@ -179,6 +181,8 @@ static int64_t getBlocksPerSM(const Problem &problem, const GPUChainPlan &plan,
 
 GPUCost ks::predictGPUChain(const Problem &problem, const GPUChainPlan &plan,
                             const GPUTarget &target, int64_t batch) {
+  if (plan.isPlanes())
+    return predictChainPlanes(problem, plan, target, batch);
   BlockWork work;
   for (size_t number = 0; number < plan.factors.size(); ++number) {
     BlockWork more = getChainWork(problem, plan, number,

@@ -16,6 +16,8 @@
 
 #include "GPUChainCost.h"
 
+#include "ks/Analysis/GPUChainPlanes.h"
+
 #include "PlanCheck.h"
 #include "Rounding.h"
 
@@ -306,6 +308,9 @@ std::vector<RankedGPUChainPlan> ChainEnumerator::rank(unsigned count) {
       plan.cluster = cluster;
       addTiles(plan);
     }
+  for (const GPUChainPlan &plan : listChainPlanes(problem, target))
+    if (checkGPUChainPlan(problem, plan, target).empty())
+      plans.push_back({plan, predictGPUChain(problem, plan, target, batch)});
   // Ties are broken by the order of enumeration.
   std::vector<size_t> order(plans.size());
   std::iota(order.begin(), order.end(), 0);

@@ -54,6 +54,10 @@ void checkSlices(Check &check, const Problem &problem,
 void checkStages(Check &check, const Problem &problem, const GPUChainPlan &plan,
                  size_t number);
 
+/// That a chain falls into planes, and how they are multiplied.
+void checkPlanes(Check &check, const Problem &problem,
+                 const GPUChainPlan &plan);
+
 /// Registers that a lane of a block of `threads` can have.
 int64_t getAvailableRegisters(int64_t threads);
 

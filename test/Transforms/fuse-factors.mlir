@@ -46,14 +46,12 @@ func.func @dyadic(%x: tensor<4096x16xf16>, %k0: tensor<8x2x2x1xf16> {ks.frozen},
 
 // CHECK-LABEL: func.func @monarch(
 //   CHECK-NOT:   ks.merge_weights
-//       CHECK:   %[[H:.*]] = ks.matmul <64, 64, 64, 1> fastmath<reassoc> ins
-//       CHECK:   ks.matmul <1, 64, 64, 64> fastmath<reassoc> ins(%[[H]],
+//       CHECK:   ks.chain [<64, 64, 64, 1>, <1, 64, 64, 64>]
 // CPU-NOT:     ks.merge_weights
 // CPU:         ks.chain [<64, 64, 64, 1>, <1, 64, 64, 64>]
-// REMARK: Remark="target sm_90, batch 4096 (assumed): 2 factors in 2 kernels; predicted
-// REMARK: Remark="kernel 0: factor 0: {{.*}} us"
-// REMARK: Remark="kernel 1: factor 1: {{.*}} us"
-// REMARK: Remark="rejected all factors in one kernel: 1 kernel, {{.*}} us"
+// REMARK: Remark="target sm_90, batch 4096 (assumed): 2 factors in 1 kernel; predicted
+// REMARK: Remark="kernel 0: factor 0, factor 1: {{.*}} us"
+// REMARK: Remark="rejected factors apart: 2 kernels, {{.*}} us"
 // REMARK: Remark="rejected all factors merged: 1 kernel, {{.*}} us"
 func.func @monarch(%x: tensor<?x4096xf16>, %k0: tensor<64x64x64x1xf16> {ks.frozen}, %k1: tensor<1x64x64x64xf16> {ks.frozen},
                    %init: tensor<?x4096xf16>) -> tensor<?x4096xf16> {

@@ -138,7 +138,7 @@ class Grid:
     def read(self, operand: str, kind: str) -> np.ndarray:
         """An operand of the active threads, as numbers of `kind`."""
         size = SIZES.get(kind, 8)
-        if operand.startswith("%"):
+        if operand.startswith("%") or operand in self.registers:  # some have names
             if operand in self.special:
                 bits = self.special[operand][self.active].astype(np.uint64)
             elif operand in self.registers:

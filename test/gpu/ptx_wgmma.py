@@ -161,6 +161,7 @@ class Wgmma:
         else:
             first = self.read_uniform(operands[1], groups)
         second = self.read_uniform(operands[2], groups)
+        adds = grid.read(operands[3], "pred").astype(bool)  # to what is in the registers
         products = np.empty((len(groups), ROWS, columns))
         for number, threads in enumerate(groups):
             block = grid.block[threads[0]]
@@ -179,7 +180,8 @@ class Wgmma:
             before = values[grid.active]
             with np.errstate(all="ignore"):
                 held = grid.read(register, "f32").astype(np.float64)
-                total = np.where(np.isnan(before), held, before) + at.reshape(-1)
+                held = np.where(np.isnan(before), held, before)
+                total = np.where(adds, held, 0) + at.reshape(-1)
             # A sum that is NaN is what the register then reads as.
             values[grid.active] = total
             begun = self.begun.setdefault(register, np.zeros(grid.count, np.int64))

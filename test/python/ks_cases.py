@@ -360,6 +360,21 @@ def draw_ordered(seed: int, number: int) -> Case:
     return _make_case(rng, seed, number, chain, dtype, "batch_first", batch, dynamic=1.0)
 
 
+def draw_planes(seed: int, number: int) -> Case:
+    """Two factors whose k, and those of the intermediate, are what tensor cores read from
+    shared memory: 16, 32 or a multiple of 64."""
+    rng = np.random.default_rng([seed, number, 5])
+    a, r = int(rng.integers(1, 3)), int(rng.choice([1, 1, 2, 4]))
+    c, depth = int(rng.choice([16, 16, 32, 64])), int(rng.choice([16, 32, 64, 128]))
+    d, rows = int(rng.choice([8, 16, 32])), int(rng.integers(1, 70))
+    patterns = [(a * c // r, r * d, depth, 1), (a, rows, c, d)]
+    tied = ["".join(axis for axis in "ad" if rng.random() < 0.2) for _ in patterns]
+    tied[0] = tied[0].replace("d", "")
+    dtype = str(rng.choice(["f16", "bf16"]))
+    batch = int(rng.choice([1, 5, 70, 130]))
+    return _make_case(rng, seed, number, ks.Chain(patterns, tied), dtype, "batch_first", batch)
+
+
 def _make_case(
     rng: np.random.Generator,
     seed: int,

@@ -44,6 +44,9 @@
 // clusters compute the same slice, and each has some of the last factor's rows
 // n; what is before is computed by all.
 //
+// Where k of the first factor are contiguous (d = 1) those of the intermediate
+// can be, too, and both factors be multiplied by wgmma: GPUChainPlanes.h.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef KS_ANALYSIS_GPUCHAIN_H
@@ -160,6 +163,9 @@ struct GPUChainPlan {
   int64_t cluster = 1; ///< Blocks.
   int64_t warps = 4;   ///< Of a block.
   int64_t stages = 0;  ///< Of the ring; 0 if there is none.
+  /// At most, of a slice, each with several tiles of the batch; 0 for as many
+  /// as there are tiles.
+  int64_t batchBlocks = 0;
   /// Results go to memory through shared memory, as whole rows.
   bool isStaged = false;
   std::vector<GPUChainFactor> factors;
@@ -167,12 +173,20 @@ struct GPUChainPlan {
   bool operator==(const GPUChainPlan &o) const {
     return entries == o.entries && slices == o.slices && shares == o.shares &&
            cluster == o.cluster && warps == o.warps && stages == o.stages &&
-           isStaged == o.isStaged && factors == o.factors;
+           batchBlocks == o.batchBlocks && isStaged == o.isStaged &&
+           factors == o.factors;
   }
 
   // --- Derived ---
-  int64_t getThreads() const { return 32 * warps; }
+  /// Of warps that multiply, and for planes of those that copy.
+  int64_t getThreads() const {
+    return 32 * (warps + (isPlanes() ? FragmentLayout::wgmmaWarps : 0));
+  }
   bool isStreamed() const { return stages > 0; }
+  /// Whether both factors read contiguous k; see GPUChainPlanes.h.
+  bool isPlanes() const {
+    return !factors.empty() && factors.front().fragments.isWgmmaRS();
+  }
   /// What a slice has of factor `number`.
   ChainSlice getSlice(const Problem &problem, size_t number) const;
   /// The pattern of that.
@@ -212,9 +226,7 @@ struct GPUChainPlan {
   /// Where the two buffers begin, and where they end, in bytes; the ring is
   /// before them.
   std::array<int64_t, 3> getBufferBytes(const Problem &problem) const;
-  int64_t getSharedBytes(const Problem &problem) const {
-    return getBufferBytes(problem).back();
-  }
+  int64_t getSharedBytes(const Problem &problem) const;
   /// Registers of a lane, as a guess: of a factor, and of all of them.
   int64_t getRegisters(const Problem &problem, size_t number) const;
   int64_t getRegisters(const Problem &problem) const;

@@ -137,9 +137,10 @@ struct ConvertKSTilesToNVGPUPass
                     LoadActivationsOp, LoadAtomsOp, WarpMmaOp, JoinPartsOp,
                     StorePartialsOp, AddPartialsOp, WarpgroupMmaOp,
                     WarpgroupMmaRegistersOp, WarpgroupMmaPlanesOp,
-                    WarpgroupWaitOp, ExchangeEntriesOp, LoadFragmentOp,
-                    StoreFragmentOp, StoreLinesOp, StoreIntermediateOp,
-                    StoreRowsOp, CopyRowsOp, vector::ExtractOp,
+                    WarpgroupWaitOp, ExchangeEntriesOp, InterleaveColumnsOp,
+                    LoadFragmentOp, StoreFragmentOp, StoreLinesOp,
+                    StoreIntermediateOp, StorePlanesOp, StoreRowsOp, CopyRowsOp,
+                    vector::ExtractOp, vector::InsertStridedSliceOp,
                     vector::ShapeCastOp, arith::ConstantOp, arith::TruncFOp,
                     arith::ExtFOp, scf::ForOp, scf::YieldOp>(expander, op);
       }

@@ -212,6 +212,20 @@ void TileExpander::expand(vector::ExtractOp op) {
                       : vector);
 }
 
+void TileExpander::expand(vector::InsertStridedSliceOp op) {
+  VectorType from = op.getSourceVectorType(), to = op.getDestVectorType();
+  if (!isFragment(to) || from.getRank() != to.getRank() ||
+      from.getShape().drop_front() != to.getShape().drop_front())
+    return;
+  SmallVector<Value> vectors = getVectors(b, loc, op.getDest());
+  SmallVector<Value> inserted = getVectors(b, loc, op.getValueToStore());
+  int64_t first = cast<IntegerAttr>(op.getOffsets()[0]).getInt();
+  int64_t count = to.getNumElements() / to.getShape().front() /
+                  to.getShape().back(); // Of an index of the first dimension.
+  llvm::copy(inserted, vectors.begin() + first * count);
+  b.replaceOp(op, assemble(to, vectors));
+}
+
 void TileExpander::expand(vector::ShapeCastOp op) {
   VectorType from = op.getSourceVectorType(), to = op.getResultVectorType();
   if (isFragment(from)) {

@@ -168,6 +168,8 @@ Value ResultStore::getBatch() {
 
 SmallVector<Value> ResultStore::getElements(const ResultPiece &piece) {
   return llvm::map_to_vector(piece.elements, [&](std::array<int64_t, 4> at) {
+    if (isInterleaved)
+      at = {at[0] / 2, at[1], at[2], 2 * at[3] + at[0] % 2};
     return getElement(b, loc,
                       getVector(b, loc, fragment, ArrayRef(at).drop_back()),
                       at.back());

@@ -175,7 +175,12 @@ public:
         map(b, op, op.getFragment().getType(), lane),
         p(op.getPattern().getPattern()),
         isBatchFirst(op.getLayout() == Layout::BatchFirst),
-        fragment(op.getFragment()), memref(op.getDestination()) {}
+        fragment(op.getFragment()), memref(op.getDestination()) {
+    if (auto apart = fragment.template getDefiningOp<InterleaveColumnsOp>()) {
+      fragment = apart.getSource();
+      isInterleaved = true;
+    }
+  }
 
   ResultMap &getMap() { return map; }
   /// Entries of the destination.
@@ -196,6 +201,8 @@ private:
   KSPattern p;
   bool isBatchFirst;
   mlir::Value fragment, memref;
+  /// Two columns share registers, to the end.
+  bool isInterleaved = false;
 };
 
 } // namespace ks

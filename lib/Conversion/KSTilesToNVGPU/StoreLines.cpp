@@ -237,5 +237,8 @@ void TileExpander::expand(StoreLinesOp op) {
   ifElse(
       isAligned(op.getDestination(), kWidestBytes),
       [&] { store.storeLines(put, get); }, [&] { store.storeSingly(); });
+  Operation *source = op.getFragment().getDefiningOp();
   b.eraseOp(op);
+  if (isa_and_nonnull<InterleaveColumnsOp>(source) && source->use_empty())
+    b.eraseOp(source);
 }

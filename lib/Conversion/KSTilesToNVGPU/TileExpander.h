@@ -43,10 +43,12 @@ public:
   void expand(WarpgroupMmaPlanesOp op);
   void expand(WarpgroupWaitOp op);
   void expand(ExchangeEntriesOp op);
+  void expand(InterleaveColumnsOp op);
   void expand(LoadFragmentOp op);
   void expand(StoreFragmentOp op);
   void expand(StoreLinesOp op);
   void expand(StoreIntermediateOp op);
+  void expand(StorePlanesOp op);
   void expand(StoreRowsOp op);
   void expand(CopyRowsOp op);
   // What else has fragments, in Registers.cpp.
@@ -56,6 +58,8 @@ public:
   void expand(mlir::scf::ForOp op);
   void expand(mlir::scf::YieldOp op);
   void expand(mlir::vector::ExtractOp op);
+  /// Of all innermost vectors, at an offset along the first dimension.
+  void expand(mlir::vector::InsertStridedSliceOp op);
   /// Between fragments and the flat vectors of epilogues.
   void expand(mlir::vector::ShapeCastOp op);
   /// Afterwards: fragments that other ops take are put together for them.

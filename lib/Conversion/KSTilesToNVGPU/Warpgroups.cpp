@@ -14,6 +14,7 @@
 #include "TileExpander.h"
 #include "WgmmaBuilder.h"
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -195,8 +196,11 @@ void TileExpander::expand(WarpgroupMmaPlanesOp op) {
       wgmma.describe(op.getActivations(), place, /*leading=*/16,
                      /*stride=*/8 * rowBytes, /*swizzle=*/rowBytes);
 
-  SmallVector<Value> sums =
-      wgmma.toStructs(splitFragments(op.getAccumulator()), columns);
+  SmallVector<Value> sums(static_cast<size_t>(columns));
+  if (op.getFresh())
+    llvm::fill(sums, wgmma.getUnwritten(type.getNumElements() / columns));
+  else
+    sums = wgmma.toStructs(splitFragments(op.getAccumulator()), columns);
   NVVM::WgmmaFenceAlignedOp::create(b, loc);
   for (int64_t q = 0; q < columns; ++q)
     for (int64_t step = 0; step < steps; ++step)
@@ -205,7 +209,7 @@ void TileExpander::expand(WarpgroupMmaPlanesOp op) {
                                       q * planeBytes +
                                       step % atomSteps * kWgmmaDepth * 2),
           wgmma.move(weights, step * stepBytes + q * packed.getColumnBytes()),
-          sums[q], NVVM::MMALayout::col);
+          sums[q], NVVM::MMALayout::col, op.getFresh() && step == 0);
   NVVM::WgmmaGroupSyncAlignedOp::create(b, loc);
   NVVM::WgmmaWaitGroupSyncOp::create(b, loc, 1);
   b.replaceOp(
@@ -307,4 +311,50 @@ void TileExpander::expand(ExchangeEntriesOp op) {
           }
         }
   b.replaceOp(op, assemble(to, makeVectors(b, loc, to, elements)));
+}
+
+/// The same numbers, from here on: LLVM, and ptxas, would convert sums only
+/// when they are stored, and keep all of them until then. They move nothing
+/// across an exchange between lanes, here of each with itself.
+static Value keepHere(OpBuilder &b, Location loc, Value vector) {
+  auto type = cast<VectorType>(vector.getType());
+  int64_t words = type.getDimSize(0) * type.getElementTypeBitWidth() / 32;
+  auto wordsType = VectorType::get({words}, b.getI32Type());
+  auto constant = [&](int64_t value) {
+    return arith::ConstantIntOp::create(b, loc, value, 32);
+  };
+  SmallVector<Value> kept;
+  for (Value word : getElements(
+           b, loc, vector::BitCastOp::create(b, loc, wordsType, vector)))
+    kept.push_back(NVVM::ShflOp::create(b, loc, b.getI32Type(), constant(-1),
+                                        word, constant(0), constant(31),
+                                        NVVM::ShflKind::bfly, UnitAttr()));
+  return vector::BitCastOp::create(
+      b, loc, type, vector::FromElementsOp::create(b, loc, wordsType, kept));
+}
+
+void TileExpander::expand(InterleaveColumnsOp op) {
+  VectorType from = op.getSource().getType(), to = op.getResult().getType();
+  // A store takes them apart when it needs them.
+  if (op.isApart())
+    return;
+  SmallVector<Value> vectors;
+  for (int64_t c = 0; c < to.getDimSize(0); ++c)
+    for (int64_t n = 0; n < to.getDimSize(1); ++n)
+      for (int64_t m = 0; m < to.getDimSize(2); ++m) {
+        SmallVector<Value> elements;
+        for (int64_t s = 0; s < to.getDimSize(3); ++s)
+          elements.push_back(getElement(
+              b, loc, getVector(b, loc, op.getSource(), {2 * c + s % 2, n, m}),
+              s / 2));
+        Value vector = vector::FromElementsOp::create(
+            b, loc, VectorType::get({to.getDimSize(3)}, from.getElementType()),
+            elements);
+        if (from.getElementType() != to.getElementType())
+          vector = arith::TruncFOp::create(
+              b, loc, VectorType::get({to.getDimSize(3)}, to.getElementType()),
+              vector);
+        vectors.push_back(keepHere(b, loc, vector));
+      }
+  b.replaceOp(op, assemble(to, vectors));
 }

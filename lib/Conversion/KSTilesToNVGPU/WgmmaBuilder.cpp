@@ -55,7 +55,7 @@ Value WgmmaBuilder::move(Value descriptor, int64_t bytes) {
 //===----------------------------------------------------------------------===//
 
 Value WgmmaBuilder::multiply(Value descriptorA, Value descriptorB, Value sums,
-                             NVVM::MMALayout layout) {
+                             NVVM::MMALayout layout, bool isFresh) {
   MLIRContext *context = b.getContext();
   auto type = NVVM::WGMMATypesAttr::get(context, element.isBF16()
                                                      ? NVVM::WGMMATypes::bf16
@@ -68,8 +68,9 @@ Value WgmmaBuilder::multiply(Value descriptorA, Value descriptorB, Value sums,
       b, loc, sums.getType(), sums, descriptorA, descriptorB,
       NVVM::MMAShapeAttr::get(context, kWgmmaRows, 2 * registers, kWgmmaDepth),
       type, type, NVVM::WGMMATypesAttr::get(context, NVVM::WGMMATypes::f32),
-      NVVM::WGMMAScaleOutAttr::get(context, NVVM::WGMMAScaleOut::one), scale,
-      scale, NVVM::MMALayoutAttr::get(context, NVVM::MMALayout::row),
+      NVVM::WGMMAScaleOutAttr::get(context, isFresh ? NVVM::WGMMAScaleOut::zero
+                                                    : NVVM::WGMMAScaleOut::one),
+      scale, scale, NVVM::MMALayoutAttr::get(context, NVVM::MMALayout::row),
       NVVM::MMALayoutAttr::get(context, layout), NVVM::MMAIntOverflowAttr());
 }
 
@@ -128,6 +129,12 @@ SmallVector<Value> WgmmaBuilder::createCode(ArrayRef<Value> operands,
 //===----------------------------------------------------------------------===//
 // Registers
 //===----------------------------------------------------------------------===//
+
+Value WgmmaBuilder::getUnwritten(int64_t count) {
+  SmallVector<Type> types(static_cast<size_t>(count), b.getF32Type());
+  return LLVM::UndefOp::create(
+      b, loc, LLVM::LLVMStructType::getLiteral(b.getContext(), types));
+}
 
 SmallVector<Value> WgmmaBuilder::toStructs(ArrayRef<Value> reals,
                                            int64_t count) {

@@ -39,10 +39,12 @@ public:
   /// The same matrix, `bytes` further on, a multiple of 16.
   Value move(Value descriptor, int64_t bytes);
 
-  /// sums += A · B with both from shared memory, where B lies as `layout` says.
-  /// `sums` is a struct of all registers.
+  /// sums += A · B with both from shared memory, where B lies as `layout` says;
+  /// if `isFresh`, sums = A · B. `sums` is a struct of all registers.
   Value multiply(Value descriptorA, Value descriptorB, Value sums,
-                 mlir::NVVM::MMALayout layout);
+                 mlir::NVVM::MMALayout layout, bool isFresh = false);
+  /// A struct of registers that nothing has been written to.
+  Value getUnwritten(int64_t count);
   /// The same with A, four registers of which are this lane's, from registers,
   /// which MLIR's op does not have.
   llvm::SmallVector<Value> multiply(llvm::ArrayRef<Value> registersA,

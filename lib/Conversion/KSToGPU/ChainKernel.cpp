@@ -406,5 +406,7 @@ void ChainKernel::lower(KernelModule &kernels, StringRef name) {
 void ks::lowerChainToGPU(RewriterBase &b, ProductOpInterface op,
                          GPUChainPlanAttr attr, KernelModule &kernels,
                          StringRef name) {
+  if (attr.getPlan().isPlanes())
+    return lowerChainPlanesToGPU(b, op, attr, kernels, name);
   ChainKernel(b, op, attr).lower(kernels, name);
 }

@@ -105,6 +105,11 @@ private:
   llvm::SmallVector<int64_t> firstStages;
 };
 
+/// The same for two factors through planes; see ChainPlanesKernel.cpp.
+void lowerChainPlanesToGPU(mlir::RewriterBase &b, ProductOpInterface op,
+                           GPUChainPlanAttr attr, KernelModule &kernels,
+                           llvm::StringRef name);
+
 /// Replaces a product of any number of factors by a launch of its kernel.
 void lowerChainToGPU(mlir::RewriterBase &b, ProductOpInterface op,
                      GPUChainPlanAttr attr, KernelModule &kernels,

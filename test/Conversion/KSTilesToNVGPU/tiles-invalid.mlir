@@ -35,3 +35,29 @@ func.func @multiplied(%y: memref<?x64xf16>, %r: vector<4x1x1x4xf16>, %c: index) 
     : vector<4x1x1x4xf16> to memref<?x64xf16>
   return
 }
+
+// -----
+
+func.func @store_planes_types(%planes: memref<1x1x1056x32xf16, #gpu.address_space<workgroup>>, %y: vector<1x2x4x2xf16>, %i: index) {
+  // expected-error @+1 {{has fragments of type 'vector<1x2x4x2xf16>'; expected [1][tiles][2][2]}}
+  ks.store_planes %y to %planes[%i, %i] columns 16
+    : vector<1x2x4x2xf16> to memref<1x1x1056x32xf16, #gpu.address_space<workgroup>>
+  return
+}
+
+// -----
+
+func.func @store_planes_columns(%planes: memref<1x1x1056x32xf16, #gpu.address_space<workgroup>>, %y: vector<1x2x2x2xf16>, %i: index) {
+  // expected-error @+1 {{has 6 columns for 16 rows n and planes of type}}
+  ks.store_planes %y to %planes[%i, %i] columns 6
+    : vector<1x2x2x2xf16> to memref<1x1x1056x32xf16, #gpu.address_space<workgroup>>
+  return
+}
+
+// -----
+
+func.func @interleave_columns(%y: vector<3x1x1x2xf16>) -> vector<1x1x1x4xf16> {
+  // expected-error @+1 {{is from 'vector<3x1x1x2xf16>' to 'vector<1x1x1x4xf16>'; expected [2 * c][n][m][s] to [c][n][m][2 * s]}}
+  %z = ks.interleave_columns %y : vector<3x1x1x2xf16> to vector<1x1x1x4xf16>
+  return %z : vector<1x1x1x4xf16>
+}

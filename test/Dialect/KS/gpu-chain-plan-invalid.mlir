@@ -332,3 +332,102 @@ func.func @not_staged(%x: tensor<8x64xf16>, %k0: tensor<4x16x16x1xf16>, %k1: ten
          plan #ks.gpu_chain_plan<entries = 8, warps = 4, factors = [<entries = 8, vector = 1, groups = 2, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>, <entries = 8, vector = 1, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>]> -> tensor<8x64xf16>
   return %y : tensor<8x64xf16>
 }
+
+// -----
+
+func.func @planes_type(%x: tensor<8x1024xf32>, %k0: tensor<32x32x32x1xf32>, %k1: tensor<1x32x32x32xf32>, %i: tensor<8x1024xf32>) -> tensor<8x1024xf32> {
+  // expected-error @+1 {{plan does not fit: factors have instruction wgmma16_rs; expected that for two chainable factors only, the first one with d = 1, in f16 or bf16}}
+  %y = ks.chain [<32, 32, 32, 1>, <1, 32, 32, 32>]  ins(%x, %k0, %k1 : tensor<8x1024xf32>, tensor<32x32x32x1xf32>, tensor<1x32x32x32xf32>) outs(%i : tensor<8x1024xf32>)
+         plan #ks.gpu_chain_plan<entries = 64, slices = 2, warps = 8, stages = 3, batch_blocks = 66, factors = [<entries = 64, vector = 1, groups = 4, packing = <fragments = <wgmma16_rs, run_k = 2, run_n = 1>, n = 16, k = 32, j = 1, parts = 2, run = 16>>, <entries = 64, vector = 8, packing = <fragments = <wgmma16_rs, run_k = 2, run_n = 1>, n = 32, k = 32, j = 8>>]> -> tensor<8x1024xf32>
+  return %y : tensor<8x1024xf32>
+}
+
+// -----
+
+func.func @planes_entries(%x: tensor<8x1024xf16>, %k0: tensor<32x32x32x1xf16>, %k1: tensor<1x32x32x32xf16>, %i: tensor<8x1024xf16>) -> tensor<8x1024xf16> {
+  // expected-error @+1 {{plan does not fit: entries is 128 and warps is 8; expected 64 and 8 with wgmma16_rs}}
+  %y = ks.chain [<32, 32, 32, 1>, <1, 32, 32, 32>]  ins(%x, %k0, %k1 : tensor<8x1024xf16>, tensor<32x32x32x1xf16>, tensor<1x32x32x32xf16>) outs(%i : tensor<8x1024xf16>)
+         plan #ks.gpu_chain_plan<entries = 128, slices = 2, warps = 8, stages = 3, batch_blocks = 66, factors = [<entries = 128, vector = 1, groups = 4, packing = <fragments = <wgmma16_rs, run_k = 2, run_n = 1>, n = 16, k = 32, j = 1, parts = 2, run = 16>>, <entries = 128, vector = 8, packing = <fragments = <wgmma16_rs, run_k = 2, run_n = 1>, n = 32, k = 32, j = 8>>]> -> tensor<8x1024xf16>
+  return %y : tensor<8x1024xf16>
+}
+
+// -----
+
+func.func @planes_stages(%x: tensor<8x1024xf16>, %k0: tensor<32x32x32x1xf16>, %k1: tensor<1x32x32x32xf16>, %i: tensor<8x1024xf16>) -> tensor<8x1024xf16> {
+  // expected-error @+1 {{plan does not fit: stages is 1; expected 0, or 2 to 16}}
+  %y = ks.chain [<32, 32, 32, 1>, <1, 32, 32, 32>]  ins(%x, %k0, %k1 : tensor<8x1024xf16>, tensor<32x32x32x1xf16>, tensor<1x32x32x32xf16>) outs(%i : tensor<8x1024xf16>)
+         plan #ks.gpu_chain_plan<entries = 64, slices = 2, warps = 8, stages = 1, batch_blocks = 66, factors = [<entries = 64, vector = 1, groups = 4, packing = <fragments = <wgmma16_rs, run_k = 2, run_n = 1>, n = 16, k = 32, j = 1, parts = 2, run = 16>>, <entries = 64, vector = 8, packing = <fragments = <wgmma16_rs, run_k = 2, run_n = 1>, n = 32, k = 32, j = 8>>]> -> tensor<8x1024xf16>
+  return %y : tensor<8x1024xf16>
+}
+
+// -----
+
+func.func @planes_blocks(%x: tensor<8x1024xf16>, %k0: tensor<32x32x32x1xf16>, %k1: tensor<1x32x32x32xf16>, %i: tensor<8x1024xf16>) -> tensor<8x1024xf16> {
+  // expected-error @+1 {{plan does not fit: batch_blocks is 0; expected at least 1 with wgmma16_rs}}
+  %y = ks.chain [<32, 32, 32, 1>, <1, 32, 32, 32>]  ins(%x, %k0, %k1 : tensor<8x1024xf16>, tensor<32x32x32x1xf16>, tensor<1x32x32x32xf16>) outs(%i : tensor<8x1024xf16>)
+         plan #ks.gpu_chain_plan<entries = 64, slices = 2, warps = 8, stages = 3, batch_blocks = 0, factors = [<entries = 64, vector = 1, groups = 4, packing = <fragments = <wgmma16_rs, run_k = 2, run_n = 1>, n = 16, k = 32, j = 1, parts = 2, run = 16>>, <entries = 64, vector = 8, packing = <fragments = <wgmma16_rs, run_k = 2, run_n = 1>, n = 32, k = 32, j = 8>>]> -> tensor<8x1024xf16>
+  return %y : tensor<8x1024xf16>
+}
+
+// -----
+
+func.func @planes_fragments(%x: tensor<8x1024xf16>, %k0: tensor<32x32x32x1xf16>, %k1: tensor<1x32x32x32xf16>, %i: tensor<8x1024xf16>) -> tensor<8x1024xf16> {
+  // expected-error @+1 {{plan does not fit: factor 0 has other fragments; expected <wgmma16_rs, run_k = 2, run_n = 1> for both}}
+  %y = ks.chain [<32, 32, 32, 1>, <1, 32, 32, 32>]  ins(%x, %k0, %k1 : tensor<8x1024xf16>, tensor<32x32x32x1xf16>, tensor<1x32x32x32xf16>) outs(%i : tensor<8x1024xf16>)
+         plan #ks.gpu_chain_plan<entries = 64, slices = 2, warps = 8, stages = 3, batch_blocks = 66, factors = [<entries = 64, vector = 1, groups = 4, packing = <fragments = <wgmma16_rs, run_k = 1, run_n = 1>, n = 16, k = 32, j = 1, parts = 2, run = 16>>, <entries = 64, vector = 8, packing = <fragments = <wgmma16_rs, run_k = 2, run_n = 1>, n = 32, k = 32, j = 8>>]> -> tensor<8x1024xf16>
+  return %y : tensor<8x1024xf16>
+}
+
+// -----
+
+func.func @planes_groups(%x: tensor<8x1024xf16>, %k0: tensor<32x32x32x1xf16>, %k1: tensor<1x32x32x32xf16>, %i: tensor<8x1024xf16>) -> tensor<8x1024xf16> {
+  // expected-error @+1 {{plan does not fit: factor 0 has vector = 1 and groups = 3; expected 1, and a divisor of its 32 groups, at most 64}}
+  %y = ks.chain [<32, 32, 32, 1>, <1, 32, 32, 32>]  ins(%x, %k0, %k1 : tensor<8x1024xf16>, tensor<32x32x32x1xf16>, tensor<1x32x32x32xf16>) outs(%i : tensor<8x1024xf16>)
+         plan #ks.gpu_chain_plan<entries = 64, slices = 2, warps = 8, stages = 3, batch_blocks = 66, factors = [<entries = 64, vector = 1, groups = 3, packing = <fragments = <wgmma16_rs, run_k = 2, run_n = 1>, n = 16, k = 32, j = 1, parts = 2, run = 16>>, <entries = 64, vector = 8, packing = <fragments = <wgmma16_rs, run_k = 2, run_n = 1>, n = 32, k = 32, j = 8>>]> -> tensor<8x1024xf16>
+  return %y : tensor<8x1024xf16>
+}
+
+// -----
+
+func.func @planes_n(%x: tensor<8x1024xf16>, %k0: tensor<32x32x32x1xf16>, %k1: tensor<1x32x32x32xf16>, %i: tensor<8x1024xf16>) -> tensor<8x1024xf16> {
+  // expected-error @+1 {{plan does not fit: n of factor 0 is 32; expected the 16 rows of a slice, a multiple of 8}}
+  %y = ks.chain [<32, 32, 32, 1>, <1, 32, 32, 32>]  ins(%x, %k0, %k1 : tensor<8x1024xf16>, tensor<32x32x32x1xf16>, tensor<1x32x32x32xf16>) outs(%i : tensor<8x1024xf16>)
+         plan #ks.gpu_chain_plan<entries = 64, slices = 2, warps = 8, stages = 3, batch_blocks = 66, factors = [<entries = 64, vector = 1, groups = 4, packing = <fragments = <wgmma16_rs, run_k = 2, run_n = 1>, n = 32, k = 32, j = 1, parts = 2, run = 16>>, <entries = 64, vector = 8, packing = <fragments = <wgmma16_rs, run_k = 2, run_n = 1>, n = 32, k = 32, j = 8>>]> -> tensor<8x1024xf16>
+  return %y : tensor<8x1024xf16>
+}
+
+// -----
+
+func.func @planes_columns(%x: tensor<8x1024xf16>, %k0: tensor<32x32x32x1xf16>, %k1: tensor<1x32x32x32xf16>, %i: tensor<8x1024xf16>) -> tensor<8x1024xf16> {
+  // expected-error @+1 {{plan does not fit: factor 1 has vector = 5 and groups = 1; expected an even divisor of the slice's 16 columns j, and 1}}
+  %y = ks.chain [<32, 32, 32, 1>, <1, 32, 32, 32>]  ins(%x, %k0, %k1 : tensor<8x1024xf16>, tensor<32x32x32x1xf16>, tensor<1x32x32x32xf16>) outs(%i : tensor<8x1024xf16>)
+         plan #ks.gpu_chain_plan<entries = 64, slices = 2, warps = 8, stages = 3, batch_blocks = 66, factors = [<entries = 64, vector = 1, groups = 4, packing = <fragments = <wgmma16_rs, run_k = 2, run_n = 1>, n = 16, k = 32, j = 1, parts = 2, run = 16>>, <entries = 64, vector = 5, packing = <fragments = <wgmma16_rs, run_k = 2, run_n = 1>, n = 32, k = 32, j = 5>>]> -> tensor<8x1024xf16>
+  return %y : tensor<8x1024xf16>
+}
+
+// -----
+
+func.func @planes_rows(%x: tensor<8x1024xf16>, %k0: tensor<32x32x32x1xf16>, %k1: tensor<1x32x32x32xf16>, %i: tensor<8x1024xf16>) -> tensor<8x1024xf16> {
+  // expected-error @+1 {{plan does not fit: n of factor 1 is 24; expected a multiple of 16, at most 512}}
+  %y = ks.chain [<32, 32, 32, 1>, <1, 32, 32, 32>]  ins(%x, %k0, %k1 : tensor<8x1024xf16>, tensor<32x32x32x1xf16>, tensor<1x32x32x32xf16>) outs(%i : tensor<8x1024xf16>)
+         plan #ks.gpu_chain_plan<entries = 64, slices = 2, warps = 8, stages = 3, batch_blocks = 66, factors = [<entries = 64, vector = 1, groups = 4, packing = <fragments = <wgmma16_rs, run_k = 2, run_n = 1>, n = 16, k = 32, j = 1, parts = 2, run = 16>>, <entries = 64, vector = 8, packing = <fragments = <wgmma16_rs, run_k = 2, run_n = 1>, n = 24, k = 32, j = 8>>]> -> tensor<8x1024xf16>
+  return %y : tensor<8x1024xf16>
+}
+
+// -----
+
+func.func @planes_registers(%x: tensor<8x1024xf16>, %k0: tensor<32x32x32x1xf16>, %k1: tensor<1x32x32x32xf16>, %i: tensor<8x1024xf16>) -> tensor<8x1024xf16> {
+  // expected-error @+1 {{plan does not fit: a lane needs about}}
+  %y = ks.chain [<32, 32, 32, 1>, <1, 32, 32, 32>]  ins(%x, %k0, %k1 : tensor<8x1024xf16>, tensor<32x32x32x1xf16>, tensor<1x32x32x32xf16>) outs(%i : tensor<8x1024xf16>)
+         plan #ks.gpu_chain_plan<entries = 64, slices = 2, warps = 8, stages = 3, batch_blocks = 66, factors = [<entries = 64, vector = 1, groups = 4, packing = <fragments = <wgmma16_rs, run_k = 2, run_n = 1>, n = 16, k = 32, j = 1, parts = 2, run = 16>>, <entries = 64, vector = 8, packing = <fragments = <wgmma16_rs, run_k = 2, run_n = 1>, n = 144, k = 32, j = 8>>]> -> tensor<8x1024xf16>
+  return %y : tensor<8x1024xf16>
+}
+
+// -----
+
+func.func @no_planes(%x: tensor<8x64xf16>, %k0: tensor<4x16x16x1xf16>, %k1: tensor<1x16x16x4xf16>, %i: tensor<8x64xf16>) -> tensor<8x64xf16> {
+  // expected-error @+1 {{plan does not fit: batch_blocks is 2; expected none without wgmma16_rs}}
+  %y = ks.chain [<4, 16, 16, 1>, <1, 16, 16, 4>]  ins(%x, %k0, %k1 : tensor<8x64xf16>, tensor<4x16x16x1xf16>, tensor<1x16x16x4xf16>) outs(%i : tensor<8x64xf16>)
+         plan #ks.gpu_chain_plan<entries = 8, warps = 4, batch_blocks = 2, factors = [<entries = 8, vector = 1, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>, <entries = 8, vector = 1, packing = <fragments = <mma16, run_k = 1, run_n = 1>, n = 16, k = 16, j = 1>>]> -> tensor<8x64xf16>
+  return %y : tensor<8x64xf16>
+}

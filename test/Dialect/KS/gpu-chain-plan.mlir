@@ -43,3 +43,20 @@ func.func private @defaults() attributes {a = #ks.gpu_chain_plan<entries = 8, wa
 // CHECK-LABEL: func private @buffer()
 //  CHECK-SAME:   #ks.chain_buffer<a = 1, c = 64, d = 64, blocks = 4, along_j = true, depth = 64, slab = 16, rows = 32, pitch = 1032>
 func.func private @buffer() attributes {a = #ks.chain_buffer<a = 1, c = 64, d = 64, blocks = 4, along_j = true, depth = 64, slab = 16, rows = 32, pitch = 1032>}
+
+// Planes by wgmma: four groups of a stage, then eight columns j of one.
+// CHECK-LABEL: func @planes(
+//       CHECK:   plan #ks.gpu_chain_plan<entries = 64, slices = 2, warps = 8, stages = 3, batch_blocks = 66, factors = [
+//  CHECK-SAME:     <entries = 64, vector = 1, groups = 4, packing = <fragments = <wgmma16_rs, run_k = 2, run_n = 1>, n = 16, k = 32, j = 1, parts = 2, run = 16>>,
+//  CHECK-SAME:     <entries = 64, vector = 8, packing = <fragments = <wgmma16_rs, run_k = 2, run_n = 1>, n = 32, k = 32, j = 8>>]>
+func.func @planes(%x: tensor<?x1024xf16>, %k0: tensor<32x32x32x1xf16>,
+                  %k1: tensor<1x32x32x32xf16>, %i: tensor<?x1024xf16>) -> tensor<?x1024xf16> {
+  %y = ks.chain [<32, 32, 32, 1>, <1, 32, 32, 32>]
+         ins(%x, %k0, %k1 : tensor<?x1024xf16>, tensor<32x32x32x1xf16>, tensor<1x32x32x32xf16>)
+         outs(%i : tensor<?x1024xf16>)
+         plan #ks.gpu_chain_plan<entries = 64, slices = 2, warps = 8, stages = 3, batch_blocks = 66, factors = [
+           <entries = 64, vector = 1, groups = 4, packing = <fragments = <wgmma16_rs, run_k = 2, run_n = 1>, n = 16, k = 32, j = 1, parts = 2, run = 16>>,
+           <entries = 64, vector = 8, packing = <fragments = <wgmma16_rs, run_k = 2, run_n = 1>, n = 32, k = 32, j = 8>>]>
+         -> tensor<?x1024xf16>
+  return %y : tensor<?x1024xf16>
+}

@@ -77,8 +77,8 @@ GPUChainFactorAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 
 LogicalResult
 GPUChainPlanAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t,
-                         int64_t, int64_t, int64_t, int64_t, int64_t, bool,
-                         ArrayRef<GPUChainFactorAttr> factors) {
+                         int64_t, int64_t, int64_t, int64_t, int64_t, int64_t,
+                         bool, ArrayRef<GPUChainFactorAttr> factors) {
   // C1
   if (factors.empty())
     return emitError() << "plan has no factors; expected at least one";
@@ -93,6 +93,7 @@ GPUChainPlan GPUChainPlanAttr::getPlan() const {
   plan.cluster = getCluster();
   plan.warps = getWarps();
   plan.stages = getStages();
+  plan.batchBlocks = getBatchBlocks();
   plan.isStaged = getStaged();
   for (GPUChainFactorAttr attr : getFactors()) {
     GPUPackingAttr packing = attr.getPacking();

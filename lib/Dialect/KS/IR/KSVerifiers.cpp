@@ -325,6 +325,52 @@ LogicalResult ExchangeEntriesOp::verify() {
   return success();
 }
 
+LogicalResult InterleaveColumnsOp::verify() {
+  VectorType from = getSource().getType(), to = getResult().getType();
+  VectorType apart = isApart() ? to : from, together = isApart() ? from : to;
+  bool keepsTypes =
+      isApart() ? from.getElementType() == to.getElementType()
+                : from.getElementTypeBitWidth() >= to.getElementTypeBitWidth();
+  if (apart.getDimSize(0) != 2 * together.getDimSize(0) ||
+      apart.getDimSize(1) != together.getDimSize(1) ||
+      apart.getDimSize(2) != together.getDimSize(2) ||
+      2 * apart.getDimSize(3) != together.getDimSize(3) || !keepsTypes)
+    return emitOpError("is from ") << from << " to " << to
+                                   << "; expected [2 * c][n][m][s] to "
+                                      "[c][n][m][2 * s], of the same or a "
+                                      "narrower type, or back, of the same";
+  for (Operation *user : getResult().getUsers())
+    if (isApart() && !isa<StoreLinesOp>(user))
+      return emitOpError("puts columns apart for ")
+             << user->getName() << "; expected ks.store_lines";
+  return success();
+}
+
+LogicalResult StorePlanesOp::verify() {
+  // C1
+  TypeRange types = getFragments().getTypes();
+  if (types.empty() || !llvm::all_equal(types))
+    return emitOpError("has ")
+           << types.size()
+           << " fragments of different types; expected one or more, of one";
+  auto fragment = cast<VectorType>(types.front());
+  if (fragment.getDimSize(0) != 1 || fragment.getDimSize(2) != 2 ||
+      fragment.getDimSize(3) != 2)
+    return emitOpError("has fragments of type ")
+           << fragment << "; expected [1][tiles][2][2]";
+  // C2
+  int64_t columns = getColumns(), rows = 8 * fragment.getDimSize(1);
+  auto type = cast<MemRefType>(getDestination().getType());
+  if (columns < 4 || columns % 4 != 0 || rows % columns != 0 ||
+      type.getRank() != 4 || type.getDimSize(2) % columns != 0)
+    return emitOpError("has ") << columns << " columns for " << rows
+                               << " rows n and planes of type " << type
+                               << "; expected a multiple of 4 that divides the "
+                                  "rows n and the third "
+                                  "of four dimensions";
+  return success();
+}
+
 LogicalResult CopyActivationsOp::verify() {
   if (!getShifted())
     return success();

@@ -210,7 +210,7 @@ GPUChainPlanAttr ks::getPlanAttr(ProductOpInterface op,
   }
   return GPUChainPlanAttr::get(context, plan.entries, plan.slices, plan.shares,
                                plan.cluster, plan.warps, plan.stages,
-                               plan.isStaged, factors);
+                               plan.batchBlocks, plan.isStaged, factors);
 }
 
 /// "32 entries in clusters of 4 blocks of 8 warps, whole rows stored"
@@ -224,6 +224,8 @@ static std::string describe(const GPUChainPlan &plan) {
     text += llvm::formatv(", n shared by {0}", plan.shares);
   if (plan.isStreamed())
     text += llvm::formatv(", {0} stages", plan.stages);
+  if (plan.isPlanes())
+    text += ", planes by wgmma";
   return text + (plan.isStaged ? ", whole rows stored" : "");
 }
 

@@ -287,6 +287,11 @@ def KS_GPUChainPlanAttr : KS_Attr<"GPUChainPlan", "gpu_chain_plan",
     weights go to registers. With `staged` results go through shared memory as
     well, so that whole rows are stored; otherwise each warp stores what it has.
 
+    With `wgmma16_rs` as the instruction of both factors, the intermediate lies in
+    planes of contiguous k (ks/Analysis/GPUChainPlanes.h): at most
+    `batch_blocks` blocks of each slice share out the tiles, four more warps copy, and `vector` of the last factor
+    is the number of columns of a stage.
+
     ```mlir
     #ks.gpu_chain_plan<entries = 32, cluster = 4, warps = 8, staged = true,
       factors = [
@@ -313,6 +318,7 @@ def KS_GPUChainPlanAttr : KS_Attr<"GPUChainPlan", "gpu_chain_plan",
     DefaultValuedParameter<"int64_t", "1">:$cluster, // Blocks.
     "int64_t":$warps,   // Of a block.
     DefaultValuedParameter<"int64_t", "0">:$stages, // Of the ring; 0 for none.
+    DefaultValuedParameter<"int64_t", "0">:$batchBlocks, // At most, of a slice; 0 for all.
     DefaultValuedParameter<"bool", "false">:$staged, // Whole rows are stored.
     ArrayRefParameter<"::ks::GPUChainFactorAttr">:$factors // In order of application.
   );
@@ -320,7 +326,7 @@ def KS_GPUChainPlanAttr : KS_Attr<"GPUChainPlan", "gpu_chain_plan",
     `<` `entries` `=` $entries `,` (`slices` `=` $slices^ `,`)?
         (`shares` `=` $shares^ `,`)? (`cluster` `=` $cluster^ `,`)?
         `warps` `=` $warps `,` (`stages` `=` $stages^ `,`)?
-        (`staged` `=` $staged^ `,`)?
+        (`batch_blocks` `=` $batchBlocks^ `,`)? (`staged` `=` $staged^ `,`)?
         `factors` `=` `[` $factors `]` `>`
   }];
   let extraClassDeclaration = [{

@@ -152,6 +152,36 @@ def KS_StoreIntermediateOp : KS_ResultFragmentOp<"store_intermediate"> {
   }];
 }
 
+def KS_StorePlanesOp : KS_TileOp<"store_planes"> {
+  let summary = "hands results of neighbouring groups over to the next factor, as planes";
+  let description = [{
+    `fragments` are this lane's parts, for 16 entries from `row` on, of the results of
+    groups i from `group` on, as <wgmma16_rs, run_k = 2, run_n = 1> has them: rows
+    n = q · `columns` + j. They go to k = i · r + q of plane j, where r is the number of
+    q. `destination` is [1][atom][j · entries][k], whose rows are swizzled by their bytes
+    (ks/Analysis/GPUChainPlanes.h).
+
+    ```mlir
+    ks.store_planes %y0, %y1 to %planes[%i, %row] columns 16
+      : vector<1x2x2x2xf16>, vector<1x2x2x2xf16> to memref<1x1x1024x64xf16, #workgroup>
+    ```
+
+    Constraints:
+    * (C1) there is at least one fragment, [1][tiles][2][2], and all are of one type.
+    * (C2) columns is a multiple of 4 that divides 8 · tiles, and the rows of an atom.
+  }];
+  let arguments = (ins
+    Variadic<KS_Fragment<4>>:$fragments,
+    Arg<KS_AnyRealMemRef, "planes", [MemWrite]>:$destination,
+    Index:$group, Index:$row, I64Attr:$columns
+  );
+  let assemblyFormat = [{
+    $fragments `to` $destination `[` $group `,` $row `]` `columns` $columns attr-dict
+    `:` type($fragments) `to` type($destination)
+  }];
+  let hasVerifier = 1;
+}
+
 def KS_CopyRowsOp : KS_TileOp<"copy_rows"> {
   let summary = "copies rows of the result from shared memory";
   let description = [{

@@ -82,7 +82,8 @@ def KS_WarpgroupMmaPlanesOp : KS_TileOp<"warpgroup_mma_planes",
     As ks.warpgroup_mma_registers, of all steps of a chunk, with the activations from
     shared memory: 64 entries from `row` on of planes `column` + q, which lie as
     `ks.bulk_copy_activations` brings `planes`, with rows of `depth` k that are swizzled
-    by as many bytes. A warp has 16 of the entries.
+    by as many bytes. A warp has 16 of the entries. A `fresh` product is not added to the
+    accumulator, which only says of which type it is.
 
     The result is not there before `ks.warpgroup_wait`; until then only the next
     `ks.warpgroup_mma_planes` may take it. Returns when all earlier ones have read
@@ -100,14 +101,40 @@ def KS_WarpgroupMmaPlanesOp : KS_TileOp<"warpgroup_mma_planes",
     Arg<KS_AnyRealMemRef, "stages", [MemRead]>:$activations, Index:$stage,
     Index:$row, Index:$column,
     I64Attr:$entries, // Of a plane.
-    KS_Fragment<4>:$accumulator
+    KS_Fragment<4>:$accumulator,
+    UnitAttr:$fresh
   );
   let results = (outs KS_Fragment<4>:$result);
   let assemblyFormat = [{
-    $weights `[` $weightStage `,` $weightColumn `,` $tile `]` `,`
+    (`fresh` $fresh^)? $weights `[` $weightStage `,` $weightColumn `,` $tile `]` `,`
     $activations `[` $stage `,` $row `,` $column `]` `of` $entries `,` $accumulator
     attr-dict `:` type($weights) `,` type($activations) `to` type($accumulator)
   }];
+}
+
+def KS_InterleaveColumnsOp : KS_TileOp<"interleave_columns"> {
+  let summary = "puts each two columns next to each other, or apart";
+  let description = [{
+    [c][n][m][s] becomes [c / 2][n][m][2 · s], whose innermost elements are those of
+    both columns in turns, rounded to the result's type if that is narrower: so 16-bit
+    results of neighbours share registers while they wait to be stored. And back, for
+    `ks.store_lines`, which takes them out of these registers.
+
+    ```mlir
+    %y = ks.interleave_columns %sum : vector<2x4x2x2xf32> to vector<1x4x2x4xf16>
+    ```
+  }];
+  let arguments = (ins KS_Fragment<4>:$source);
+  let results = (outs KS_Fragment<4>:$result);
+  let assemblyFormat = "$source attr-dict `:` type($source) `to` type($result)";
+  let extraClassDeclaration = [{
+    /// Whether columns are put apart.
+    bool isApart() {
+      return getSource().getType().getDimSize(0) <
+             getResult().getType().getDimSize(0);
+    }
+  }];
+  let hasVerifier = 1;
 }
 
 def KS_WarpgroupWaitOp : KS_TileOp<"warpgroup_wait",

@@ -50,7 +50,7 @@ def make_plan(case, rng: np.random.Generator) -> str:
 
     def packing(number: int, n: int, k: int, j: int) -> str:
         axes = tied[number]
-        if case.chain.patterns[number][0] == 1:  # one group has nothing to share
+        if (a1, a2)[number] == 1:  # one group has nothing to share
             axes = axes.replace("a", "")
         text = f"packing = <{FRAGMENTS}, n = {n}, k = {k}, j = {1 if 'd' in axes else j}"
         if axes:

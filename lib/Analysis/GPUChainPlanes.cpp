@@ -26,7 +26,7 @@ ChainPlanes::ChainPlanes(const Problem &problem, const GPUChainPlan &plan)
   const GPUChainFactor &one = plan.factors[0], &two = plan.factors[1];
   int64_t bytes = problem.elementBytes();
   columns = last.d;
-  redundancy = std::max<int64_t>(1, first.b / columns);
+  int64_t redundancy = std::max<int64_t>(1, first.b / columns);
   inputRow = getRow(first.c);
   planeRow = getRow(last.c);
 
@@ -49,15 +49,10 @@ ChainPlanes::ChainPlanes(const Problem &problem, const GPUChainPlan &plan)
   stageBytes = roundUp(std::max(firstBytes, lastBytes), kBulkAlignment);
   planeBytes = columns * kPlaneRows * last.c * bytes;
 
-  // As many as make a line, or all that a warp has.
-  constexpr int64_t kLine = 128;
   constexpr int64_t kLanesN = 4;
-  int64_t most = rows / 2;
-  stagedN = kLanesN;
-  while (stagedN * columns * problem.resultBytes() < kLine && stagedN < most)
-    stagedN += kLanesN;
-  while (most % stagedN != 0)
-    stagedN += kLanesN;
+  stagedN = getStagedRows(rows / 2 / kLanesN, kLanesN * columns,
+                          problem.resultBytes()) *
+            kLanesN;
   stagedBytes = problem.resultBytes();
   for (int64_t size : getStagedShape(problem.resultBytes()))
     stagedBytes *= size;
@@ -177,14 +172,6 @@ void ks::checkPlanes(Check &check, const Problem &problem,
 //===----------------------------------------------------------------------===//
 // Planning
 //===----------------------------------------------------------------------===//
-
-/// The largest divisor of `number` that is at most `most`.
-static int64_t getLargestDivisor(int64_t number, int64_t most) {
-  int64_t divisor = std::min(number, std::max<int64_t>(1, most));
-  while (number % divisor != 0)
-    --divisor;
-  return divisor;
-}
 
 std::vector<GPUChainPlan> ks::listChainPlanes(const Problem &problem,
                                               const GPUTarget &target) {

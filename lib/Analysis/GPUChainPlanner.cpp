@@ -132,17 +132,12 @@ static bool setStages(GPUChainPlan &plan, const Problem &problem,
   int64_t work = plan.countTasks(problem, number);
   if (work > plan.warps)
     return false;
-  auto getLargest = [](int64_t number, int64_t most) {
-    while (number % most != 0)
-      --most;
-    return most;
-  };
   if (number > 0) {
-    factor.blocksN = getLargest(blocks, std::min(blocks, plan.warps / work));
+    factor.blocksN = getLargestDivisor(blocks, plan.warps / work);
     work *= factor.blocksN;
   }
   if (factor.blocksN == blocks)
-    factor.groups = getLargest(groups, std::min(groups, plan.warps / work));
+    factor.groups = getLargestDivisor(groups, plan.warps / work);
   return true;
 }
 

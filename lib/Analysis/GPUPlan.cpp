@@ -157,9 +157,21 @@ int64_t GPUPlan::getInputBytes(const KSPattern &p, bool batchFirst,
                  128);
 }
 
+int64_t ks::getStagedRows(int64_t times, int64_t elements,
+                          int64_t resultBytes) {
+  constexpr int64_t kLine = 128, kWidest = 16;
+  for (int64_t count = 1; count <= times; ++count) {
+    int64_t bytes = count * elements * resultBytes;
+    if (times % count == 0 && bytes % kWidest == 0 &&
+        (bytes >= kLine || count == times))
+      return count;
+  }
+  return 0;
+}
+
 int64_t GPUPlan::getStagedN(const KSPattern &p, bool batchFirst,
                             int64_t resultBytes) const {
-  constexpr int64_t kLine = 128, kSector = 32, kWidest = 16;
+  constexpr int64_t kSector = 32, kWidest = 16;
   int64_t width = kWidest / resultBytes;
   if (!isWgmmaRS() || !batchFirst)
     return 0;
@@ -170,13 +182,7 @@ int64_t GPUPlan::getStagedN(const KSPattern &p, bool batchFirst,
   // Lanes of a row hold `unit` neighbours, this many times.
   int64_t unit = fragments.lanesN() * fragments.runN;
   int64_t times = getStoredTilesN() * fragments.tileN() / unit;
-  for (int64_t count = 1; count <= times; ++count) {
-    int64_t row = count * unit * j;
-    if (times % count == 0 && row % width == 0 &&
-        (row * resultBytes >= kLine || count == times))
-      return count * unit;
-  }
-  return 0;
+  return getStagedRows(times, unit * j, resultBytes) * unit;
 }
 
 std::array<int64_t, 4> GPUPlan::getStagedShape(const KSPattern &p,

@@ -65,6 +65,11 @@ int64_t getAvailableRegisters(int64_t threads);
 /// of a lane with sums in `sums` registers.
 int64_t getEpilogueRegisters(const Problem &problem, int64_t sums);
 
+/// How many of `times` pieces of `elements` each pass through shared memory at
+/// a time: the fewest in equal parts that make a line, or all; 0 if those are
+/// not whole accesses.
+int64_t getStagedRows(int64_t times, int64_t elements, int64_t resultBytes);
+
 /// Bytes of shared memory that `bytes` of activations take.
 int64_t getRoomBytes(int64_t bytes);
 

@@ -9,6 +9,7 @@
 #ifndef KS_LIB_ANALYSIS_ROUNDING_H
 #define KS_LIB_ANALYSIS_ROUNDING_H
 
+#include <algorithm>
 #include <cstdint>
 
 namespace ks {
@@ -20,6 +21,14 @@ inline int64_t divideUp(int64_t size, int64_t unit) {
 }
 inline int64_t roundUp(int64_t size, int64_t unit) {
   return divideUp(size, unit) * unit;
+}
+
+/// The largest divisor of `number` that is at most `most`; 1 at least.
+inline int64_t getLargestDivisor(int64_t number, int64_t most) {
+  int64_t divisor = std::min(number, std::max<int64_t>(1, most));
+  while (number % divisor != 0)
+    --divisor;
+  return divisor;
 }
 
 } // namespace ks

@@ -7,7 +7,7 @@
 //===----------------------------------------------------------------------===//
 //
 // How a block takes one slice of two chainable factors, the first of which has
-// d = 1, through shared memory with wgmma (`isPlanes` of GPUChainPlan.h).
+// d = 1, through shared memory with wgmma (`isPlanes` of GPUChain.h).
 //
 // Both factors multiply matrices whose k are contiguous. A group of the input
 // is a row of c elements of memory, which the copy engine brings as it is. Of
@@ -45,8 +45,7 @@ struct ChainPlanes {
   ChainPlanes(const Problem &problem, const GPUChainPlan &plan);
 
   KSPattern first, last;
-  int64_t redundancy; ///< r.
-  int64_t columns;    ///< J.
+  int64_t columns; ///< J.
 
   /// k in a row of the input, of which a group has some, and in one of a plane:
   /// what the engine swizzles, 128 bytes at most.

@@ -50,14 +50,7 @@ SmallVector<Value> BulkKernel::createOperands() {
 }
 
 Value BulkKernel::createInputStages() {
-  // From the next multiple of the alignment on.
-  Value address =
-      memref::ExtractAlignedPointerAsIndexOp::create(b, loc, shared);
-  Value beyond = b.createOrFold<arith::AndIOp>(
-      loc, address, index.constant(kBulkAlignment - 1));
-  Value skip = b.createOrFold<arith::AndIOp>(
-      loc, index.sub(index.constant(kBulkAlignment), beyond),
-      index.constant(kBulkAlignment - 1));
+  Value skip = getAlignedBegin();
   auto type = cast<MemRefType>(shared.getType());
   return memref::ViewOp::create(b, loc,
                                 MemRefType::get(getInputShape(), real,
@@ -76,67 +69,11 @@ Value BulkKernel::loadActivations(Value stage, Value step, VectorType type) {
                              getInteger(getSwizzle()), getLayout());
 }
 
-//===----------------------------------------------------------------------===//
-// Barriers
-//===----------------------------------------------------------------------===//
-
-void BulkKernel::doIf(Value condition, function_ref<void()> body) {
-  auto branch = scf::IfOp::create(b, loc, condition, /*else=*/false);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(branch.thenBlock());
-  body();
-}
-
-void BulkKernel::createBarriers() {
-  auto workgroup =
-      gpu::AddressSpaceAttr::get(b.getContext(), gpu::AddressSpace::Workgroup);
-  barriers = nvgpu::MBarrierCreateOp::create(
-      b, loc,
-      nvgpu::MBarrierGroupType::get(b.getContext(), workgroup,
-                                    2 * plan.stages));
-  auto initialize = [&](Value barrier, int64_t count) {
-    nvgpu::MBarrierInitOp::create(b, loc, barriers, index.constant(count),
-                                  barrier, Value());
-  };
-  Value thread = gpu::ThreadIdOp::create(b, loc, gpu::Dimension::x);
-  doIf(index.less(thread, 1), [&] {
-    for (int64_t stage = 0; stage < plan.stages; ++stage) {
-      initialize(getFull(index.constant(stage)), 1);
-      initialize(getEmpty(index.constant(stage)),
-                 plan.getWarps() * plan.cluster);
-    }
-    NVVM::FenceMbarrierInitOp::create(b, loc);
-  });
-  synchronize(plan.cluster);
-}
-
-void BulkKernel::wait(Value barrier, Value phase) {
-  constexpr int64_t kTicks = 10000000; // Then it asks again.
-  nvgpu::MBarrierTryWaitParityOp::create(b, loc, barriers, phase,
-                                         index.constant(kTicks), barrier);
-}
-
 /// To the next stage; the phase flips where the ring begins anew.
 void BulkKernel::advance(Ring &ring) {
   Value isLast = index.less(index.constant(plan.stages - 2), ring[0]);
   ring[1] = arith::XOrIOp::create(b, loc, ring[1], isLast);
   ring[0] = index.select(isLast, index.constant(0), index.add(ring[0], 1));
-}
-
-void BulkKernel::release(Value stage, Value condition) {
-  NVVM::SyncWarpOp::create(b, loc,
-                           arith::ConstantIntOp::create(b, loc, -1, 32));
-  // One lane says so to each block that copies to the stage.
-  Value isOne = index.less(lane, plan.cluster);
-  doIf(condition ? index.both(isOne, condition) : isOne, [&] {
-    if (plan.cluster > 1) {
-      ArriveInClusterOp::create(b, loc, barriers, getEmpty(stage), lane);
-      return;
-    }
-    nvgpu::MBarrierArriveOp::create(
-        b, loc, nvgpu::MBarrierTokenType::get(b.getContext()), barriers,
-        getEmpty(stage));
-  });
 }
 
 //===----------------------------------------------------------------------===//
@@ -212,7 +149,7 @@ void BulkKernel::begin(ValueRange extra) {
   map = extra.front();
   lane = index.rem(gpu::ThreadIdOp::create(b, loc, gpu::Dimension::x),
                    FragmentLayout::lanes);
-  createBarriers();
+  createRing(plan.stages, plan.getWarps(), plan.cluster);
   waitForEarlierKernels();
 }
 

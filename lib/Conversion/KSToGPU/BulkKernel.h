@@ -33,10 +33,6 @@ protected:
   void begin(ValueRange extra);
   void copyChunk(const Chunk &chunk, Value stage);
   void advance(Ring &ring);
-  void wait(Value barrier, Value phase);
-  /// All lanes have read the stage (if `condition`).
-  void release(Value stage, Value condition = {});
-  void doIf(Value condition, llvm::function_ref<void()> body);
   void ifFirstLane(llvm::function_ref<void()> body) {
     doIf(index.less(lane, 1), body);
   }
@@ -44,16 +40,11 @@ protected:
   int64_t getSwizzle() const {
     return plan.getSwizzleBytes(p, batchFirst, getElementBytes());
   }
-  // Of a stage.
-  Value getFull(Value stage) { return stage; }
-  Value getEmpty(Value stage) { return index.add(stage, plan.stages); }
-
   bool isFlatCopy() const { return plan.isFlatCopy(p, getElementBytes()); }
 
-  Value map, barriers, lane;
+  Value map;
 
 private:
-  void createBarriers();
   void fillRing();
   void copyLater(const Chunk &chunk, Value distance, Value stage);
   void ifFirstWarp(llvm::function_ref<void()> body) {

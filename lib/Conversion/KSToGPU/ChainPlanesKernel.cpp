@@ -31,7 +31,6 @@
 
 #include "ks/Analysis/GPUChainPlanes.h"
 
-#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -58,11 +57,9 @@ public:
 private:
   Value createMap();
   void emitBody(ValueRange arguments);
-  void createBarriers();
   void placeBlock();
   void forEachTile(function_ref<void(Value position)> body);
   void emitLoop(int64_t count, function_ref<void(Value number)> body);
-  void doIf(Value condition, function_ref<void()> body);
 
   // --- The ring ---
   Value getStage(Value position) { return index.rem(position, plan.stages); }
@@ -70,12 +67,7 @@ private:
   Value getPlace(Value position) {
     return index.add(index.mul(getStage(position), planes.stageBytes), begin);
   }
-  Value getFull(Value position) { return getStage(position); }
-  Value getEmpty(Value position) {
-    return index.add(getStage(position), plan.stages);
-  }
-  void wait(Value barrier, Value position, bool isFree);
-  void release(Value position);
+  void waitFor(Value position, bool toBeFree);
 
   // --- The warp that copies ---
   void copyTile(Value position);
@@ -113,6 +105,14 @@ private:
     return arith::ConstantOp::create(
         b, loc, b.getZeroAttr(VectorType::get(shape, type)));
   }
+  /// The warp's first entry in the tile.
+  Value getRow() {
+    return index.mul(index.rem(warp, FragmentLayout::wgmmaWarps),
+                     2 * FragmentLayout::tileEntries);
+  }
+  PatternAttr getLastPattern() {
+    return PatternAttr::get(b.getContext(), problem.factors.back().pattern);
+  }
   FragmentsAttr getFragments() {
     return attr.getFactors().front().getPacking().getFragments();
   }
@@ -127,8 +127,8 @@ private:
   GPUChainPlanAttr attr;
   GPUChainPlan plan;
   ChainPlanes planes;
-  Value map, barriers, begin;
-  Value warp, lane, warpgroup;
+  Value map, begin;
+  Value warp, warpgroup;
   // The block's first tile, and its slice: along groups, and columns, of the
   // last factor. The first entry of the tile.
   Value firstTile, sliceI, sliceJ, firstM;
@@ -136,15 +136,8 @@ private:
 } // namespace
 
 //===----------------------------------------------------------------------===//
-// Barriers
+// Waiting
 //===----------------------------------------------------------------------===//
-
-void ChainPlanesKernel::doIf(Value condition, function_ref<void()> body) {
-  auto branch = scf::IfOp::create(b, loc, condition, /*else=*/false);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(branch.thenBlock());
-  body();
-}
 
 void ChainPlanesKernel::emitLoop(int64_t count,
                                  function_ref<void(Value number)> body) {
@@ -155,49 +148,17 @@ void ChainPlanesKernel::emitLoop(int64_t count,
   body(loop.getInductionVar());
 }
 
-void ChainPlanesKernel::createBarriers() {
-  auto workgroup =
-      gpu::AddressSpaceAttr::get(b.getContext(), gpu::AddressSpace::Workgroup);
-  barriers = nvgpu::MBarrierCreateOp::create(
-      b, loc,
-      nvgpu::MBarrierGroupType::get(b.getContext(), workgroup,
-                                    2 * plan.stages));
-  Value thread = gpu::ThreadIdOp::create(b, loc, gpu::Dimension::x);
-  doIf(index.less(thread, 1), [&] {
-    for (int64_t stage = 0; stage < plan.stages; ++stage) {
-      Value at = index.constant(stage);
-      nvgpu::MBarrierInitOp::create(b, loc, barriers, index.constant(1),
-                                    getFull(at), Value());
-      nvgpu::MBarrierInitOp::create(
-          b, loc, barriers, index.constant(plan.warps), getEmpty(at), Value());
-    }
-    NVVM::FenceMbarrierInitOp::create(b, loc);
-  });
-  synchronize(plan.cluster);
-}
-
-/// Waits for the stage of `position` to be full, or (free) to be empty: the
-/// first time that is so at once.
-void ChainPlanesKernel::wait(Value barrier, Value position, bool isFree) {
-  constexpr int64_t kTicks = 10000000; // Then it asks again.
+/// Waits for the stage of `position` to be full, or to be free: the first time
+/// that is so at once.
+void ChainPlanesKernel::waitFor(Value position, bool toBeFree) {
+  Value stage = getStage(position);
+  Value barrier = toBeFree ? getEmpty(stage) : getFull(stage);
   Value turn = index.rem(index.div(position, plan.stages), 2);
   Value isOdd = index.less(index.constant(0), turn);
-  if (isFree)
+  if (toBeFree)
     isOdd = arith::XOrIOp::create(b, loc, isOdd,
                                   arith::ConstantIntOp::create(b, loc, 1, 1));
-  nvgpu::MBarrierTryWaitParityOp::create(b, loc, barriers, isOdd,
-                                         index.constant(kTicks), barrier);
-}
-
-/// All lanes of the warp have read the stage.
-void ChainPlanesKernel::release(Value position) {
-  NVVM::SyncWarpOp::create(b, loc,
-                           arith::ConstantIntOp::create(b, loc, -1, 32));
-  doIf(index.less(lane, 1), [&] {
-    nvgpu::MBarrierArriveOp::create(
-        b, loc, nvgpu::MBarrierTokenType::get(b.getContext()), barriers,
-        getEmpty(position));
-  });
+  wait(barrier, isOdd);
 }
 
 void ChainPlanesKernel::synchronizeMultipliers() {
@@ -229,16 +190,17 @@ Value ChainPlanesKernel::createMap() {
 
 /// Stage `number` of the first factor.
 void ChainPlanesKernel::copyGroups(Value number, Value position) {
-  wait(getEmpty(position), position, /*isFree=*/true);
+  waitFor(position, /*toBeFree=*/true);
   Value group = index.add(index.mul(sliceI, planes.first.a),
                           index.mul(number, planes.groups));
   Value zero = index.constant(0);
   Value bytes = BulkCopyActivationsOp::create(
       b, loc, PatternAttr::get(b.getContext(), getInputPattern()), map, input,
       firstM, zero, zero, group, viewInput(getPlace(position)), zero, barriers,
-      getFull(position), getInteger(planes.inputRow), getInteger(planes.groups),
-      b.getBoolAttr(false), getInteger(planes.inputRow * getElementBytes()),
-      getInteger(1), getLayout(), b.getUnitAttr());
+      getFull(getStage(position)), getInteger(planes.inputRow),
+      getInteger(planes.groups), b.getBoolAttr(false),
+      getInteger(planes.inputRow * getElementBytes()), getInteger(1),
+      getLayout(), b.getUnitAttr());
   const GPUChainFactor &factor = plan.factors.front();
   int64_t count = factor.tiedA ? 1 : planes.groups;
   int64_t parts = plan.getSlice(problem, 0).parts;
@@ -251,18 +213,18 @@ void ChainPlanesKernel::copyGroups(Value number, Value position) {
                               planes.inputBytes + g * planes.groupBytes);
       BulkCopyWeightsOp::create(b, loc, weights[0], index.mul(block, elements),
                                 viewShared({1, elements}, real, place), zero,
-                                barriers, getFull(position));
+                                barriers, getFull(getStage(position)));
     }
     nvgpu::MBarrierArriveExpectTxOp::create(
         b, loc, barriers, index.add(bytes, count * planes.groupBytes),
-        getFull(position), Value());
+        getFull(getStage(position)), Value());
   });
 }
 
 /// Stage `number` of the last factor: its blocks of n one after another, and of
 /// each all columns.
 void ChainPlanesKernel::copyColumns(Value number, Value position) {
-  wait(getEmpty(position), position, /*isFree=*/true);
+  waitFor(position, /*toBeFree=*/true);
   const GPUChainFactor &factor = plan.factors.back();
   int64_t stages = planes.columns / planes.stageColumns;
   int64_t blocksJ = problem.factors.back().pattern.d / planes.stageColumns;
@@ -279,10 +241,10 @@ void ChainPlanesKernel::copyColumns(Value number, Value position) {
     BulkCopyWeightsOp::create(
         b, loc, weights[1], index.mul(block, elements),
         viewShared({1, elements}, real, getPlace(position)), zero, barriers,
-        getFull(position));
-    nvgpu::MBarrierArriveExpectTxOp::create(b, loc, barriers,
-                                            index.constant(planes.lastBytes),
-                                            getFull(position), Value());
+        getFull(getStage(position)));
+    nvgpu::MBarrierArriveExpectTxOp::create(
+        b, loc, barriers, index.constant(planes.lastBytes),
+        getFull(getStage(position)), Value());
   });
 }
 
@@ -317,7 +279,7 @@ void ChainPlanesKernel::multiplySet(Value firstGroup, Value position) {
   SmallVector<Value> results;
   for (int64_t stage = 0; stage < planes.set / planes.groups; ++stage) {
     Value at = pin(index.add(position, stage));
-    wait(getFull(at), at, /*isFree=*/false);
+    waitFor(at, /*toBeFree=*/false);
     Value place = getPlace(at), groups = viewInput(place);
     SmallVector<Value> sums;
     for (int64_t g = 0; g < planes.groups; ++g) {
@@ -331,14 +293,12 @@ void ChainPlanesKernel::multiplySet(Value firstGroup, Value position) {
     }
     for (Value sum : sums)
       results.push_back(WarpgroupWaitOp::create(b, loc, sum.getType(), sum));
-    release(at);
+    release(getStage(at));
   }
   for (Value &result : results)
     result = convert(result, real);
-  Value row = index.mul(index.rem(warp, FragmentLayout::wgmmaWarps),
-                        2 * FragmentLayout::tileEntries);
-  StorePlanesOp::create(b, loc, results, viewPlanes(), firstGroup, pin(row),
-                        getInteger(planes.columns));
+  StorePlanesOp::create(b, loc, results, viewPlanes(), firstGroup,
+                        pin(getRow()), getInteger(planes.columns));
 }
 
 /// The first factor: four warps take one set, the other four the next one.
@@ -354,8 +314,8 @@ void ChainPlanesKernel::multiplyFirst(Value position) {
     b.setInsertionPointToStart(isMine.elseBlock());
     for (int64_t stage = 0; stage < stages; ++stage) {
       Value at = index.add(first, stage);
-      wait(getFull(at), at, /*isFree=*/false);
-      release(at);
+      waitFor(at, /*toBeFree=*/false);
+      release(getStage(at));
     }
   });
 }
@@ -377,13 +337,10 @@ Value ChainPlanesKernel::multiplyColumns(Value place, int64_t column,
       getInteger(planes.kPlaneRows), getZero(shape, accumulatorReal),
       b.getUnitAttr());
   sum = WarpgroupWaitOp::create(b, loc, sum.getType(), sum);
-  Value m =
-      index.add(firstM, index.mul(index.rem(warp, FragmentLayout::wgmmaWarps),
-                                  2 * FragmentLayout::tileEntries));
+  Value m = index.add(firstM, getRow());
   Value j = index.add(index.mul(sliceJ, planes.columns), column);
-  sum = applyEpilogue(
-      sum, PatternAttr::get(b.getContext(), problem.factors.back().pattern),
-      getFragments(), {m, sliceI, firstN, j});
+  sum = applyEpilogue(sum, getLastPattern(), getFragments(),
+                      {m, sliceI, firstN, j});
   // Results of both share registers.
   return interleave(sum, {1, tiles, 2, 4}, resultReal);
 }
@@ -399,7 +356,7 @@ void ChainPlanesKernel::multiplyBlock(Value blockN, Value position) {
   position = index.add(position, index.mul(blockN, stages));
   for (int64_t stage = 0; stage < stages; ++stage) {
     Value at = pin(index.add(position, stage));
-    wait(getFull(at), at, /*isFree=*/false);
+    waitFor(at, /*toBeFree=*/false);
     Value place = getPlace(at);
     for (int64_t j = 0; j < planes.stageColumns; j += 2) {
       int64_t column = stage * planes.stageColumns + j;
@@ -408,7 +365,7 @@ void ChainPlanesKernel::multiplyBlock(Value blockN, Value position) {
           ArrayRef<int64_t>{column / 2, 0, 0, 0},
           ArrayRef<int64_t>{1, 1, 1, 1});
     }
-    release(at);
+    release(getStage(at));
   }
   // All have read the planes.
   if (planes.reusesPlanes())
@@ -417,12 +374,9 @@ void ChainPlanesKernel::multiplyBlock(Value blockN, Value position) {
       planes.getStagedShape(getResultBytes()), resultReal,
       index.add(begin, plan.stages * planes.stageBytes +
                            (planes.reusesPlanes() ? 0 : planes.planeBytes)));
-  Value m =
-      index.add(firstM, index.mul(index.rem(warp, FragmentLayout::wgmmaWarps),
-                                  2 * FragmentLayout::tileEntries));
+  Value m = index.add(firstM, getRow());
   StoreLinesOp::create(
-      b, loc, PatternAttr::get(b.getContext(), problem.factors.back().pattern),
-      getFragments(),
+      b, loc, getLastPattern(), getFragments(),
       interleave(results, {planes.columns, tiles, 2, 2}, resultReal), output, m,
       sliceI, firstN, index.mul(sliceJ, planes.columns), staging, warp,
       index.constant(0), getInteger(1));
@@ -496,15 +450,8 @@ void ChainPlanesKernel::forEachTile(function_ref<void(Value)> body) {
 void ChainPlanesKernel::emitBody(ValueRange arguments) {
   map = bindArguments(arguments).front();
   placeBlock();
-  // From the next multiple of the alignment on.
-  Value address =
-      memref::ExtractAlignedPointerAsIndexOp::create(b, loc, shared);
-  Value beyond = b.createOrFold<arith::AndIOp>(
-      loc, address, index.constant(kBulkAlignment - 1));
-  begin = b.createOrFold<arith::AndIOp>(
-      loc, index.sub(index.constant(kBulkAlignment), beyond),
-      index.constant(kBulkAlignment - 1));
-  createBarriers();
+  begin = getAlignedBegin();
+  createRing(plan.stages, plan.warps, plan.cluster);
   waitForEarlierKernels();
 
   auto isMultiplier =
@@ -535,17 +482,7 @@ void ChainPlanesKernel::lower(KernelModule &kernels, StringRef name) {
     emitBody(kernel.getArguments());
   }
   b.setInsertionPoint(op);
-  Value entries = memref::DimOp::create(b, loc, op.getInit(), op.getBatchDim());
-  AffineExpr s0 = b.getAffineSymbolExpr(0);
-  Value tiles = affine::AffineMinOp::create(
-      b, loc,
-      AffineMap::get(
-          0, 1,
-          {s0.ceilDiv(plan.entries), b.getAffineConstantExpr(plan.batchBlocks)},
-          b.getContext()),
-      ValueRange{entries});
-  Value blocks = affine::AffineApplyOp::create(
-      b, loc, AffineMap::get(0, 1, s0 * plan.slices), ValueRange{tiles});
+  Value blocks = countBlocks(plan.entries, plan.batchBlocks, plan.slices);
   createLaunch(b, kernel, blocks, plan.getThreads(),
                plan.getSharedBytes(problem), operands);
   b.eraseOp(op);

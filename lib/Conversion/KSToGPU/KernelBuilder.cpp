@@ -10,10 +10,15 @@
 
 #include "../KSToVector/TileEmitter.h"
 
+#include "ks/Analysis/GPUPlanner.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
@@ -94,6 +99,91 @@ void KernelBuilder::synchronize(int64_t cluster) {
   arriveInCluster();
   waitForCluster();
 }
+
+void KernelBuilder::doIf(Value condition, function_ref<void()> body) {
+  auto branch = scf::IfOp::create(b, loc, condition, /*else=*/false);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(branch.thenBlock());
+  body();
+}
+
+//===----------------------------------------------------------------------===//
+// The ring
+//===----------------------------------------------------------------------===//
+
+Value KernelBuilder::getAlignedBegin() {
+  Value address =
+      memref::ExtractAlignedPointerAsIndexOp::create(b, loc, shared);
+  Value beyond = b.createOrFold<arith::AndIOp>(
+      loc, address, index.constant(kBulkAlignment - 1));
+  return b.createOrFold<arith::AndIOp>(
+      loc, index.sub(index.constant(kBulkAlignment), beyond),
+      index.constant(kBulkAlignment - 1));
+}
+
+void KernelBuilder::createRing(int64_t stages, int64_t readers,
+                               int64_t cluster) {
+  ringStages = stages;
+  ringBlocks = cluster;
+  auto workgroup =
+      gpu::AddressSpaceAttr::get(b.getContext(), gpu::AddressSpace::Workgroup);
+  barriers = nvgpu::MBarrierCreateOp::create(
+      b, loc,
+      nvgpu::MBarrierGroupType::get(b.getContext(), workgroup, 2 * stages));
+  auto initialize = [&](Value barrier, int64_t count) {
+    nvgpu::MBarrierInitOp::create(b, loc, barriers, index.constant(count),
+                                  barrier, Value());
+  };
+  Value thread = gpu::ThreadIdOp::create(b, loc, gpu::Dimension::x);
+  doIf(index.less(thread, 1), [&] {
+    for (int64_t stage = 0; stage < stages; ++stage) {
+      initialize(getFull(index.constant(stage)), 1);
+      initialize(getEmpty(index.constant(stage)), readers * cluster);
+    }
+    NVVM::FenceMbarrierInitOp::create(b, loc);
+  });
+  synchronize(cluster);
+}
+
+void KernelBuilder::wait(Value barrier, Value phase) {
+  constexpr int64_t kTicks = 10000000; // Then it asks again.
+  nvgpu::MBarrierTryWaitParityOp::create(b, loc, barriers, phase,
+                                         index.constant(kTicks), barrier);
+}
+
+void KernelBuilder::release(Value stage, Value condition) {
+  NVVM::SyncWarpOp::create(b, loc,
+                           arith::ConstantIntOp::create(b, loc, -1, 32));
+  // One lane says so to each block that copies to the stage.
+  Value isOne = index.less(lane, ringBlocks);
+  doIf(condition ? index.both(isOne, condition) : isOne, [&] {
+    if (ringBlocks > 1) {
+      ArriveInClusterOp::create(b, loc, barriers, getEmpty(stage), lane);
+      return;
+    }
+    nvgpu::MBarrierArriveOp::create(
+        b, loc, nvgpu::MBarrierTokenType::get(b.getContext()), barriers,
+        getEmpty(stage));
+  });
+}
+
+Value KernelBuilder::countBlocks(int64_t entries, int64_t batchBlocks,
+                                 int64_t slabs) {
+  Value size = memref::DimOp::create(b, loc, op.getInit(), op.getBatchDim());
+  AffineExpr s0 = b.getAffineSymbolExpr(0);
+  Value tiles = affine::AffineMinOp::create(
+      b, loc,
+      AffineMap::get(
+          0, 1, {s0.ceilDiv(entries), b.getAffineConstantExpr(batchBlocks)},
+          b.getContext()),
+      ValueRange{size});
+  return affine::AffineApplyOp::create(b, loc, AffineMap::get(0, 1, s0 * slabs),
+                                       ValueRange{tiles});
+}
+
+//===----------------------------------------------------------------------===//
+// The end of a product
+//===----------------------------------------------------------------------===//
 
 Value KernelBuilder::joinParts(Value accumulator, FragmentLayout layout) {
   if (!layout.isSplit())

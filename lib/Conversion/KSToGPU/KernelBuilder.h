@@ -52,6 +52,27 @@ protected:
   void waitForCluster();
   /// All threads of the block, or of the `cluster` of blocks.
   void synchronize(int64_t cluster);
+  /// What `body` emits, if `condition`.
+  void doIf(Value condition, llvm::function_ref<void()> body);
+
+  // --- A ring of stages that the copy engine fills (see BulkKernel.cpp) ---
+
+  /// The first byte of `shared` that the engine's widest swizzle may begin at.
+  Value getAlignedBegin();
+  /// Creates two barriers of each stage, of which `readers` warps of each block
+  /// of the cluster release it, and waits for the other blocks.
+  void createRing(int64_t stages, int64_t readers, int64_t cluster);
+  // Of a stage.
+  Value getFull(Value stage) { return stage; }
+  Value getEmpty(Value stage) { return index.add(stage, ringStages); }
+  void wait(Value barrier, Value phase);
+  /// All lanes have read the stage (if `condition`).
+  void release(Value stage, Value condition = {});
+
+  /// How many blocks share out the tiles of `entries`: `slabs` for each tile,
+  /// of at most `batchBlocks` tiles at a time. Outside of the kernel.
+  Value countBlocks(int64_t entries, int64_t batchBlocks, int64_t slabs);
+
   /// The sum of the parts of split operands; see ks.join_parts.
   Value joinParts(Value accumulator, FragmentLayout layout);
   /// The epilogue on an accumulator.
@@ -93,6 +114,12 @@ protected:
   llvm::SmallVector<Value> weights, extras;
   Value batch;
   Value shared; ///< Memory of the block.
+
+  // Of the ring; and of the thread in its warp.
+  Value barriers, lane;
+
+private:
+  int64_t ringStages = 0, ringBlocks = 1;
 };
 
 } // namespace ks

@@ -280,18 +280,8 @@ void ProductKernel::lower(KernelModule &kernels, StringRef name) {
   emitBody(kernel.getBody().front());
 
   b.setInsertionPoint(op);
-  Value entries = memref::DimOp::create(b, loc, op.getInit(), op.getBatchDim());
-  AffineExpr s0 = b.getAffineSymbolExpr(0);
-  Value tiles = affine::AffineMinOp::create(
-      b, loc,
-      AffineMap::get(
-          0, 1,
-          {s0.ceilDiv(plan.entries), b.getAffineConstantExpr(plan.batchBlocks)},
-          b.getContext()),
-      ValueRange{entries});
-  Value blocks = affine::AffineApplyOp::create(
-      b, loc, AffineMap::get(0, 1, s0 * (plan.getNumSlabs(p) * plan.splits)),
-      ValueRange{tiles});
+  Value blocks = countBlocks(plan.entries, plan.batchBlocks,
+                             plan.getNumSlabs(p) * plan.splits);
   createLaunch(b, kernel, blocks, plan.getThreads(), getSharedBytes(),
                operands);
   b.eraseOp(op);

@@ -288,9 +288,9 @@ def KS_GPUChainPlanAttr : KS_Attr<"GPUChainPlan", "gpu_chain_plan",
     well, so that whole rows are stored; otherwise each warp stores what it has.
 
     With `wgmma16_rs` as the instruction of both factors, the intermediate lies in
-    planes of contiguous k (ks/Analysis/GPUChainPlanes.h): at most
-    `batch_blocks` blocks of each slice share out the tiles, four more warps copy, and `vector` of the last factor
-    is the number of columns of a stage.
+    planes of contiguous k (ks/Analysis/GPUChainPlanes.h): at most `batch_blocks`
+    blocks of each slice share out the tiles, four more warps copy, and `vector` of the
+    last factor is the number of columns of a stage.
 
     ```mlir
     #ks.gpu_chain_plan<entries = 32, cluster = 4, warps = 8, staged = true,

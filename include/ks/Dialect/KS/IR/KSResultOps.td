@@ -163,7 +163,7 @@ def KS_StorePlanesOp : KS_TileOp<"store_planes"> {
 
     ```mlir
     ks.store_planes %y0, %y1 to %planes[%i, %row] columns 16
-      : vector<1x2x2x2xf16>, vector<1x2x2x2xf16> to memref<1x1x1024x64xf16, #workgroup>
+      : vector<1x2x2x2xf16>, vector<1x2x2x2xf16> to memref<1x1x1056x64xf16, #workgroup>
     ```
 
     Constraints:
